@@ -1,0 +1,91 @@
+"""The charts: training curves, confusion matrix, calibration."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from stages.calibration import Bin, expected_error
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, save, shown
+from stages.curves import Epoch
+
+MOST_COUNTS = 30
+
+
+def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], file: Path, dpi: int) -> None:
+    """Loss and accuracy by epoch, and what equal odds give; `sizes`: training and validation images."""
+    train_n, val_n = sizes
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure.suptitle(f"Training curves ({train_n} training, {val_n} validation images)", fontsize=11)
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = [epoch.epoch for epoch in history]
+    for axis, figure_name in ((loss, "loss"), (accuracy, "accuracy")):
+        train = [getattr(epoch, f"train_{figure_name}") for epoch in history]
+        axis.plot(epochs, train, color=BLUE, marker="o", markersize=3, label="training, mean over the epoch")
+        if val_n:
+            val = [getattr(epoch, f"val_{figure_name}") for epoch in history]
+            axis.plot(epochs, val, color=VERMILION, marker="s", markersize=3, label="validation, after the epoch")
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.grid(alpha=0.3)
+    loss.axhline(
+        math.log(classes), color=GREY, linestyle=":", label=f"equal odds: ln {classes} = {math.log(classes):.3f}"
+    )
+    accuracy.axhline(1 / classes, color=GREY, linestyle=":", label=f"equal odds: 1/{classes}")
+    loss.set_ylabel("cross entropy (nats)")
+    loss.set_ylim(bottom=0)
+    accuracy.set_ylabel("accuracy")
+    accuracy.set_ylim(min(0.95 / classes, min(epoch.train_accuracy for epoch in history) - 0.02), 1.02)
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    for axis in (loss, accuracy):
+        axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, frameon=False)
+    save(figure, file, dpi)
+
+
+def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, dpi: int) -> None:
+    """Counts of true against predicted classes; printed in the cells up to 30 classes."""
+    side = min(12.0, 2.6 + 0.55 * len(classes))
+    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    axis = figure.subplots()
+    drawn = axis.imshow(counts, cmap="Blues", vmin=0)
+    figure.colorbar(drawn, ax=axis, label="test images", shrink=0.8)
+    right = int(counts.trace())
+    axis.set_title(f"Confusion matrix: {right} of n = {counts.sum()} test images right", fontsize=10)
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
+    if len(classes) <= MOST_COUNTS:
+        names = [shown(name, 20) for name in classes]
+        axis.set_xticks(range(len(names)), names, rotation=0 if len(names) < 5 else 90)
+        axis.set_yticks(range(len(names)), names)
+        for row, column in np.ndindex(*counts.shape):
+            color = "white" if counts[row, column] > counts.max() / 2 else "black"
+            axis.text(column, row, str(counts[row, column]), ha="center", va="center", color=color)
+    save(figure, file, dpi)
+
+
+def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
+    """Accuracy against confidence, bin by bin, above the number of images in each bin."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    n = sum(each.n for each in bins)
+    figure.suptitle(
+        f"Calibration (n = {n} test images, expected calibration error {expected_error(bins):.4f})", fontsize=11
+    )
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="confidence = accuracy")
+    confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
+    upper.plot(confidence, accuracy, color=BLUE, marker="o", label="test images, by bin")
+    upper.set_ylabel("accuracy in the bin")
+    upper.set_ylim(-0.03, 1.03)
+    upper.legend(frameon=False, loc="upper left", fontsize=8)
+    lower.bar(confidence, [each.n for each in bins], width=0.02, color=GREEN)
+    lower.set_yscale("symlog", linthresh=1)
+    lower.set_ylim(bottom=0)
+    lower.set_ylabel("images")
+    lower.set_xlabel("mean confidence in the predicted class")
+    lower.set_xlim(-0.02, 1.02)
+    for axis in (upper, lower):
+        axis.grid(alpha=0.3)
+    save(figure, file, dpi)

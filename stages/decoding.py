@@ -1,0 +1,135 @@
+"""Turns one image file of the user's into pixels of the size and the channels that the parameters ask for."""
+
+import hashlib
+import io
+import stat
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from stages.params import DataParams
+
+# Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
+MAX_PIXELS = 89_478_485
+MAX_BYTES = 256 * 2**20
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What became of one file: pixels, or the reason why there are none."""
+
+    kind: Literal["image", "bad", "other"]
+    sha256: str = ""
+    pixels: NDArray[np.uint8] | None = None
+    note: str = ""
+
+
+def decode(root: Path, path: str, data: DataParams) -> Decoded:
+    """Read `root`/`path` once and convert it: `pixels` is uint8 (height, width, channels).
+
+    A file that is no image is `other` by its content, unless its name says that it should be one; then it is `bad`.
+    """
+    file = root / path
+    try:
+        path.encode("utf-8")
+        content = _read(file, root)
+    except UnicodeEncodeError:
+        return Decoded("bad", note="its name is not UTF-8; rename it")
+    except OSError as error:
+        return Decoded("bad", note=str(error.strerror or error))
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            frames = getattr(image, "n_frames", 1)
+            if image.width * image.height > MAX_PIXELS:
+                return Decoded("bad", note=f"{image.width} x {image.height} px is over the limit of {MAX_PIXELS} px")
+            pixels = convert(image, data)
+    except UnidentifiedImageError:
+        if file.suffix.lower() in Image.registered_extensions():
+            return Decoded("bad", note=f"not an image, in spite of its name ({_first_bytes(content)})")
+        return Decoded("other")
+    except UNREADABLE as error:
+        return Decoded("bad", note=" ".join(str(error).split()) or type(error).__name__)
+    return Decoded("image", digest, pixels, f"the first of {frames} frames is used" if frames > 1 else "")
+
+
+def convert(image: Image.Image, data: DataParams) -> NDArray[np.uint8]:
+    """The first frame of `image` as uint8 (height, width, channels).
+
+    Turned upright by its EXIF orientation; transparent parts over the background; 16 bits scaled to 8; CMYK and
+    palettes by Pillow's conversion to RGB; colour to grey by ITU-R 601; colour profiles are not applied. Resized
+    with an antialiased bilinear filter: stretched, or scaled to fit and padded. Raises ValueError for 32-bit pixels.
+    """
+    image = ImageOps.exif_transpose(image)
+    image = _eight_bits(image)
+    mode = "L" if data.channels == 1 else "RGB"
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        paper = Image.new("RGBA", layer.size, (data.background,) * 3 + (255,))
+        image = Image.alpha_composite(paper, layer)
+    if image.mode not in ("1", "L", "RGB"):
+        image = image.convert("RGB")
+    image = _resize(image.convert(mode), data)
+    return np.asarray(image, dtype=np.uint8).reshape(data.height, data.width, data.channels)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG"))
+    if sixteen:
+        values = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError("32-bit pixels have no agreed range; save it with 8 or 16 bits")
+    return image
+
+
+def _resize(image: Image.Image, data: DataParams) -> Image.Image:
+    size = (data.width, data.height)
+    if image.size == size:
+        return image
+    if data.fit == "stretch":
+        return image.resize(size, Image.Resampling.BILINEAR)
+    scale = min(data.width / image.width, data.height / image.height)
+    # A very long image still keeps one pixel of its short side.
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    canvas = Image.new(image.mode, size, (data.background,) * len(image.getbands()))
+    corner = ((data.width - inner[0]) // 2, (data.height - inner[1]) // 2)
+    canvas.paste(image.resize(inner, Image.Resampling.BILINEAR), corner)
+    return canvas
+
+
+def _read(file: Path, root: Path) -> bytes:
+    if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
+        raise OSError("a link to a file outside of the folder; copy the file here instead")
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("not a regular file")
+    if status.st_size > MAX_BYTES:
+        raise OSError(f"{status.st_size} bytes are over the limit of {MAX_BYTES}")
+    return file.read_bytes()
+
+
+def _first_bytes(content: bytes) -> str:
+    return f"it starts with {content[:8]!r}" if content else "it is empty"

@@ -1,0 +1,5 @@
+"""The one error that means 'the user can mend this': shown as a single line, without a traceback."""
+
+
+class InputError(Exception):
+    """Something that came from outside is wrong; the message names it, the value and the remedy."""

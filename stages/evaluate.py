@@ -1,0 +1,115 @@
+"""Scores the trained network on the test set, once, beside two baselines that say what the task is worth.
+
+    python -m stages.evaluate --split data/split --checkpoint models/model.pt --card models/model.json \\
+        --metrics metrics/test.json --classes metrics/classes.csv --confusion metrics/confusion.csv \\
+        --calibration_table metrics/calibration.csv --table metrics/predictions.csv
+
+Refuses a checkpoint other than the one that `train` described in `card`.
+"""
+
+from dataclasses import astuple
+from pathlib import Path
+
+import torch
+
+from stages import (
+    calibration,
+    command,
+    hardware,
+    images,
+    inference,
+    manifest,
+    model,
+    predictions,
+    recording,
+    scores,
+    tables,
+)
+from stages.errors import InputError
+from stages.files import read_json, sha256, write_json
+from stages.params import EvaluateParams, load_section
+
+
+def main(
+    split: Path,
+    checkpoint: Path,
+    card: Path,
+    metrics: Path,
+    classes: Path,
+    confusion: Path,
+    calibration_table: Path,
+    table: Path,
+) -> None:
+    params = load_section("evaluate")
+    device = hardware.prepare(load_section("compute"))
+    trained = load_trained(checkpoint, card, split)
+    train, test = (images.read(split, name, trained.data_set) for name in ("train", "test"))
+    predicted = predict(trained, test, manifest.paths_of(split / "manifest.csv", "test", len(test)), params, device)
+
+    names = trained.data_set.classes
+    predictions.write(predicted, names, table)
+    write_classes(predicted, names, classes)
+    write_confusion(predicted, names, confusion)
+    bins = calibration.bins(predicted.probabilities, predicted.labels, params.calibration_bins)
+    calibration.write(bins, calibration_table)
+    figures = {
+        **scores.overall(predicted.probabilities, predicted.labels),
+        "calibration_error": calibration.expected_error(bins),
+        **baselines(train, test, params),
+    }
+    write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
+
+    recorder = recording.of_checkpoint(card)
+    recording.evaluation(recorder, metrics, table)
+
+
+def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
+    """The network that `train` wrote. Raises InputError for any other, or for one trained on another data set."""
+    described = read_json(card).get("sha256")
+    if not checkpoint.exists() or sha256(checkpoint) != described:
+        raise InputError(
+            f"{checkpoint}: not the weights that train wrote ({card} has another SHA-256); run `dvc repro`"
+        )
+    trained = model.load(checkpoint)
+    if trained.data_set != images.read_data_set(split):
+        raise InputError(f"{checkpoint}: trained on other classes or another image size than {split}; run `dvc repro`")
+    return trained
+
+
+def predict(
+    trained: model.Checkpoint, test: images.Subset, paths: list[str], params: EvaluateParams, device: torch.device
+) -> predictions.Predictions:
+    """The probabilities of every test image."""
+    net = trained.net.to(device).to(memory_format=torch.channels_last)
+    logits = inference.logits_of(net, test, params.batch_size)
+    return predictions.Predictions(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
+
+
+def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams) -> dict[str, float]:
+    """What one gets without learning: the most frequent class, and the nearest of the first training images.
+
+    The training images stand in the order of a hash, so the first ones are a random sample.
+    """
+    n = params.neighbour_images
+    return {
+        "baseline_majority": scores.majority_accuracy(train.labels, test.labels),
+        "baseline_neighbour": scores.neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
+    }
+
+
+def write_classes(table: predictions.Predictions, names: list[str], file: Path) -> None:
+    """A line for each class: precision, recall, F1, number of test images."""
+    by_class = zip(names, scores.per_class(table.probabilities, table.labels), strict=True)
+    tables.write(
+        ["class", "precision", "recall", "f1", "n"], ([name, *astuple(score)] for name, score in by_class), file
+    )
+
+
+def write_confusion(table: predictions.Predictions, names: list[str], file: Path) -> None:
+    """A line for each true class: how often each class was predicted."""
+    by_class = zip(names, scores.confusion(table.probabilities, table.labels), strict=True)
+    tables.write(["actual", *names], ([name, *counts] for name, counts in by_class), file)
+
+
+if __name__ == "__main__":
+    command.run(main)

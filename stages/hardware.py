@@ -1,0 +1,49 @@
+"""Where the network runs, and what has to be the same for two runs to be the same to the bit."""
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from stages.errors import InputError
+from stages.params import ComputeParams
+
+
+def prepare(params: ComputeParams) -> torch.device:
+    """Fix the number of threads, whatever the environment says, and return the device.
+
+    Raises InputError where CUDA is asked for and there is none.
+    """
+    torch.set_num_threads(params.threads)
+    if params.device == "cuda":
+        if not torch.cuda.is_available():
+            raise InputError("params.yaml: compute.device is 'cuda', but torch finds no GPU here; set it to cpu")
+        # cuBLAS reads this when it starts; without it, its reductions may differ from run to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+    return torch.device(params.device)
+
+
+def fingerprint() -> dict[str, str]:
+    """What the bits of a result depend on besides code, data and parameters."""
+    packages = ("torch", "torchvision", "numpy", "pillow")
+    return {
+        "cpu": _cpu_name(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,41 @@
+"""The manifest: which file of the user's became which row of which subset."""
+
+import csv
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from stages import tables
+from stages.errors import InputError
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image: its path in the folder, class, subset, row in the subset's arrays, and SHA-256 of the file."""
+
+    path: str
+    class_name: str
+    subset: str
+    row: int
+    sha256: str
+
+
+def write(rows: list[Row], file: Path) -> None:
+    """Write the rows with a header, in the order given."""
+    tables.write([field.name for field in fields(Row)], map(astuple, rows), file)
+
+
+def paths_of(file: Path, subset: str, count: int) -> list[str]:
+    """The paths of the `count` images of `subset`, by row.
+
+    Raises InputError where the manifest is missing or does not name just that many.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            found = {int(row["row"]): row["path"] for row in csv.DictReader(lines) if row["subset"] == subset}
+    except FileNotFoundError:
+        raise InputError(f"{file}: not found; run `dvc repro split` to make it") from None
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise InputError(f"{file}: not a manifest ({error!r}); run `dvc repro split` to make it again") from None
+    if sorted(found) != list(range(count)):
+        raise InputError(f"{file}: does not name the {count} images of {subset}; run `dvc repro split` again")
+    return [found[row] for row in range(count)]

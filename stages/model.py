@@ -1,0 +1,171 @@
+"""The network that the `model` parameters describe, and the checkpoint that holds it.
+
+Images go in as uint8 (n, channels, height, width), as they are stored; scaling, polarity and centring belong to the
+network, so that every user of a checkpoint prepares images as training did.
+"""
+
+from collections import OrderedDict
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from stages.architecture import KERNEL, all_channels, hidden_widths, map_size
+from stages.errors import InputError
+from stages.files import write_file
+from stages.images import DataSet, data_set_from
+from stages.params import ModelParams
+
+CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"
+UNREADABLE = (
+    OSError,
+    RuntimeError,
+    UnpicklingError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+)
+AGAIN = "run `dvc repro train` to make it again"
+
+
+class Scale(nn.Module):
+    """Grey levels 0 to 255 to about [0, 1]: x * scale + shift, channel by channel."""
+
+    scale: Tensor
+    shift: Tensor
+
+    def __init__(self, params: ModelParams, channels: int) -> None:
+        super().__init__()
+        sign, offset = (-1.0, 1.0) if params.invert else (1.0, 0.0)
+        self.register_buffer("scale", torch.full((1, channels, 1, 1), sign / 255))
+        self.register_buffer("shift", torch.full((1, channels, 1, 1), offset))
+
+    def centre_on(self, mean: Tensor) -> None:
+        """Let `mean`, float (channels,) in grey levels, become 0."""
+        self.shift.copy_(-mean.reshape(self.shift.shape) * self.scale)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.to(self.scale.dtype) * self.scale + self.shift
+
+
+def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
+    """An untrained network on the default device: `scale`, `block1`, ..., `flatten`, `hidden1`, ..., `classify`.
+
+    Takes uint8 or float (n, channels, height, width) in grey levels; gives logits, float (n, classes).
+    Raises InputError where the image is too small for the convolutions.
+    """
+    height, width = map_size(params, data_set.height, data_set.width)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(scale=Scale(params, data_set.channels))
+    inputs = data_set.channels
+    for number, outputs in enumerate(all_channels(params), start=1):
+        layers[f"block{number}"] = _block(inputs, outputs, params.pool)
+        inputs = outputs
+    layers["flatten"] = nn.Flatten()
+    inputs = inputs * height * width
+    for number, outputs in enumerate(hidden_widths(params), start=1):
+        layers[f"hidden{number}"] = nn.Sequential(
+            OrderedDict(linear=nn.Linear(inputs, outputs), activation=nn.ReLU(inplace=True))
+        )
+        inputs = outputs
+    layers["classify"] = nn.Linear(inputs, len(data_set.classes))
+    return nn.Sequential(layers)
+
+
+def _block(inputs: int, outputs: int, pool: str) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, KERNEL, stride=2 if pool == "stride" else 1)
+    layers: OrderedDict[str, nn.Module] = OrderedDict(convolution=convolution)
+    if pool == "max":
+        # relu(max_pool(x)) equals max_pool(relu(x)), and works on a quarter of the values.
+        layers["pool"] = nn.MaxPool2d(2)
+    layers["activation"] = nn.ReLU(inplace=pool == "max")
+    if pool == "avg":
+        layers["pool"] = nn.AvgPool2d(2)
+    return nn.Sequential(layers)
+
+
+def parameter_count(net: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network with all that is needed to use it."""
+
+    net: nn.Sequential
+    params: ModelParams
+    data_set: DataSet
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the checkpoint to `path`, whole or not at all; the same content gives the same bytes."""
+    content = {
+        "format": CHECKPOINT_FORMAT,
+        "model": checkpoint.params.model_dump(),
+        "data_set": asdict(checkpoint.data_set),
+        "weights": {name: tensor.contiguous() for name, tensor in checkpoint.net.state_dict().items()},
+    }
+    # torch.save stores the file's name inside; the temporary name is a constant one, so the bytes stay the same.
+    write_file(path, lambda partial: torch.save(content, partial))
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint onto the CPU, in evaluation mode, without running any code from it.
+
+    Raises InputError for a missing, damaged or foreign file and for weights that do not fit the description.
+    """
+    content = _read(path)
+    if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this project's format {CHECKPOINT_FORMAT}; {AGAIN}")
+    try:
+        params = ModelParams.model_validate(content.get("model"))
+    except ValidationError as error:
+        raise InputError(f"{path}: its model description is wrong ({error.errors()[0]['msg']}); {AGAIN}") from None
+    described = content.get("data_set")
+    data_set = data_set_from(described if isinstance(described, dict) else {}, str(path), AGAIN)
+    with torch.device("meta"):
+        net = build(params, data_set)
+    _check_weights(content.get("weights"), net, path)
+    net.load_state_dict(content["weights"], assign=True)
+    return Checkpoint(net.eval(), params, data_set)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run `dvc repro train` to make it") from None
+    except (
+        OSError,
+        RuntimeError,
+        UnpicklingError,
+        ValueError,
+        EOFError,
+        KeyError,
+        IndexError,
+        AttributeError,
+    ) as error:
+        problem = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a readable checkpoint ({problem}); {AGAIN}") from None
+
+
+def _check_weights(weights: Any, net: nn.Module, path: Path) -> None:
+    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in net.state_dict().items()}
+    found = (
+        {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items() if isinstance(tensor, Tensor)}
+        if isinstance(weights, dict)
+        else {}
+    )
+    for name in sorted(expected.keys() | found.keys(), key=str):
+        if expected.get(name) != found.get(name):
+            raise InputError(
+                f"{path}: the weights {name!r} are {found.get(name, 'missing')}, but the model it describes has "
+                f"{expected.get(name, 'none of that name')}; {AGAIN}"
+            )

@@ -1,0 +1,202 @@
+"""The parameters: one typed, documented and checked class for each section of `params.yaml`."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.errors import InputError
+
+PARAMS_FILE = Path("params.yaml")
+MAX_SEED = 2**32 - 1
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Pixels = Annotated[int, Field(ge=1, le=8192)]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Width = Annotated[int, Field(ge=1, le=65536)]
+
+
+class Section(BaseModel):
+    """Strict: no unknown keys, no text where a number belongs, no 1 for true, no infinities."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class DataParams(Section):
+    images: str = Field(min_length=1, description="folder with one sub-folder of images per class")
+    height: Pixels = Field(description="height every image is brought to, in px")
+    width: Pixels = Field(description="width every image is brought to, in px")
+    channels: Literal[1, 3] = Field(description="1 for grey, 3 for colour")
+    fit: Literal["stretch", "pad"] = Field(description="stretch to the size, or keep the aspect ratio and pad")
+    background: int = Field(ge=0, le=255, description="grey level behind transparent and padded pixels")
+
+
+class SynthesizeParams(Section):
+    count: int = Field(ge=1, le=10_000_000, description="images of each class")
+    size: int = Field(ge=16, le=4096, description="height and width of an image, in px")
+    stroke_width: float = Field(gt=0, le=40, description="width of the pen, in px of a 116 px image")
+    seed: Seed = Field(description="seed of the drawing")
+    rotation: float = Field(ge=0, le=180, description="largest rotation either way, in degrees")
+    stroke_spread: float = Field(ge=0, le=40, description="largest change of the stroke width, in px of a 116 px image")
+    noise: float = Field(ge=0, le=0.5, description="share of pixels flipped")
+    displacement: float = Field(ge=0, le=116, description="largest shift along each axis, in px of a 116 px image")
+
+
+class SplitParams(Section):
+    test: int = Field(ge=1, description="test images of each class")
+    val: int = Field(ge=0, description="validation images of each class, 0 for none")
+    seed: Seed = Field(description="seed of the split")
+    on_bad_image: Literal["fail", "skip"] = Field(description="stop at an unreadable image, or list it and go on")
+    samples: int = Field(ge=1, le=50, description="images of each class on the sample sheet")
+
+
+class ModelParams(Section):
+    channels: Channels = Field(description="output channels of the first convolution")
+    further_channels: list[Channels] = Field(max_length=12, description="output channels of each further convolution")
+    pool: Literal["max", "avg", "stride", "none"] = Field(description="what halves the maps after each convolution")
+    hidden: list[Width] | Literal["auto"] = Field(
+        description="widths of the hidden dense layers, or auto for the original's at this depth and pooling"
+    )
+    invert: bool = Field(description="give the network ink as 1 and paper as 0")
+    centre: bool = Field(description="subtract the mean of the training images, channel by channel")
+
+
+class TrainParams(Section):
+    epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
+    batch_size: int = Field(ge=1, le=1_000_000, description="images in a step")
+    lr: float = Field(gt=0, le=1000, description="learning rate")
+    momentum: float = Field(ge=0, lt=1, description="momentum of SGD")
+    weight_decay: float = Field(ge=0, le=10, description="L2 penalty of SGD")
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(description="how the learning rate moves")
+    seed: Seed = Field(description="seed of the initial weights and of the order of the images")
+
+
+class EvaluateParams(Section):
+    batch_size: int = Field(ge=1, le=1_000_000, description="images in a forward pass")
+    calibration_bins: int = Field(ge=2, le=1000, description="equal-width bins of the calibration error")
+    neighbour_images: int = Field(ge=1, description="training images the nearest-neighbour baseline may look at")
+
+
+class VisualizeParams(Section):
+    dpi: int = Field(ge=30, le=600, description="resolution of the pictures, in dots per inch")
+    example: int = Field(ge=0, description="index of the test image of each class whose feature maps are shown")
+    mistakes: int = Field(ge=1, le=100, description="most confident mistakes shown")
+
+
+class ComputeParams(Section):
+    threads: int = Field(ge=1, le=1024, description="CPU threads, whatever the environment says")
+    device: Literal["cpu", "cuda"] = Field(description="where the network runs")
+
+
+class Params(Section):
+    """Every section of `params.yaml`."""
+
+    data: DataParams
+    synthesize: SynthesizeParams
+    split: SplitParams
+    model: ModelParams
+    train: TrainParams
+    evaluate: EvaluateParams
+    visualize: VisualizeParams
+    compute: ComputeParams
+
+
+SECTIONS: dict[str, Any] = {name: field.annotation for name, field in Params.model_fields.items()}
+
+
+def load(file: Path = PARAMS_FILE) -> Params:
+    """Read and check every section of `file`.
+
+    Raises InputError, in one line, for a file that cannot be read, an unknown, missing or wrong key.
+    """
+    params: Params = _checked(Params, _read(file), file, ())
+    return params
+
+
+def load_section(name: str, file: Path = PARAMS_FILE) -> Any:
+    """Read and check the one section `name` of `file`; the others are neither read nor checked."""
+    content = _read(file)
+    if name not in content:
+        raise InputError(f"{file}: the section {name!r} is missing; docs/parameters.md shows every section")
+    return _checked(SECTIONS[name], content[name], file, (name,))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{file}: not found; run the stages from the project's root folder") from None
+    except (OSError, UnicodeDecodeError, ValueError, YAMLError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{file}: not readable as YAML; mend this: {problem}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: must hold sections such as 'train:', got {_shown(content)}")
+    return content
+
+
+def _checked(kind: type[Section], content: Any, file: Path, where: tuple[str, ...]) -> Any:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        # A mistyped key is both unknown and missing: the unknown one is the news.
+        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        raise InputError(f"{file}: {_explain(problems, kind, where)}") from None
+
+
+def _explain(problems: list[Any], kind: type[Section], where: tuple[str, ...]) -> str:
+    problem = problems[0]
+    location = [str(part) for part in problem["loc"] if not _is_union_tag(part)]
+    key = ".".join([*where, *location]) or "the file"
+    field = _field(kind, location)
+    if problem["type"] == "missing":
+        return f"{key} is missing; add it{f' ({field})' if field else ''}"
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(location[-1], _known_keys(kind, location[:-1]), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else "remove it; docs/parameters.md lists every key"
+        return f"{key} is not a parameter (its value is {_shown(problem['input'])}); {hint}"
+    same_value = [other["msg"] for other in problems if other["loc"][:2] == problem["loc"][:2]]
+    must = "must be " + " or ".join(dict.fromkeys(message.removeprefix("Input should be ") for message in same_value))
+    must = must.replace("a valid ", "a ").replace("a integer", "a whole number")
+    remedy = _remedy(problem["input"]) or (f"change it ({field})" if field else "docs/parameters.md shows an example")
+    return f"{key} {must}, got {_shown(problem['input'])}; {remedy}"
+
+
+def _is_union_tag(part: Any) -> bool:
+    """Pydantic names the branch of a union in an error's location, as in ('hidden', 'list[...]', 0)."""
+    return isinstance(part, str) and part.startswith(("list[", "literal["))
+
+
+def _remedy(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            return f"write it without quotes, as {float(value)!r}"
+        except ValueError:
+            return ""
+    return ""
+
+
+def _known_keys(kind: type[Section], path: list[str]) -> list[str]:
+    for name in path:
+        kind = kind.model_fields[name].annotation  # type: ignore[assignment]
+    return list(kind.model_fields)
+
+
+def _field(kind: type[Section], path: list[str]) -> str:
+    """The description of the field at `path`, or ''."""
+    description = ""
+    for name in path:
+        if not (isinstance(kind, type) and issubclass(kind, Section) and name in kind.model_fields):
+            break
+        field = kind.model_fields[name]
+        description, kind = field.description or "", field.annotation  # type: ignore[assignment]
+    return description
+
+
+def _shown(value: Any) -> str:
+    text = f"the text {value!r}" if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

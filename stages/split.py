@@ -1,0 +1,101 @@
+"""Reads a folder of images, deals them out to train, val and test, and packs each subset into one array.
+
+    python -m stages.split --split data/split --samples data/samples.png
+
+The folder is `data.images` of params.yaml; it is only read. `split` gets manifest.csv, dataset.json, report.json and,
+for each subset, its images as uint8 (n, height, width, channels) and its labels. Two thousand images take about
+two seconds.
+"""
+
+from dataclasses import asdict
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from stages import command, folder, galleries, images, manifest, report
+from stages.decoding import Decoded, decode
+from stages.errors import InputError
+from stages.files import fresh_folder, write_json
+from stages.params import DataParams, SplitParams, load_section
+from stages.subsets import SUBSETS, assign
+
+
+def main(split: Path, samples: Path) -> None:
+    data, params = load_section("data"), load_section("split")
+    root = Path(data.images)
+    listing = folder.find(root)
+    with fresh_folder(split) as partial_out:
+        pixels = partial_out / "all.npy"
+        corpus = read_all(root, listing, data, params, pixels)
+        subset_of, order = assign(corpus.labels, corpus.contents, corpus.pixels, listing.classes, params)
+        row_of = pack(partial_out, np.load(pixels, mmap_mode="r"), corpus.labels, subset_of, order)
+        pixels.unlink()
+        data_set = images.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
+        write_json(partial_out / "dataset.json", asdict(data_set))
+        rows = [
+            manifest.Row(
+                corpus.paths[index],
+                listing.classes[corpus.labels[index]],
+                subset_of[index],
+                row,
+                corpus.contents[index],
+            )
+            for index, row in row_of.items()
+        ]
+        manifest.write(rows, partial_out / "manifest.csv")
+        write_json(partial_out / "report.json", report.make(corpus, listing.classes, subset_of))
+        train = images.read(partial_out, "train", data_set)
+    galleries.sample_sheet(train, data_set, params.samples, samples)
+    print(report.summary(corpus, listing.classes, subset_of))
+
+
+def read_all(root: Path, listing: folder.Listing, data: DataParams, params: SplitParams, packed: Path) -> report.Corpus:
+    """Decode every file of `listing` on all cores into the array file `packed`, in the listing's order.
+
+    Raises InputError at the first bad image, unless `split.on_bad_image` is skip.
+    """
+    shape = (len(listing.paths), data.height, data.width, data.channels)
+    array = open_memmap(packed, mode="w+", dtype=np.uint8, shape=shape)
+    corpus = report.Corpus(ignored=list(listing.ignored))
+    with Pool() as pool:
+        results = pool.imap(partial(decode, root, data=data), listing.paths, chunksize=32)
+        for path, label, decoded in zip(listing.paths, listing.labels, results, strict=True):
+            if decoded.pixels is not None:
+                array[len(corpus.paths)] = decoded.pixels
+                corpus.add(path, label, decoded.sha256, decoded.pixels, decoded.note)
+            else:
+                _set_aside(corpus, root, path, decoded, params)
+    array.flush()
+    return corpus
+
+
+def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, params: SplitParams) -> None:
+    if decoded.kind == "other":
+        corpus.ignored.append(path)
+    elif params.on_bad_image == "skip":
+        corpus.skipped[path] = decoded.note
+    else:
+        raise InputError(
+            f"{str(root / path)!r}: {decoded.note}; mend or remove it, or set split.on_bad_image to skip in params.yaml"
+        )
+
+
+def pack(out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str], order: list[int]) -> dict[int, int]:
+    """Write each subset's images and labels in `order`, and return the row of each image in its subset."""
+    row_of: dict[int, int] = {}
+    for subset in SUBSETS:
+        members = [index for index in order if subset_of[index] == subset]
+        packed = open_memmap(out / f"{subset}.npy", mode="w+", dtype=np.uint8, shape=(len(members), *pixels.shape[1:]))
+        for row, index in enumerate(members):
+            packed[row] = pixels[index]
+            row_of[index] = row
+        packed.flush()
+        np.save(out / f"{subset}_labels.npy", np.array([labels[index] for index in members], dtype=np.int64))
+    return row_of
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,28 @@
+"""Brings MLflow up to date with the results in the working tree. Running it again changes nothing.
+
+    python -m stages.sync
+
+For use after a run that DVC took from its cache, after `dvc exp apply`, or after an outage of the tracking server.
+"""
+
+from stages import command, images, pipeline, recording
+from stages.errors import InputError
+
+
+def main() -> None:
+    at = pipeline.paths("split", "train", "evaluate", "visualize")
+    missing = [str(path) for path in at.values() if not path.exists() and path.suffix != ".partial"]
+    if missing:
+        raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
+    data_set = images.read_data_set(at["split"])
+    recorder = recording.of_checkpoint(at["card"])
+    recording.curve(recorder, at["curve"])
+    recording.network(recorder, at["checkpoint"], at["card"], images.read(at["split"], "train", data_set))
+    recording.evaluation(recorder, at["metrics"], at["table"])
+    recording.pictures(recorder, at["plots"], at["samples"])
+    if recorder.failed:
+        raise InputError("MLflow could not be brought up to date; mend its store and run `make sync` again")
+
+
+if __name__ == "__main__":
+    command.run(main)

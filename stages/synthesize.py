@@ -1,0 +1,36 @@
+"""Draws the built-in data set: a folder of 1-bit BMP files for each class.
+
+    python -m stages.synthesize --images data/raw
+
+Two thousand images take about two seconds. BMP, because its bytes do not depend on a compression library's version.
+"""
+
+from functools import partial
+from multiprocessing import Pool
+from pathlib import Path
+
+from PIL import Image
+
+from stages import command, drawing
+from stages.files import fresh_folder
+from stages.params import SynthesizeParams, load_section
+
+
+def main(images: Path) -> None:
+    params = load_section("synthesize")
+    with fresh_folder(images) as folder, Pool() as pool:
+        for class_index, name in enumerate(drawing.CLASSES):
+            (folder / name).mkdir()
+            write = partial(write_image, params, folder / name, class_index)
+            for _ in pool.imap_unordered(write, range(params.count), chunksize=64):
+                pass
+
+
+def write_image(params: SynthesizeParams, folder: Path, class_index: int, index: int) -> None:
+    """Draw one image, black ink on white paper, and save it as `folder`/00000.bmp by its number."""
+    ink = drawing.draw(params, class_index, index)
+    Image.fromarray(~ink).save(folder / f"{index:05d}.bmp")
+
+
+if __name__ == "__main__":
+    command.run(main)

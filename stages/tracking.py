@@ -1,0 +1,190 @@
+"""Tells MLflow what a stage did. It observes: files are written first, and an outage is a warning, not an error.
+
+There is one run for each trained checkpoint, found again by the checkpoint's SHA-256. Every part of a run (curve,
+model, evaluation, pictures) leaves a tag with a hash of what was recorded, so that recording again adds nothing.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stages import store
+
+CHECKPOINT_TAG = "crosscheck.checkpoint"
+ORIGIN_TAG = "crosscheck.origin"
+EXPERIMENT_TAG = "dvc.experiment"
+
+
+class Recorder:
+    """One MLflow run, or, after the first failure, nothing: every later call then returns at once."""
+
+    def __init__(self) -> None:
+        self.run_id: str | None = None
+        self.failed = False
+        self.is_new = False
+
+    def start(self, parameters: dict[str, Any], tags: dict[str, str], run_id: str | None = None) -> None:
+        """Open a run for a training that begins, or go on with the run `run_id` of one that was interrupted."""
+
+        def open_run() -> None:
+            mlflow, experiment = store.connect()
+            client = mlflow.MlflowClient()
+            if run_id is not None and _exists(client, run_id):
+                self.run_id = run_id
+                client.update_run(run_id, status="RUNNING")
+            else:
+                self.run_id = _create(client, experiment, tags | {ORIGIN_TAG: "trained"})
+                self.is_new = True
+            _log_parameters(client, self.run_id, parameters)
+
+        self._attempt(open_run)
+
+    def find_or_restore(self, checkpoint: str, parameters: dict[str, Any]) -> None:
+        """Go on with the run of the checkpoint with this SHA-256, or make one where the store does not have it."""
+
+        def find() -> None:
+            mlflow, experiment = store.connect()
+            client = mlflow.MlflowClient()
+            self.run_id = _find(client, experiment, checkpoint)
+            if self.run_id is None:
+                tags = {ORIGIN_TAG: "restored", CHECKPOINT_TAG: checkpoint}
+                self.run_id = _create(client, experiment, tags)
+                _log_parameters(client, self.run_id, parameters)
+                client.set_terminated(self.run_id)
+
+        self._attempt(find)
+
+    def metrics(self, values: dict[str, float | None], step: int) -> None:
+        """Log the values that are not None at `step`, unless the run has the very same already."""
+
+        def log() -> None:
+            from mlflow.entities import Metric
+
+            client = _client()
+            now = int(time.time() * 1000)
+            fresh = [
+                Metric(name, float(value), now, step)
+                for name, value in values.items()
+                if value is not None and (self.is_new or not _has(client, self.run_id, name, step, float(value)))
+            ]
+            if fresh:
+                client.log_batch(self.run_id, metrics=fresh)
+
+        self._attempt(log)
+
+    def finish(self, checkpoint: str) -> None:
+        """Tie the run to the checkpoint that training wrote, and close it."""
+
+        def close() -> None:
+            client = _client()
+            client.set_tag(self.run_id, CHECKPOINT_TAG, checkpoint)
+            client.set_terminated(self.run_id)
+
+        self._attempt(close)
+
+    def part(self, name: str, content_hash: str, record: Callable[[], None]) -> None:
+        """Let `record` log one part of the run, unless exactly this content of it is recorded already."""
+
+        def once() -> None:
+            client = _client()
+            tag = f"crosscheck.recorded.{name}"
+            if client.get_run(self.run_id).data.tags.get(tag) != content_hash:
+                record()
+                client.set_tag(self.run_id, tag, content_hash)
+
+        self._attempt(once)
+
+    def files(self, *paths: Path) -> None:
+        """Log files and folders as artifacts under their own names."""
+        client = _client()
+        for path in paths:
+            if path.is_dir():
+                client.log_artifacts(self.run_id, str(path), path.name)
+            else:
+                client.log_artifact(self.run_id, str(path))
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        if self.failed:
+            return
+        try:
+            action()
+        except _outages() as error:
+            self.failed = True
+            problem = " ".join(str(error).split())[:200]
+            print(
+                f"warning: MLflow at {store.uri()} does not record this run ({problem}); "
+                "nothing else is lost: `make sync` records it later",
+                file=sys.stderr,
+            )
+
+
+def _outages() -> tuple[type[Exception], ...]:
+    from alembic.util.exc import CommandError
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, CommandError, OSError
+
+
+def _client() -> Any:
+    from mlflow import MlflowClient
+
+    return MlflowClient()
+
+
+def _create(client: Any, experiment: str, tags: dict[str, str]) -> str:
+    name = os.environ.get("DVC_EXP_NAME", "")
+    described = {
+        **tags,
+        EXPERIMENT_TAG: name,
+        "mlflow.source.name": "dvc exp run" if name else "dvc repro",
+        "mlflow.source.git.commit": _commit(),
+    }
+    run = client.create_run(experiment, run_name=name or "workspace", tags=described)
+    return str(run.info.run_id)
+
+
+def _find(client: Any, experiment: str, checkpoint: str) -> str | None:
+    runs = client.search_runs(
+        [experiment], f"tags.`{CHECKPOINT_TAG}` = '{checkpoint}'", order_by=["attributes.start_time DESC"]
+    )
+    name = os.environ.get("DVC_EXP_NAME", "")
+    same_experiment = [run for run in runs if run.data.tags.get(EXPERIMENT_TAG) == name]
+    found = (same_experiment or list(runs))[:1]
+    return str(found[0].info.run_id) if found else None
+
+
+def _exists(client: Any, run_id: str) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.get_run(run_id).info.lifecycle_stage) == "active"
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+
+
+def _has(client: Any, run_id: str | None, name: str, step: int, value: float) -> bool:
+    return any((old.step, old.value) == (step, value) for old in client.get_metric_history(run_id, name))
+
+
+def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
+    from mlflow.entities import Param
+
+    known = client.get_run(run_id).data.params
+    fresh = [Param(name, str(value)) for name, value in parameters.items() if name not in known]
+    if fresh:
+        client.log_batch(run_id, params=fresh)
+
+
+def _commit() -> str:
+    baseline = os.environ.get("DVC_EXP_BASELINE_REV")
+    if baseline:
+        return baseline
+    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return result.stdout.strip() if result.returncode == 0 else "none"

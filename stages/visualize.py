@@ -1,0 +1,138 @@
+"""Draws what the network learnt and how it fares: kernels, feature maps, training curves, mistakes, calibration.
+
+    python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
+        --curve metrics/curve.csv --calibration_table metrics/calibration.csv \\
+        --table metrics/predictions.csv --samples data/samples.png --plots plots
+
+Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from stages import calibration, charts, command, curves, galleries, hardware, images, model, predictions, recording
+from stages.errors import InputError
+from stages.files import fresh_folder, read_json
+from stages.params import VisualizeParams, load_section
+
+MOST_CLASSES = 10
+
+
+def main(
+    split: Path,
+    checkpoint: Path,
+    card: Path,
+    curve: Path,
+    calibration_table: Path,
+    table: Path,
+    samples: Path,
+    plots: Path,
+) -> None:
+    params = load_section("visualize")
+    hardware.prepare(load_section("compute"))
+    trained = model.load(checkpoint)
+    test = images.read(split, "test", trained.data_set)
+    answered = predictions.read(table, trained.data_set.classes)
+    history, bins = curves.read(curve), calibration.read(calibration_table)
+    chosen = choose_examples(test, trained.data_set.classes, params)
+
+    with fresh_folder(plots) as folder:
+        draw_kernels(trained, folder, params)
+        draw_feature_maps(trained, test, chosen, folder, params)
+        draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
+        draw_charts(history, answered, bins, read_json(card)["data"], folder, params.dpi)
+
+    recorder = recording.of_checkpoint(card)
+    recording.curve(recorder, curve)
+    recording.pictures(recorder, plots, samples)
+
+
+def choose_examples(test: images.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
+    """The row of the example of each class, for at most ten classes."""
+    rows = []
+    for label, name in enumerate(classes[:MOST_CLASSES]):
+        members = np.flatnonzero(test.labels == label)
+        if params.example >= len(members):
+            raise InputError(
+                f"params.yaml: visualize.example is {params.example}, but the class {name!r} has {len(members)} test "
+                f"images; give it a number from 0 to {len(members) - 1}"
+            )
+        rows.append(int(members[params.example]))
+    return rows
+
+
+def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParams) -> None:
+    for name, layer in trained.net.named_modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            block = name.split(".")[0]
+            weights = layer.weight.detach().numpy()
+            galleries.kernels(weights, block, folder / f"kernels_{block}.png", params.dpi)
+
+
+def draw_feature_maps(
+    trained: model.Checkpoint, test: images.Subset, chosen: list[int], folder: Path, params: VisualizeParams
+) -> None:
+    blocks = [name for name, _ in trained.net.named_children() if name.startswith("block")]
+    names = [f"{block}{part}" for block in blocks for part in (".convolution", "")]
+    extract = create_feature_extractor(trained.net, return_nodes={name: name for name in names})
+    for row in chosen:
+        with torch.inference_mode():
+            maps = extract(torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy()))
+        label = int(test.labels[row])
+        for block in blocks:
+            convolved = maps[f"{block}.convolution"][0]
+            steps = {"after convolution": convolved, "after ReLU": convolved.relu()}
+            if trained.params.pool in ("max", "avg"):
+                steps[f"after {trained.params.pool} pooling"] = maps[block][0]
+            title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
+            drawn = {name: values.numpy() for name, values in steps.items()}
+            galleries.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
+
+
+def draw_answers(
+    test: images.Subset,
+    answered: predictions.Predictions,
+    classes: list[str],
+    chosen: list[int],
+    folder: Path,
+    params: VisualizeParams,
+) -> None:
+    confidence = answered.probabilities.max(axis=1)
+
+    def answer(row: int) -> galleries.Answer:
+        actual, predicted = classes[answered.labels[row]], classes[answered.predicted[row]]
+        return galleries.Answer(test.images[row], actual, predicted, float(confidence[row]))
+
+    title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
+    galleries.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
+    wrong: NDArray[np.int64] = np.flatnonzero(answered.predicted != answered.labels)
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][: params.mistakes]
+    title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
+    nothing = "There is no mistake to show."
+    galleries.answers([answer(int(row)) for row in worst], title, nothing, folder / "mistakes.png", params.dpi)
+
+
+def draw_charts(
+    history: list[curves.Epoch],
+    answered: predictions.Predictions,
+    bins: list[calibration.Bin],
+    described: dict[str, Any],
+    folder: Path,
+    dpi: int,
+) -> None:
+    classes = described["classes"]
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    np.add.at(counts, (answered.labels, answered.predicted), 1)
+    sizes = (described["train_images"], described["val_images"])
+    charts.training_curves(history, len(classes), sizes, folder / "curves.png", dpi)
+    charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)
+    charts.reliability(bins, folder / "calibration.png", dpi)
+
+
+if __name__ == "__main__":
+    command.run(main)
