@@ -1,6 +1,7 @@
 """Turns a stage's `main` into a command: paths come in as options, a user's mistake goes out as one line."""
 
 import argparse
+import errno
 import inspect
 import io
 import sys
@@ -28,3 +29,9 @@ def run(main: Callable[..., None]) -> None:
         main(**arguments)
     except InputError as error:
         sys.exit("error: " + " ".join(str(error).split("\n")))
+    except KeyboardInterrupt:
+        sys.exit("interrupted; run the same command again to go on")
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        sys.exit(f"error: {error.filename or 'an output'}: no space left on the disk; make room and run this again")

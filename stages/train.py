@@ -19,6 +19,7 @@ from tqdm import tqdm
 from stages import command, curves, hardware, images, model, recording
 from stages.files import sha256, write_json
 from stages.params import ComputeParams, ModelParams, TrainParams, load_section
+from stages.resumable import Resumable, key_of
 from stages.tracking import Recorder
 from stages.training import Training
 
@@ -30,21 +31,27 @@ def main(split: Path, checkpoint: Path, card: Path, curve: Path, metrics: Path) 
     train, val = images.read(split, "train", data_set), images.read(split, "val", data_set)
     net = new_network(wanted, data_set, train, recipe.seed)
     described = describe(net, wanted, data_set, recipe, compute, train, val)
+    machine = hardware.fingerprint()
+    arrays = [split / f"{subset}{kind}.npy" for subset in ("train", "val") for kind in ("", "_labels")]
 
-    recorder = Recorder()
-    recorder.start(recording.parameters(described), hardware.fingerprint())
-    training = Training(net, train, val, recipe, device)
-    fit(training, recorder)
+    with Resumable(key_of(described, machine, arrays)) as resumable:
+        training = Training(net, train, val, recipe, device)
+        resumable.resume(training)
+        recorder = Recorder()
+        recorder.start(recording.parameters(described), machine, resumable.run_id())
+        resumable.remember_run(recorder.run_id)
+        fit(training, recorder, resumable)
 
-    model.save(model.Checkpoint(net.to("cpu"), wanted, data_set), checkpoint)
-    write_json(card, {"sha256": sha256(checkpoint), **described})
-    curves.write(training.history, curve)
-    write_json(metrics, final_figures(training.history))
-    warn_of_plateau(training.history, len(data_set.classes))
+        model.save(model.Checkpoint(net.to("cpu"), wanted, data_set), checkpoint)
+        write_json(card, {"sha256": sha256(checkpoint), **described})
+        curves.write(training.history, curve)
+        write_json(metrics, final_figures(training.history))
+        warn_of_plateau(training.history, len(data_set.classes))
 
-    recorder.finish(sha256(checkpoint))
-    recording.curve(recorder, curve)
-    recording.network(recorder, checkpoint, card, train)
+        recording.curve(recorder, curve)
+        recording.network(recorder, checkpoint, card, train)
+        recorder.finish(sha256(checkpoint))
+        resumable.finish()
 
 
 def new_network(params: ModelParams, data_set: images.DataSet, train: images.Subset, seed: int) -> torch.nn.Sequential:
@@ -76,9 +83,10 @@ def describe(
     }
 
 
-def fit(training: Training, recorder: Recorder) -> None:
-    """Train to the last epoch, with a progress bar on a terminal and a word to the recorder after each epoch."""
-    with tqdm(total=training.params.epochs * training.steps, unit="step", disable=None) as bar:
+def fit(training: Training, recorder: Recorder, resumable: Resumable) -> None:
+    """Train to the last epoch; after each, the state is saved and the recorder told. A terminal shows the progress."""
+    done = len(training.history) * training.steps
+    with tqdm(total=training.params.epochs * training.steps, initial=done, unit="step", disable=None) as bar:
         while len(training.history) < training.params.epochs:
             bar.set_description(f"epoch {len(training.history) + 1} of {training.params.epochs}")
 
@@ -89,6 +97,7 @@ def fit(training: Training, recorder: Recorder) -> None:
             began = time.perf_counter()
             epoch = training.run_epoch(show)
             seconds = time.perf_counter() - began
+            resumable.save(training)
             recorder.metrics({**curves.figures(epoch), "epoch_seconds": seconds}, epoch.epoch)
 
 

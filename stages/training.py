@@ -85,6 +85,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "order": self.order.get_state(),
+            "random": torch.get_rng_state(),
             "history": [vars(epoch) for epoch in self.history],
         }
 
@@ -93,7 +94,8 @@ class Training:
         self.net.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
-        self.order.set_state(state["order"])
+        self.order.set_state(state["order"].cpu())
+        torch.set_rng_state(state["random"].cpu())
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
 

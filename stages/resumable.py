@@ -1,0 +1,130 @@
+"""Carries a training over an interruption: its state after each epoch, outside of DVC's outputs.
+
+DVC deletes a stage's outputs before it runs the stage, and `dvc exp run --temp` works in a folder that it throws away;
+so the state lies in `.checkpoints/<key>/` under the project's root. The key is a hash of all that decides the result,
+hence another experiment never finds it.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from pickle import UnpicklingError
+from types import TracebackType
+from typing import Any
+
+import psutil
+import torch
+from filelock import FileLock, Timeout
+
+from stages import store
+from stages.errors import InputError
+from stages.files import sha256, write_file, write_text
+from stages.training import Training
+
+FOLDER = ".checkpoints"
+UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
+
+
+def key_of(described: dict[str, Any], machine: dict[str, str], arrays: list[Path]) -> str:
+    """A hash of the model's description, the machine's fingerprint, the arrays' bytes and the project's loaded code."""
+    code = {
+        name: sha256(Path(module.__file__))
+        for name, module in sorted(sys.modules.items())
+        if name.startswith("stages.") and module.__file__
+    }
+    content = [described, machine, [sha256(array) for array in arrays], code]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Resumable:
+    """The saved state of one training. A context that no second training of the same key can enter."""
+
+    def __init__(self, key: str) -> None:
+        self.folder = store.root() / FOLDER / key
+        self.lock = FileLock(self.folder.with_suffix(".lock"), timeout=0)
+        self.ancestors = _ancestors()
+        self.can_save = True
+
+    def __enter__(self) -> "Resumable":
+        """Raises InputError where a training of the same key is alive."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pid = self.folder / "pid"
+        try:
+            self.lock.acquire()
+        except Timeout:
+            owner = pid.read_text(encoding="utf-8") if pid.exists() else "unknown"
+            raise InputError(
+                f"{self.folder}: a training of this very experiment is running already (process {owner}); "
+                "wait until it ends or stop it, then run this again: it goes on from the last epoch"
+            ) from None
+        write_text(pid, str(os.getpid()))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lock.release()
+
+    def run_id(self) -> str | None:
+        """The MLflow run of the interrupted training, if there was one."""
+        file = self.folder / "run_id"
+        return file.read_text(encoding="utf-8").strip() or None if file.exists() else None
+
+    def remember_run(self, run_id: str | None) -> None:
+        """Note the MLflow run, so that a resumed training goes on in it."""
+        self._try_to_save(lambda: write_text(self.folder / "run_id", run_id or ""))
+
+    def save(self, training: Training) -> None:
+        """Keep the state after the newest epoch, and the one before it. A full disk is a warning, once."""
+
+        def replace() -> None:
+            last = self.folder / "last.pt"
+            if last.exists():
+                last.replace(self.folder / "previous.pt")
+            write_file(last, lambda partial: torch.save(training.state(), partial))
+
+        self._try_to_save(replace)
+
+    def resume(self, training: Training) -> None:
+        """Bring `training` to the newest state that can be read, if there is any."""
+        for file in (self.folder / "last.pt", self.folder / "previous.pt"):
+            if not file.exists():
+                continue
+            try:
+                state = torch.load(file, map_location=training.device, weights_only=True)
+            except UNREADABLE as error:
+                problem = " ".join(str(error).split())[:120]
+                print(f"warning: {file}: not readable ({problem}); going on from an earlier epoch", file=sys.stderr)
+                continue
+            training.restore(state)
+            print(f"going on after epoch {len(training.history)} of {training.params.epochs}", file=sys.stderr)
+            return
+
+    def finish(self) -> None:
+        """Remove the state, since the outputs are written.
+
+        Where DVC was killed meanwhile, the state stays: the next `dvc repro` writes the outputs from it at once.
+        """
+        if _ancestors() == self.ancestors:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _try_to_save(self, write: Any) -> None:
+        if not self.can_save:
+            return
+        try:
+            write()
+        except (OSError, RuntimeError) as error:
+            self.can_save = False
+            problem = " ".join(str(error).split())[:120]
+            print(
+                f"warning: {self.folder}: cannot be written ({problem}); training goes on, "
+                "but an interruption would lose the epochs since the last state",
+                file=sys.stderr,
+            )
+
+
+def _ancestors() -> list[int]:
+    return [process.pid for process in psutil.Process().parents()]
