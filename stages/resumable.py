@@ -110,6 +110,7 @@ class Resumable:
         """
         if _ancestors() == self.ancestors:
             shutil.rmtree(self.folder, ignore_errors=True)
+            Path(self.lock.lock_file).unlink(missing_ok=True)
 
     def _try_to_save(self, write: Any) -> None:
         if not self.can_save:
