@@ -11,6 +11,8 @@ import torch
 from stages.errors import InputError
 from stages.params import ComputeParams
 
+LARGE_NETWORK = 256 * 2**20
+
 
 def prepare(params: ComputeParams) -> torch.device:
     """Fix the number of threads, whatever the environment says, and return the device.
@@ -18,7 +20,6 @@ def prepare(params: ComputeParams) -> torch.device:
     Raises InputError where CUDA is asked for and there is none.
     """
     torch.set_num_threads(params.threads)
-    _keep_freed_memory()
     if params.device == "cuda":
         if not torch.cuda.is_available():
             raise InputError("params.yaml: compute.device is 'cuda', but torch finds no GPU here; set it to cpu")
@@ -29,9 +30,12 @@ def prepare(params: ComputeParams) -> torch.device:
     return torch.device(params.device)
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep large freed blocks: giving them back and faulting them in again takes a third of a step."""
-    if platform.libc_ver()[0] != "glibc":
+def keep_freed_memory(net: torch.nn.Module) -> None:
+    """Let glibc keep large freed blocks: giving them back and faulting them in again takes half of a step of `base`.
+
+    Not for a network whose gradients are themselves very large: kept blocks that are cut up would add up.
+    """
+    if platform.libc_ver()[0] != "glibc" or sum(weights.nbytes for weights in net.parameters()) > LARGE_NETWORK:
         return
     libc = ctypes.CDLL(None)
     trim_threshold, mmap_max, largest = -1, -4, 2**31 - 1

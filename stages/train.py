@@ -30,6 +30,7 @@ def main(split: Path, checkpoint: Path, card: Path, curve: Path, metrics: Path) 
     data_set = images.read_data_set(split)
     train, val = images.read(split, "train", data_set), images.read(split, "val", data_set)
     net = new_network(wanted, data_set, train, recipe.seed)
+    hardware.keep_freed_memory(net)
     described = describe(net, wanted, data_set, recipe, compute, train, val)
     machine = hardware.fingerprint()
     arrays = [split / f"{subset}{kind}.npy" for subset in ("train", "val") for kind in ("", "_labels")]
