@@ -1,9 +1,11 @@
 """Trains the network that `model` describes and writes a checkpoint that describes itself.
 
     python -m stages.train --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --curve metrics/curve.csv --metrics metrics/train.json
+        --fingerprint models/fingerprint.json --curve metrics/curve.csv --metrics metrics/train.json
 
-`card` is the checkpoint's description in JSON with its SHA-256. Progress shows on a terminal only.
+`card` is the checkpoint's description in JSON with its SHA-256. `fingerprint` names the machine and the versions that
+the bits depend on; it is left to git, so that the same bits from another machine are no other output. Progress shows
+on a terminal only.
 """
 
 import math
@@ -24,7 +26,7 @@ from stages.tracking import Recorder
 from stages.training import Training
 
 
-def main(split: Path, checkpoint: Path, card: Path, curve: Path, metrics: Path) -> None:
+def main(split: Path, checkpoint: Path, card: Path, fingerprint: Path, curve: Path, metrics: Path) -> None:
     wanted, recipe, compute = load_section("model"), load_section("train"), load_section("compute")
     device = hardware.prepare(compute)
     data_set = images.read_data_set(split)
@@ -45,6 +47,7 @@ def main(split: Path, checkpoint: Path, card: Path, curve: Path, metrics: Path) 
 
         model.save(model.Checkpoint(net.to("cpu"), wanted, data_set), checkpoint)
         write_json(card, {"sha256": sha256(checkpoint), **described})
+        write_json(fingerprint, machine)
         curves.write(training.history, curve)
         write_json(metrics, final_figures(training.history))
         warn_of_plateau(training.history, len(data_set.classes))

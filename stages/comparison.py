@@ -1,0 +1,88 @@
+"""Says by how much two files that should be the same differ."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def difference(old: Path, new: Path, name: str) -> str:
+    """One line on how `new` differs from `old`, both of the kind that the file `name` is by its ending."""
+    if old.read_bytes() == new.read_bytes():
+        return "identical"
+    try:
+        return _BY_ENDING[Path(name).suffix](old, new)
+    except (KeyError, ValueError, OSError):
+        return f"{old.stat().st_size} bytes became {new.stat().st_size} others"
+
+
+def numbers(content: Any, prefix: str = "") -> dict[str, float]:
+    """Every number of a JSON value by its dotted name."""
+    if isinstance(content, dict):
+        return {
+            name: value for key, part in content.items() for name, value in numbers(part, f"{prefix}{key}.").items()
+        }
+    if isinstance(content, int | float) and not isinstance(content, bool):
+        return {prefix.rstrip("."): float(content)}
+    return {}
+
+
+def _json(old: Path, new: Path) -> str:
+    before, after = (numbers(json.loads(file.read_text(encoding="utf-8"))) for file in (old, new))
+    gaps = {
+        name: abs(before[name] - after[name]) for name in before.keys() & after.keys() if before[name] != after[name]
+    }
+    if not gaps:
+        return "the same numbers, other text"
+    widest = max(sorted(gaps), key=lambda name: gaps[name])
+    return f"{len(gaps)} of {len(before)} numbers differ, most {widest}: {before[widest]:g} became {after[widest]:g}"
+
+
+def _csv(old: Path, new: Path) -> str:
+    before, after = (_cells(file) for file in (old, new))
+    if len(before) != len(after):
+        return f"{len(before)} cells became {len(after)}"
+    differing = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    gaps = [abs(float(a) - float(b)) for a, b in differing if _is_number(a) and _is_number(b)]
+    return f"{len(differing)} of {len(before)} cells differ, by at most {max(gaps, default=0.0):g}"
+
+
+def _npy(old: Path, new: Path) -> str:
+    before, after = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (old, new))
+    if before.shape != after.shape:
+        return f"shape {before.shape} became {after.shape}"
+    return f"{int((before != after).sum())} of {before.size} values differ"
+
+
+def _png(old: Path, new: Path) -> str:
+    before, after = (np.asarray(Image.open(file).convert("RGB"), dtype=np.int16) for file in (old, new))
+    if before.shape != after.shape:
+        return f"size {before.shape[:2]} became {after.shape[:2]}"
+    gap = np.abs(before - after).max(axis=2)
+    return f"{int((gap > 0).sum())} of {gap.size} pixels differ, by at most {int(gap.max())} of 255"
+
+
+def _checkpoint(old: Path, new: Path) -> str:
+    import torch
+
+    before, after = (torch.load(file, weights_only=True, map_location="cpu")["weights"] for file in (old, new))
+    if before.keys() != after.keys() or any(before[name].shape != after[name].shape for name in before):
+        return "another architecture"
+    gaps = {name: float((before[name].double() - after[name].double()).abs().max()) for name in before}
+    widest = max(gaps, key=lambda name: gaps[name])
+    return f"weights differ by at most {gaps[widest]:.3g}, in {widest}"
+
+
+def _cells(file: Path) -> list[str]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [cell for row in csv.reader(lines) for cell in row]
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").replace(".", "", 1).isdigit()
+
+
+_BY_ENDING = {".json": _json, ".csv": _csv, ".npy": _npy, ".png": _png, ".pt": _checkpoint}

@@ -1,0 +1,104 @@
+"""The documentation says what the code does."""
+
+import ast
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, change_params
+from ruamel.yaml import YAML
+
+from stages.architecture import map_size
+from stages.params import Params, load
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {file: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+KEYS = [f"{section}.{key}" for section, kind in Params.model_fields.items() for key in kind.annotation.model_fields]
+
+
+def blocks(text: str) -> list[str]:
+    """The lines of every fenced block."""
+    return [line for block in re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_parameter_is_explained_with_its_default(key: str) -> None:
+    table = [line.split("|") for line in DOCS[ROOT / "docs" / "parameters.md"].splitlines() if line.startswith("| `")]
+    rows = [cells for cells in table if f"`{key}`" in cells[1]]
+    assert len(rows) == 1, f"{key} has {len(rows)} rows in docs/parameters.md"
+    shipped = YAML(typ="safe").load(ROOT / "params.yaml")
+    section, name = key.split(".")
+    value = shipped[section][name]
+    shown = rows[0][2].strip().strip("`")
+    assert YAML(typ="safe").load(shown) == value
+
+
+def test_every_module_stands_in_the_tree_of_the_readme() -> None:
+    for module in sorted((ROOT / "stages").glob("*.py")):
+        if module.name != "__init__.py":
+            assert f"    {module.name} " in README, f"{module.name} is missing in the README's tree"
+
+
+def test_the_tree_of_the_readme_tells_verbs_from_nouns() -> None:
+    for module in sorted((ROOT / "stages").glob("*.py")):
+        is_verb = "command.run(main)" in module.read_text(encoding="utf-8") and module.name != "command.py"
+        line = next((line for line in README.splitlines() if line.startswith(f"    {module.name} ")), "")
+        assert ("verb:" in line) == is_verb, line or module.name
+
+
+def test_every_top_level_file_stands_in_the_readme() -> None:
+    for path in (
+        "params.yaml",
+        "dvc.yaml",
+        "dvc.lock",
+        "Makefile",
+        "pyproject.toml",
+        "constraints.txt",
+        "tests/",
+        "docs/",
+    ):
+        assert (ROOT / path).exists()
+        assert re.search(rf"^{re.escape(path)} ", README, re.M), path
+
+
+def test_every_make_target_that_is_shown_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    shown = {word for text in DOCS.values() for word in re.findall(r"`make ([a-z-]+)`", text)}
+    shown |= {line.split()[1] for text in DOCS.values() for line in blocks(text) if line.startswith("make ")}
+    assert shown
+    assert shown <= targets
+
+
+def test_every_override_that_is_shown_is_accepted(tmp_path: Path) -> None:
+    commands = [line for text in DOCS.values() for line in blocks(text) if line.startswith("dvc exp run")]
+    inline = re.findall(r"`((?:dvc exp run|-S) [^`]*)`", "\n".join(DOCS.values()))
+    found = 0
+    for command in [*commands, *inline]:
+        file = tmp_path / "params.yaml"
+        file.write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        words = shlex.split(command)
+        for option, override in itertools.pairwise(words):
+            if option == "-S" and "..." not in override and "…" not in override:
+                key, value = override.split("=", 1)
+                section, name = key.split(".")
+                value = "0" if value.startswith("range(") else value
+                change_params(file, **{section: {name: YAML(typ="safe").load(value)}})
+                found += 1
+        params = load(file)
+        map_size(params.model, params.data.height, params.data.width)
+    assert found >= 8
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for file, text in DOCS.items():
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if "://" not in target:
+                assert (file.parent / target).exists(), f"{file.name} links to {target}"
+
+
+def test_every_module_says_what_it_does() -> None:
+    for module in sorted((ROOT / "stages").glob("*.py")):
+        if module.name != "__init__.py":
+            assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))), module.name
