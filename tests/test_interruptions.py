@@ -1,0 +1,191 @@
+"""Training and DVC killed at random moments: nothing is lost, and the bits come out as without the interruption."""
+
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Project, make_project
+from mlflow import MlflowClient
+from ruamel.yaml import YAML
+
+EPOCHS = 60
+KILLS = 25
+OUTPUTS = ("models/model.pt", "models/model.json", "metrics/curve.csv", "metrics/train.json")
+LONGEST = 240
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose training takes a few seconds, after one run to the end; its tracking store is put away."""
+    project = make_project(tmp_path_factory.mktemp("uninterrupted") / "project")
+    project.set(train={"epochs": EPOCHS, "momentum": 0.9, "schedule": "one_cycle"}, synthesize={"count": 100})
+    project.run("dvc", "repro", "train")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "results")
+    (project.folder / "mlflow.db").unlink()
+    shutil.rmtree(project.folder / "mlartifacts")
+    return project
+
+
+@pytest.fixture
+def trained(uninterrupted: Project, tmp_path: Path) -> Project:
+    """A copy of that project, of which a test may kill what it likes."""
+    shutil.copytree(uninterrupted.folder, tmp_path / "project", symlinks=True)
+    shutil.copy(uninterrupted.folder.parent / "gitconfig", tmp_path / "gitconfig")
+    return Project(tmp_path / "project")
+
+
+def outputs(project: Project) -> dict[str, bytes]:
+    return {path: (project.folder / path).read_bytes() for path in OUTPUTS}
+
+
+def training_command(project: Project) -> list[str]:
+    content = YAML(typ="safe").load(project.read("dvc.yaml"))
+    return [sys.executable, *shlex.split(content["stages"]["train"]["cmd"])[1:]]
+
+
+def start(project: Project, words: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words, cwd=project.folder, env=project.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def saved(project: Project) -> set[int]:
+    """What tells one saved state from the next."""
+    return {file.stat().st_mtime_ns for file in (project.folder / ".checkpoints").glob("*/last.pt")}
+
+
+def wait_for_progress(project: Project, process: subprocess.Popen[str]) -> bool:
+    """Wait until a further epoch is saved; false where the training ended first."""
+    before = saved(project)
+    until = time.monotonic() + LONGEST
+    while time.monotonic() < until:
+        if saved(project) != before and saved(project):
+            return True
+        if process.poll() is not None:
+            return False
+        time.sleep(0.005)
+    pytest.fail("the training made no progress")
+
+
+def kill_tree(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    root = psutil.Process(process.pid)
+    for victim in [*root.children(recursive=True), root]:
+        victim.send_signal(number)
+    process.wait(LONGEST)
+    assert process.stdout
+    process.stdout.close()
+
+
+def assert_one_complete_run(project: Project) -> None:
+    """One MLflow run for the checkpoint, finished, with each epoch once."""
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    assert len(runs) == 1
+    assert runs[0].info.status == "FINISHED"
+    for name in ("train_loss", "val_accuracy", "epoch_seconds"):
+        steps = [point.step for point in client.get_metric_history(runs[0].info.run_id, name)]
+        assert sorted(steps) == list(range(1, EPOCHS + 1)), name
+
+
+@pytest.mark.slow
+def test_training_killed_at_25_random_moments_ends_with_the_same_bits_in_one_run(trained: Project) -> None:
+    expected = outputs(trained)
+    for path in OUTPUTS:
+        (trained.folder / path).unlink()
+    moments = random.Random(0)
+    killed = 0
+    # Restarting takes seconds, an epoch hundredths: killing soon after an epoch leaves enough of them to kill.
+    while killed < KILLS:
+        process = start(trained, training_command(trained))
+        if killed % 5 == 4:
+            time.sleep(moments.uniform(0, 4))
+        elif wait_for_progress(trained, process):
+            time.sleep(moments.uniform(0, 0.04))
+        assert process.poll() is None, f"training ended after {killed} kills"
+        kill_tree(process, moments.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT]))
+        killed += 1
+        assert not any((trained.folder / path).exists() for path in OUTPUTS)
+    trained.run(*training_command(trained))
+    assert outputs(trained) == expected
+    assert_one_complete_run(trained)
+    assert not list((trained.folder / ".checkpoints").glob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["truncated", "empty", "noise"])
+def test_a_damaged_newest_state_is_passed_over_for_the_one_before(trained: Project, damage: str) -> None:
+    expected = outputs(trained)
+    process = start(trained, training_command(trained))
+    while not list((trained.folder / ".checkpoints").glob("*/previous.pt")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    kill_tree(process, signal.SIGKILL)
+    (newest,) = (trained.folder / ".checkpoints").glob("*/last.pt")
+    content = newest.read_bytes()
+    newest.write_bytes({"truncated": content[: len(content) // 2], "empty": b"", "noise": b"x" * len(content)}[damage])
+    done = trained.run(*training_command(trained))
+    assert "not readable" in done.stderr and "going on after epoch" in done.stderr
+    assert outputs(trained) == expected
+    assert_one_complete_run(trained)
+
+
+@pytest.mark.slow
+def test_a_second_training_beside_a_living_one_is_refused_in_one_line(trained: Project) -> None:
+    process = start(trained, training_command(trained))
+    assert wait_for_progress(trained, process)
+    process.send_signal(signal.SIGSTOP)
+    done = trained.run(*training_command(trained), check=False)
+    process.send_signal(signal.SIGCONT)
+    kill_tree(process, signal.SIGKILL)
+    assert done.returncode == 1
+    assert f"process {process.pid}" in done.stderr and "running already" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_dvc_killed_alone_loses_nothing_that_the_training_goes_on_to_finish(trained: Project) -> None:
+    expected = outputs(trained)
+    process = start(trained, ["dvc", "repro", "--force", "--single-item", "train"])
+    assert wait_for_progress(trained, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait(LONGEST)
+    psutil.wait_procs(children, timeout=LONGEST)
+    assert outputs(trained) == expected
+    done = trained.run("dvc", "repro", "--force", "--single-item", "train")
+    assert f"going on after epoch {EPOCHS} of {EPOCHS}" in done.stderr + done.stdout
+    assert outputs(trained) == expected
+    assert trained.run("git", "diff", "--name-only").stdout.split() == []
+    assert_one_complete_run(trained)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["synthesize", "split", "evaluate", "visualize"])
+def test_a_stage_killed_with_dvc_leaves_no_half_output_and_runs_again(
+    reproduced: Project, tmp_path: Path, stage: str
+) -> None:
+    shutil.copytree(reproduced.folder, tmp_path / "project", symlinks=True)
+    shutil.copy(reproduced.folder.parent / "gitconfig", tmp_path / "gitconfig")
+    project = Project(tmp_path / "project")
+    lock = project.read("dvc.lock")
+    (project.folder / "notes.txt").write_text("the user's own edit")
+    moments = random.Random(stage)
+    for _ in range(3):
+        process = start(project, ["dvc", "repro", "--force", "--single-item", stage])
+        time.sleep(moments.uniform(1, 5))
+        if process.poll() is None:
+            kill_tree(process, signal.SIGKILL)
+        (project.folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
+    project.run("dvc", "repro", "--force", "--single-item", stage)
+    assert project.read("dvc.lock") == lock
+    assert project.run("dvc", "status").stdout.strip().endswith("Data and pipelines are up to date.")
+    assert (project.folder / "notes.txt").read_text() == "the user's own edit"
+    assert not list(project.folder.glob("**/*.partial"))
