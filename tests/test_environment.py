@@ -1,0 +1,150 @@
+"""The two commands of the README need nothing set up: the Makefile, the pinned releases, CI's script."""
+
+import os
+import re
+import stat
+import subprocess
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONSTRAINTS = [
+    Requirement(line)
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+]
+HERE = {canonicalize_name(pin.name): pin for pin in CONSTRAINTS if pin.marker is None or pin.marker.evaluate()}
+
+
+def needed(requirement: Requirement, found: dict[str, str]) -> None:
+    """Add the installed release of `requirement`, and of all that it needs, to `found`."""
+    name = canonicalize_name(requirement.name)
+    extras = requirement.extras or {""}
+    if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+        return
+    try:
+        installed = distribution(name)
+    except PackageNotFoundError:
+        return
+    news = name not in found or requirement.extras
+    found[name] = installed.version
+    if not news:
+        return
+    for text in installed.requires or []:
+        inner = Requirement(text)
+        if inner.marker is None or any(inner.marker.evaluate({"extra": extra}) for extra in extras):
+            inner.marker = None
+            needed(inner, found)
+
+
+def test_the_constraints_pin_every_package_that_the_project_needs() -> None:
+    found: dict[str, str] = {}
+    for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+        needed(Requirement(text), found)
+    assert len(found) > 100
+    assert sorted(set(found) - set(HERE)) == []
+
+
+def test_every_constraint_is_one_release_and_fits_the_project() -> None:
+    pins = {name: str(pin.specifier) for name, pin in HERE.items()}
+    assert all(re.fullmatch(r"==[^*]+", pin) for pin in pins.values())
+    for text in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]:
+        wanted = Requirement(text)
+        assert wanted.specifier.contains(pins[canonicalize_name(wanted.name)].removeprefix("=="))
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_pytorch_is_pinned_once_for_each_kind_of_machine(machine: str) -> None:
+    for name in ("torch", "torchvision"):
+        pins = [pin for pin in CONSTRAINTS if pin.name == name and pin.marker]
+        assert sum(pin.marker.evaluate({"platform_machine": machine}) for pin in pins if pin.marker) == 1
+
+
+def test_no_file_names_a_package_index() -> None:
+    for name in ("constraints.txt", "pyproject.toml", "Makefile", ".ci/run"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "://" not in text.replace("http://127.0.0.1", "").replace("sqlite:///", ""), name
+        assert "index-url" not in text, name
+
+
+def test_make_lists_every_target_by_default(project: Project) -> None:
+    listed = project.run("make").stdout
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = next(line for line in makefile.splitlines() if line.startswith(".PHONY:")).split()[1:]
+    assert {line.split()[1] for line in listed.splitlines()} == set(targets)
+    assert project.run("make", "help").stdout == listed
+
+
+def fake_python(folder: Path, install: str) -> Path:
+    """A stand-in for python3 whose `-m venv` makes an environment in which pip does `install`."""
+    pip = f'#!/bin/sh\\necho \\"$*\\" >> installs\\n{install}\\n'
+    script = folder / "python3"
+    script.write_text(
+        f'#!/bin/sh\nmkdir -p .venv/bin && printf "{pip}" > .venv/bin/python && chmod +x .venv/bin/python\n'
+    )
+    script.chmod(0o755)
+    return script
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Project:
+    """A folder with what the installation reads, and nothing else."""
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return Project(folder)
+
+
+def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Project) -> None:
+    python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
+    for _ in range(2):
+        fresh.run("make", python, ".venv/.ready")
+    assert fresh.read("installs").splitlines() == [
+        "-m pip install --quiet --disable-pip-version-check -c constraints.txt .[dev]"
+    ]
+    for name in ("constraints.txt", "pyproject.toml"):
+        later = (fresh.folder / ".venv" / ".ready").stat().st_mtime + 10
+        os.utime(fresh.folder / name, (later, later))
+        fresh.run("make", python, ".venv/.ready")
+        os.utime(fresh.folder / name, (0, 0))
+    assert len(fresh.read("installs").splitlines()) == 3
+
+
+def test_an_installation_that_fails_is_tried_again(fresh: Project) -> None:
+    failing = f"PYTHON={fake_python(fresh.folder.parent, 'exit 3')}"
+    for attempt in (1, 2):
+        assert fresh.run("make", failing, "test", check=False).returncode != 0
+        assert not (fresh.folder / ".venv" / ".ready").exists()
+        assert len(fresh.read("installs").splitlines()) == attempt
+
+
+def test_clean_keeps_results_cache_and_store(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    (project.folder / "mlflow.db").write_bytes(b"runs")
+    (project.folder / ".venv").mkdir()
+
+    def files() -> set[Path]:
+        return {path for path in project.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+
+    before = files()
+    project.run("make", "clean")
+    assert files() == before
+    assert not (project.folder / ".venv").exists()
+    assert not list((project.folder / "stages").glob("__pycache__"))
+
+
+def test_ci_runs_the_commands_of_the_readme() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & stat.S_IXUSR
+    text = script.read_text(encoding="utf-8")
+    assert "set -eu" in text
+    assert re.search(r"^make check$", text, re.MULTILINE)
+    assert re.search(r"^CROSSCHECK_BROWSER=required make test$", text, re.MULTILINE)
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
