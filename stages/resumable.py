@@ -81,10 +81,11 @@ class Resumable:
         """Keep the state after the newest epoch, and the one before it. A full disk is a warning, once."""
 
         def replace() -> None:
-            last = self.folder / "last.pt"
+            newest, last = self.folder / "newest.pt", self.folder / "last.pt"
+            write_file(newest, lambda partial: torch.save(training.state(), partial))
             if last.exists():
                 last.replace(self.folder / "previous.pt")
-            write_file(last, lambda partial: torch.save(training.state(), partial))
+            newest.replace(last)
 
         self._try_to_save(replace)
 

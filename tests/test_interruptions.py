@@ -130,6 +130,7 @@ def test_a_damaged_newest_state_is_passed_over_for_the_one_before(trained: Proje
     while not list((trained.folder / ".checkpoints").glob("*/previous.pt")):
         assert process.poll() is None
         time.sleep(0.005)
+    wait_for_progress(trained, process)
     kill_tree(process, signal.SIGKILL)
     (newest,) = (trained.folder / ".checkpoints").glob("*/last.pt")
     content = newest.read_bytes()
