@@ -14,10 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from stages import lookalikes
 from stages.params import DataParams
 
 # Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
-FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
+# Each must be one that Pillow opens by this name: an unknown one fails every file that the names before it do not take.
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
+# Names of images that Pillow does not know; with those it knows, they tell an unreadable image from another file.
+UNKNOWN_TO_PILLOW = (".dng", ".heic", ".heif", ".jxl", ".svg", ".svgz")
 MAX_PIXELS = 89_478_485
 MAX_BYTES = 256 * 2**20
 UNREADABLE = (
@@ -30,6 +34,7 @@ UNREADABLE = (
     KeyError,
     OverflowError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -38,10 +43,15 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class Decoded:
-    """What became of one file: pixels, or the reason why there are none."""
+    """What became of one file: pixels, or the reason why there are none.
+
+    `sha256` is of the file's bytes, `pixels_sha256` of the pixels; `look` is `lookalikes.fingerprint`.
+    """
 
     kind: Literal["image", "bad", "other"]
     sha256: str = ""
+    pixels_sha256: str = ""
+    look: int = 0
     pixels: NDArray[np.uint8] | None = None
     note: str = ""
 
@@ -59,7 +69,6 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
         return Decoded("bad", note="its name is not UTF-8; rename it")
     except OSError as error:
         return Decoded("bad", note=str(error.strerror or error))
-    digest = hashlib.sha256(content).hexdigest()
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             frames = getattr(image, "n_frames", 1)
@@ -67,12 +76,13 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
                 return Decoded("bad", note=f"{image.width} x {image.height} px is over the limit of {MAX_PIXELS} px")
             pixels = convert(image, data)
     except UnidentifiedImageError:
-        if file.suffix.lower() in Image.registered_extensions():
-            return Decoded("bad", note=f"not an image, in spite of its name ({_first_bytes(content)})")
+        if file.suffix.lower() in {*Image.registered_extensions(), *UNKNOWN_TO_PILLOW}:
+            return Decoded("bad", note=f"not an image in a format that is read here ({_first_bytes(content)})")
         return Decoded("other")
     except UNREADABLE as error:
         return Decoded("bad", note=" ".join(str(error).split()) or type(error).__name__)
-    return Decoded("image", digest, pixels, f"the first of {frames} frames is used" if frames > 1 else "")
+    note = f"the first of {frames} frames is used" if frames > 1 else ""
+    return Decoded("image", _sha256(content), _sha256(pixels.tobytes()), lookalikes.fingerprint(pixels), pixels, note)
 
 
 def convert(image: Image.Image, data: DataParams) -> NDArray[np.uint8]:
@@ -82,8 +92,7 @@ def convert(image: Image.Image, data: DataParams) -> NDArray[np.uint8]:
     palettes by Pillow's conversion to RGB; colour to grey by ITU-R 601; colour profiles are not applied. Resized
     with an antialiased bilinear filter: stretched, or scaled to fit and padded. Raises ValueError for 32-bit pixels.
     """
-    image = ImageOps.exif_transpose(image)
-    image = _eight_bits(image)
+    image = _eight_bits(ImageOps.exif_transpose(image), image.format)
     mode = "L" if data.channels == 1 else "RGB"
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -95,11 +104,14 @@ def convert(image: Image.Image, data: DataParams) -> NDArray[np.uint8]:
     return np.asarray(image, dtype=np.uint8).reshape(data.height, data.width, data.channels)
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PPM", "PNG"))
-    if sixteen:
+def _eight_bits(image: Image.Image, source: str | None) -> Image.Image:
+    # Pillow scales a PGM of more than 8 bits to 16, in a 32-bit mode.
+    if image.mode.startswith("I;16") or (image.mode == "I" and source == "PPM"):
         values = np.asarray(image).astype(np.uint32)
-        return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        scaled = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+        if "transparency" in image.info:
+            scaled.putalpha(Image.fromarray(values != image.info["transparency"]).convert("L"))
+        return scaled
     if image.mode in ("I", "F"):
         raise ValueError("32-bit pixels have no agreed range; save it with 8 or 16 bits")
     return image
@@ -121,14 +133,19 @@ def _resize(image: Image.Image, data: DataParams) -> Image.Image:
 
 
 def _read(file: Path, root: Path) -> bytes:
+    # First, since a loop of links is an OSError here and, up to Python 3.12, a RuntimeError where it is resolved.
+    status = file.stat()
     if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
         raise OSError("a link to a file outside of the folder; copy the file here instead")
-    status = file.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError("not a regular file")
     if status.st_size > MAX_BYTES:
         raise OSError(f"{status.st_size} bytes are over the limit of {MAX_BYTES}")
     return file.read_bytes()
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _first_bytes(content: bytes) -> str:

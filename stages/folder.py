@@ -42,16 +42,28 @@ def find(root: Path) -> Listing:
     labels: list[int] = []
     for label, name in enumerate(classes):
         files = _files(root / name, name, ignored)
+        if not files:
+            raise InputError(f"{root}: the class folder {name!r} holds no file; put images into it or move it away")
         paths += files
         labels += [label] * len(files)
     return Listing(classes, paths, labels, ignored)
+
+
+def check_apart(root: Path, output: Path) -> None:
+    """Raise InputError where one of the two folders is inside the other, so that the images are only ever read."""
+    images, written = root.resolve(), output.resolve()
+    if images.is_relative_to(written) or written.is_relative_to(images):
+        raise InputError(
+            f"params.yaml: data.images is {str(root)!r}, and {str(output)!r}, which is overwritten, is not apart from "
+            "it; move the images to a folder of their own"
+        )
 
 
 def _files(folder: Path, prefix: str, ignored: list[str]) -> list[str]:
     found: list[str] = []
     for entry in _sorted_entries(folder):
         path = f"{prefix}/{entry.name}"
-        if entry.name.startswith(".") or (entry.is_symlink() and entry.is_dir()):
+        if entry.name.startswith(".") or (entry.is_symlink() and Path(entry.path).is_dir()):
             ignored.append(path)
         elif entry.is_dir(follow_symlinks=False):
             found += _files(Path(entry.path), path, ignored)

@@ -1,6 +1,5 @@
 """What `split` found in the folder, and how it tells the user."""
 
-import hashlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,44 +7,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stages import lookalikes
+from stages.decoding import Decoded
+from stages.params import SplitParams
 from stages.subsets import SUBSETS
+
+MOST_PAIRS = 100
 
 
 @dataclass
 class Corpus:
     """The images read so far, in parallel lists, and the files that are none.
 
-    `contents` are SHA-256 of the files' bytes, `pixels` of the converted pixels; `notes`, `skipped`: remarks by path.
+    `contents` are SHA-256 of the files' bytes, `pixels` of the converted pixels, `looks` their fingerprints; `notes`,
+    `skipped`: remarks by path.
     """
 
     paths: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     contents: list[str] = field(default_factory=list)
     pixels: list[str] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
 
-    def add(self, path: str, label: int, content: str, pixels: NDArray[np.uint8], note: str) -> None:
+    def add(self, path: str, label: int, decoded: Decoded) -> None:
         self.paths.append(path)
         self.labels.append(label)
-        self.contents.append(content)
-        self.pixels.append(hashlib.sha256(pixels.tobytes()).hexdigest())
-        if note:
-            self.notes[path] = note
+        self.contents.append(decoded.sha256)
+        self.pixels.append(decoded.pixels_sha256)
+        self.looks.append(decoded.look)
+        if decoded.note:
+            self.notes[path] = decoded.note
 
 
-def make(corpus: Corpus, classes: list[str], subset_of: list[str]) -> dict[str, Any]:
-    """Counts by class and subset, the groups of duplicates, and what was ignored, skipped or remarkable."""
-    counts = Counter(zip(corpus.labels, subset_of, strict=True))
+def make(
+    corpus: Corpus, pixels: NDArray[np.uint8], classes: list[str], subset_of: list[str], params: SplitParams
+) -> dict[str, Any]:
+    """Counts by class and subset, duplicates and near-duplicates, and what was ignored, skipped or remarkable.
+
+    `pixels` holds the images in the order of `corpus`.
+    """
+    counted = Counter(zip(corpus.labels, subset_of, strict=True))
+    counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
+    asked = {"test": params.test, "val": params.val}
     groups = duplicates(corpus)
+    pairs = lookalikes.across_subsets(pixels, corpus.looks, corpus.pixels, subset_of)
     return {
-        "counts": {name: {subset: counts[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)},
+        "counts": counts,
+        "fewer_than_asked": {
+            subset: {name: count - counts[name][subset] for name in classes if counts[name][subset] < count}
+            for subset, count in asked.items()
+        },
         "duplicates": groups,
         "duplicates_across_classes": [group for group in groups if len(set(group.values())) > 1],
+        "near_duplicates_across_subsets_count": len(pairs),
+        "near_duplicates_across_subsets": [_named(pair, corpus, subset_of) for pair in pairs[:MOST_PAIRS]],
         "notes": corpus.notes,
         "skipped": corpus.skipped,
         "ignored": sorted(corpus.ignored),
+    }
+
+
+def _named(pair: lookalikes.Pair, corpus: Corpus, subset_of: list[str]) -> dict[str, Any]:
+    members = (pair.first, pair.second)
+    return {
+        "subsets": {corpus.paths[member]: subset_of[member] for member in members},
+        "difference": round(pair.difference, 4),
     }
 
 
@@ -57,22 +86,36 @@ def duplicates(corpus: Corpus) -> list[dict[str, int]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
-def summary(corpus: Corpus, classes: list[str], subset_of: list[str]) -> str:
-    """A few lines for the terminal; the details are in report.json."""
-    per_subset = Counter(subset_of)
-    sizes = ", ".join(f"{per_subset[subset]} {subset}" for subset in SUBSETS)
-    lines = [f"{len(corpus.paths)} images of {len(classes)} classes: {sizes}"]
-    groups = duplicates(corpus)
-    contradicting = sum(len(set(group.values())) > 1 for group in groups)
-    if groups:
-        lines.append(f"{len(groups)} groups of images have the same pixels; each group stays in one subset")
-    if contradicting:
-        lines.append(f"warning: {contradicting} of these groups stand in more than one class, so labels contradict")
-    if corpus.skipped:
-        lines.append(f"warning: {len(corpus.skipped)} unreadable images skipped")
-    if corpus.ignored:
-        shown = ", ".join(sorted(corpus.ignored)[:3]) + (", ..." if len(corpus.ignored) > 3 else "")
-        lines.append(f"{len(corpus.ignored)} files or folders that are no images ignored: {shown}")
+def summary(found: dict[str, Any]) -> str:
+    """A few lines for the terminal about a report from `make`; the details are in report.json."""
+    totals = {subset: sum(counts[subset] for counts in found["counts"].values()) for subset in SUBSETS}
+    sizes = ", ".join(f"{total} {subset}" for subset, total in totals.items())
+    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", *_remarks(found)]
     if len(lines) > 1:
         lines.append("report.json beside the manifest lists them all")
     return "\n".join(lines)
+
+
+def _remarks(found: dict[str, Any]) -> list[str]:
+    lines = []
+    if found["duplicates"]:
+        lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; each stays in one subset")
+    if found["duplicates_across_classes"]:
+        count = len(found["duplicates_across_classes"])
+        lines.append(f"warning: {count} of these groups stand in more than one class, so labels contradict")
+    for subset, missing in found["fewer_than_asked"].items():
+        if missing:
+            lines.append(
+                f"warning: {subset} has fewer images than asked for in {len(missing)} classes, "
+                "since duplicates stay together"
+            )
+    if found["near_duplicates_across_subsets_count"]:
+        count = found["near_duplicates_across_subsets_count"]
+        lines.append(f"warning: {count} pairs of images in different subsets are near-duplicates")
+    if found["skipped"]:
+        lines.append(f"warning: {len(found['skipped'])} unreadable images skipped")
+    if found["ignored"]:
+        names = [name if name.isprintable() else repr(name) for name in found["ignored"]]
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        lines.append(f"{len(names)} files or folders that are no images ignored: {shown}")
+    return lines

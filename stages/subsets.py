@@ -1,7 +1,7 @@
 """Deals images out to the test, validation and training subsets, by their content and a seed."""
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from stages.errors import InputError
@@ -19,7 +19,8 @@ def assign(
     a group that stays in one subset, whatever their classes. Groups are taken in the order of a hash of the seed and
     their content, first for the test set and then for validation, so that neither names nor dates matter, and so that
     more validation images leave the test set as it is. A group too large for what a class still needs goes on to the
-    next subset. Raises InputError where a class has too few images.
+    next subset, so a subset may get fewer images than asked for, never more. Raises InputError where a class has too
+    few images, or would get none.
     """
     _check_counts(labels, classes, params)
     keys = [hashlib.sha256(f"{params.seed}/{content}".encode()).hexdigest() for content in contents]
@@ -33,27 +34,31 @@ def assign(
         subset = _first_with_room(wanted, [labels[member] for member in members])
         for member in members:
             subset_of[member] = subset
-    _check_every_class_is_trained(subset_of, labels, classes)
+    _check_no_subset_lacks_a_class(wanted, classes, params)
     order = sorted(range(len(labels)), key=lambda index: (keys[index], labels[index], index))
     return subset_of, order
 
 
 def _first_with_room(wanted: dict[str, list[int]], group_labels: list[int]) -> str:
+    counts = Counter(group_labels)
     for subset, room in wanted.items():
-        if all(room[label] >= group_labels.count(label) for label in set(group_labels)):
-            for label in group_labels:
-                room[label] -= 1
+        if all(room[label] >= count for label, count in counts.items()):
+            for label, count in counts.items():
+                room[label] -= count
             return subset
     return "train"
 
 
 def _check_counts(labels: Sequence[int], classes: Sequence[str], params: SplitParams) -> None:
-    counts = [0] * len(classes)
-    for label in labels:
-        counts[label] += 1
-    for name, count in zip(classes, counts, strict=True):
+    counts = Counter(labels)
+    for label, name in enumerate(classes):
+        count = counts[label]
         if count == 0:
             raise InputError(f"the class {name!r} holds no image; put images into its folder or move the folder away")
+        if count == 1:
+            raise InputError(
+                f"the class {name!r} has one image; it takes two or more, so that it is both trained and tested"
+            )
         if count < params.test + params.val + 1:
             raise InputError(
                 f"params.yaml: split.test={params.test} and split.val={params.val} leave no training image of the "
@@ -61,11 +66,12 @@ def _check_counts(labels: Sequence[int], classes: Sequence[str], params: SplitPa
             )
 
 
-def _check_every_class_is_trained(subset_of: list[str], labels: Sequence[int], classes: Sequence[str]) -> None:
-    trained = {label for label, subset in zip(labels, subset_of, strict=True) if subset == "train"}
-    for label, name in enumerate(classes):
-        if label not in trained:
-            raise InputError(
-                f"params.yaml: split.test and split.val leave no training image of the class {name!r}, since "
-                "duplicates stay together; lower them or add images"
-            )
+def _check_no_subset_lacks_a_class(missing: dict[str, list[int]], classes: Sequence[str], params: SplitParams) -> None:
+    asked = {"test": params.test, "val": params.val}
+    for subset, room in missing.items():
+        for name, count in zip(classes, room, strict=True):
+            if 0 < asked[subset] == count:
+                raise InputError(
+                    f"params.yaml: split.{subset}={count} gets no image of the class {name!r}, since it consists "
+                    "of larger groups of duplicates, which stay together; raise it or remove duplicates"
+                )

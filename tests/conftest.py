@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
+from stages import split
 from stages.params import Params, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -164,3 +165,21 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], P
         return tmp_path
 
     return enter
+
+
+@pytest.fixture
+def split_images(in_folder: Callable[[], Path]) -> Callable[..., Path]:
+    """Splits a folder of images in the test's own folder, one image for val and test each; returns the outputs."""
+
+    def run(root: Path, data: dict[str, Any] | None = None, **changes: Any) -> Path:
+        folder = in_folder()
+        shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+        change_params(
+            folder / "params.yaml",
+            data={**TINY["data"], "images": str(root), **(data or {})},
+            split={"test": 1, "val": 1, "samples": 1, **changes},
+        )
+        split.main(Path("data/split"), Path("data/samples.png"))
+        return folder / "data" / "split"
+
+    return run

@@ -1,0 +1,265 @@
+"""Every kind of file in `bad_images` is read right, or named in one line; skipping lists it and goes on."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bad_images import BACKGROUND, BAD_ENTRIES, GREY, OTHER, Odd, bad_images, encoded, odd_images
+from conftest import ROOT
+from PIL import Image
+
+from stages import decoding
+from stages.decoding import decode
+from stages.errors import InputError
+from stages.params import DataParams, Params
+
+Split = Callable[..., Path]
+ODD = odd_images()
+BAD = bad_images()
+
+
+@pytest.fixture
+def data(params: Params) -> DataParams:
+    return params.data.model_copy(update={"height": 16, "width": 16, "background": BACKGROUND})
+
+
+def two_classes(toy_images: Path, name: str, content: bytes) -> Path:
+    (toy_images / "bars" / name).write_bytes(content)
+    return toy_images
+
+
+def test_every_format_is_one_that_pillow_opens_by_that_name() -> None:
+    Image.init()
+    assert set(decoding.FORMATS) <= set(Image.OPEN)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=[ascii(odd.name)[1:40] for odd in ODD])
+def test_an_odd_image_is_read_with_the_right_pixels(tmp_path: Path, data: DataParams, odd: Odd) -> None:
+    (tmp_path / odd.name).write_bytes(odd.content)
+
+    decoded = decode(tmp_path, odd.name, data)
+
+    assert (decoded.kind, decoded.note) == ("image", odd.note)
+    assert decoded.pixels is not None
+    assert np.abs(decoded.pixels.squeeze(-1).astype(int) - odd.pixels).max() <= odd.off
+
+
+@pytest.mark.parametrize("odd", [odd for odd in ODD if odd.name in ("rgba.png", "16 bits.png", "1 bit.bmp")])
+def test_grey_images_read_as_colour_have_three_equal_channels(tmp_path: Path, data: DataParams, odd: Odd) -> None:
+    (tmp_path / odd.name).write_bytes(odd.content)
+    pixels = decode(tmp_path, odd.name, data.model_copy(update={"channels": 3})).pixels
+
+    assert pixels is not None
+    assert pixels.shape == (16, 16, 3)
+    if odd.name != "rgba.png":
+        assert (pixels == pixels[..., :1]).all()
+
+
+@pytest.mark.parametrize("name", BAD, ids=[ascii(name)[1:-1] for name in BAD])
+def test_a_bad_image_is_refused_in_a_few_words(tmp_path: Path, data: DataParams, name: str) -> None:
+    content, said = BAD[name]
+    (tmp_path / name).write_bytes(content)
+
+    decoded = decode(tmp_path, name, data)
+
+    assert decoded.kind == "bad"
+    assert decoded.pixels is None
+    assert said in decoded.note
+    assert decoded.note.isprintable()
+    assert 0 < len(decoded.note) < 200
+
+
+@pytest.mark.parametrize("name", BAD_ENTRIES)
+def test_what_is_no_regular_file_of_the_folder_is_refused_unread(tmp_path: Path, data: DataParams, name: str) -> None:
+    root = tmp_path / "root"
+    (root / "a").mkdir(parents=True)
+    make, said = BAD_ENTRIES[name]
+    make(root / "a" / name)
+
+    decoded = decode(root, f"a/{name}", data)
+
+    assert decoded.kind == "bad"
+    assert said in decoded.note
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_file_that_neither_is_nor_claims_to_be_an_image_is_another_file(
+    tmp_path: Path, data: DataParams, name: str
+) -> None:
+    (tmp_path / name).write_bytes(OTHER[name])
+
+    assert decode(tmp_path, name, data).kind == "other"
+
+
+def test_a_link_inside_the_folder_is_read(tmp_path: Path, data: DataParams) -> None:
+    (tmp_path / "real.png").write_bytes(encoded(Image.fromarray(GREY), "PNG"))
+    (tmp_path / "link.png").symlink_to("real.png")
+
+    assert decode(tmp_path, "link.png", data).sha256 == decode(tmp_path, "real.png", data).sha256 != ""
+
+
+def test_a_file_that_may_not_be_read_is_refused(
+    tmp_path: Path, data: DataParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "locked.png"
+    file.write_bytes(encoded(Image.fromarray(GREY), "PNG"))
+    file.chmod(0)
+    if os.access(file, os.R_OK):
+
+        def refuse(path: Path) -> bytes:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        # The superuser may read every file, so the refusal is made here.
+        monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    assert decode(tmp_path, "locked.png", data).note == "Permission denied"
+
+
+def test_a_file_that_vanishes_or_changes_after_the_listing_is_refused(tmp_path: Path, data: DataParams) -> None:
+    (tmp_path / "now a folder.png").mkdir()
+
+    assert decode(tmp_path, "gone.png", data).note == "No such file or directory"
+    assert decode(tmp_path, "now a folder.png", data).note == "not a regular file"
+
+
+def test_a_bomb_is_refused_without_the_memory_that_it_claims(tmp_path: Path, data: DataParams) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name in ("bomb.png", "large.png", "bomb.ico"):
+        (tmp_path / name).write_bytes(BAD[name][0])
+        assert decode(tmp_path, name, data).kind == "bad"
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000, "kB"
+
+
+@pytest.mark.parametrize("fit", ["pad", "stretch"])
+@pytest.mark.parametrize("size", [(1, 1), (1, 10_000), (10_000, 1), (3, 2)])
+def test_extreme_shapes_fill_the_image_or_are_padded(
+    tmp_path: Path, data: DataParams, size: tuple[int, int], fit: str
+) -> None:
+    Image.new("L", size, 50).save(tmp_path / "x.png")
+    pixels = decode(tmp_path, "x.png", data.model_copy(update={"fit": fit})).pixels
+
+    assert pixels is not None
+    assert set(np.unique(pixels)) == ({50} if fit == "stretch" or size == (1, 1) else {50, BACKGROUND})
+    if fit == "pad" and 10_000 in size:
+        assert (pixels == 50).sum() == 16, "a line of one pixel"
+
+
+def test_damaged_bytes_never_end_in_a_traceback(tmp_path: Path, data: DataParams) -> None:
+    generator = np.random.default_rng(0)
+    file = tmp_path / "x.png"
+    for odd in ODD:
+        for _ in range(6):
+            content = np.frombuffer(odd.content, dtype=np.uint8).copy()
+            where = generator.integers(0, min(len(content), 200), 3)
+            content[where] = generator.integers(0, 256, 3)
+            file.write_bytes(content.tobytes())
+            assert decode(tmp_path, file.name, data).kind in ("image", "bad")
+
+
+def test_fail_stops_at_the_first_bad_image_and_skip_lists_them_all(toy_images: Path, split_images: Split) -> None:
+    for name in ("text.png", "cut at 50%.jpg", "cut at 50%.lzw.tif", "bomb.png", "float.tiff"):
+        two_classes(toy_images, name, BAD[name][0])
+    for name, (make, _) in BAD_ENTRIES.items():
+        make(toy_images / "discs" / name)
+
+    with pytest.raises(InputError, match=r"/bars/bomb\.png'.*split\.on_bad_image to skip"):
+        split_images(toy_images)
+    report = json.loads((split_images(toy_images, on_bad_image="skip") / "report.json").read_text(encoding="utf-8"))
+
+    assert set(report["skipped"]) == {
+        *(f"bars/{name}" for name in ("text.png", "cut at 50%.jpg", "cut at 50%.lzw.tif", "bomb.png", "float.tiff")),
+        *(f"discs/{name}" for name in BAD_ENTRIES),
+    }
+    assert all(report["skipped"].values())
+    assert report["counts"]["bars"] == {"train": 10, "val": 1, "test": 1}
+
+
+@pytest.mark.parametrize("name", ["text.png", "cut at 50%.lzw.tif", os.fsdecode(b"not \xff utf-8.png")], ids=ascii)
+def test_the_command_names_the_file_in_one_line_and_leaves_no_output(
+    toy_images: Path, split_images: Split, tmp_path: Path, name: str
+) -> None:
+    two_classes(toy_images, name, BAD[name][0])
+    with pytest.raises(InputError):
+        split_images(toy_images)
+
+    words = [sys.executable, "-m", "stages.split", "--split", "data/split", "--samples", "data/samples.png"]
+    done = subprocess.run(
+        words, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert repr(name)[1:-1] in done.stderr
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_all_odd_images_at_once_are_packed_and_noted(toy_images: Path, split_images: Split) -> None:
+    for odd in ODD:
+        two_classes(toy_images, odd.name, odd.content)
+    for name, content in OTHER.items():
+        two_classes(toy_images, name, content)
+
+    # Most of these have the same pixels, so they stay in one subset.
+    out = split_images(toy_images, data={"background": BACKGROUND}, test=2)
+
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert sum(report["counts"]["bars"].values()) == 12 + len(ODD)
+    assert report["notes"] == {f"bars/{odd.name}": odd.note for odd in ODD if odd.note}
+    assert report["ignored"] == sorted(f"bars/{name}" for name in OTHER)
+    assert "bars/grey.bmp" in next(group for group in report["duplicates"] if "bars/grey.png" in group)
+
+
+@pytest.mark.parametrize(
+    ("keep", "message"),
+    [
+        (0, "the class 'bars' holds no image"),
+        (1, "the class 'bars' has one image"),
+        (2, "leave no training image of the class 'bars', which has 2"),
+    ],
+)
+def test_a_class_left_with_too_few_images_is_one_line(
+    toy_images: Path, split_images: Split, keep: int, message: str
+) -> None:
+    for file in sorted((toy_images / "bars").iterdir())[keep:]:
+        file.write_bytes(b"broken")
+
+    with pytest.raises(InputError, match=message):
+        split_images(toy_images, on_bad_image="skip")
+
+
+def test_class_names_may_be_anything(tmp_path: Path, split_images: Split, toy_images: Path) -> None:
+    names = ["a", "A", 'two\nlines, "quoted"', "$x_1$", "x.png", "-", "ünï", " "]
+    for label, name in enumerate(names):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        for index in range(3):
+            Image.new("L", (16, 16), label * 30 + index * 9).save(tmp_path / "classes" / name / f"{index}.png")
+
+    out = split_images(tmp_path / "classes")
+
+    assert json.loads((out / "dataset.json").read_text(encoding="utf-8"))["classes"] == sorted(names)
+
+
+def test_two_thousand_classes_of_three_images_take_seconds(tmp_path: Path, split_images: Split) -> None:
+    generator = np.random.default_rng(0)
+    for label in range(2000):
+        folder = tmp_path / "many" / f"{label:04d}"
+        folder.mkdir(parents=True)
+        for index in range(3):
+            pixels = generator.integers(0, 256, (4, 4), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index}.bmp")
+    started, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    out = split_images(tmp_path / "many", data={"height": 4, "width": 4})
+
+    assert time.monotonic() - started < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000, "kB"
+    assert np.load(out / "test_labels.npy").shape == (2000,)
+    assert sorted(np.load(out / "train_labels.npy")) == list(range(2000))

@@ -1,0 +1,136 @@
+"""The listing of a user's folder: which names are classes, which are candidates for images, which are neither."""
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import draw_toy_images
+
+from stages import folder
+from stages.errors import InputError
+
+
+def fill(root: Path, *paths: str) -> Path:
+    """Empty files at these paths; a path that ends in a slash is a folder."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith("/"):
+            (root / path).mkdir(exist_ok=True)
+        else:
+            (root / path).touch()
+    return root
+
+
+def test_classes_and_files_are_sorted_whatever_order_they_were_made_in(tmp_path: Path) -> None:
+    fill(tmp_path, "b/2.png", "b/10.png", "a/z.png", "c/1.png", "a/B.png", "a/a.png")
+
+    listing = folder.find(tmp_path)
+
+    assert listing.classes == ["a", "b", "c"]
+    assert listing.paths == ["a/B.png", "a/a.png", "a/z.png", "b/10.png", "b/2.png", "c/1.png"]
+    assert listing.labels == [0, 0, 0, 1, 1, 2]
+    assert listing.ignored == []
+
+
+def test_files_in_folders_below_a_class_belong_to_it(tmp_path: Path) -> None:
+    fill(tmp_path, "a/deep/er/1.png", "a/0.png", "b/folder.png/1.png")
+
+    assert folder.find(tmp_path).paths == ["a/0.png", "a/deep/er/1.png", "b/folder.png/1.png"]
+
+
+def test_hidden_names_and_files_beside_the_classes_are_ignored_and_listed(tmp_path: Path) -> None:
+    fill(tmp_path, "Thumbs.db", ".git/config", "a/1.png", "a/.DS_Store", "b/1.png", "b/.cache/2.png", "readme.txt")
+
+    listing = folder.find(tmp_path)
+
+    assert listing.classes == ["a", "b"]
+    assert listing.paths == ["a/1.png", "b/1.png"]
+    assert sorted(listing.ignored) == [".git", "Thumbs.db", "a/.DS_Store", "b/.cache", "readme.txt"]
+
+
+def test_links_to_folders_are_ignored_so_that_no_image_counts_twice_and_no_loop_is_walked(tmp_path: Path) -> None:
+    root = fill(tmp_path / "root", "a/1.png", "b/1.png")
+    (root / "c").symlink_to("a")
+    (root / "b" / "up").symlink_to("..")
+
+    listing = folder.find(root)
+
+    assert listing.classes == ["a", "b"]
+    assert listing.paths == ["a/1.png", "b/1.png"]
+    assert sorted(listing.ignored) == ["b/up", "c"]
+
+
+def test_a_loop_of_links_is_left_to_the_reader_of_files(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "b/1.png")
+    (tmp_path / "a" / "loop.png").symlink_to("loop.png")
+
+    assert "a/loop.png" in folder.find(tmp_path).paths
+
+
+def test_class_names_that_differ_in_case_only_are_two_classes(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "A/1.png")
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("the file system does not tell case")
+
+    assert folder.find(tmp_path).classes == ["A", "a"]
+
+
+def test_a_missing_folder_is_one_line_that_names_the_parameter(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"params.yaml: data.images is '.*nowhere', which is not a folder"):
+        folder.find(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ([], "holds no class"),
+        (["1.png", "2.png"], "holds no class"),
+        (["only/1.png"], "holds only the class 'only'"),
+        (["a/1.png", "b/"], "class folder 'b' holds no file"),
+        (["a/1.png", "b/.hidden"], "class folder 'b' holds no file"),
+        (["a/1.png", "b/deep/"], "class folder 'b' holds no file"),
+    ],
+)
+def test_a_folder_that_is_no_data_set_is_one_line(tmp_path: Path, paths: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        folder.find(fill(tmp_path, *paths))
+
+
+def test_a_class_name_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png")
+    (tmp_path / os.fsdecode(b"b\xff")).mkdir()
+
+    with pytest.raises(InputError, match=r"the class folder 'b\\udcff' has a name that is not UTF-8"):
+        folder.find(tmp_path)
+
+
+def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a/1.png", "b/1.png")
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path == tmp_path / "b":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    # The superuser may list every folder, so the refusal is made here.
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"/b: cannot be listed \(Permission denied\)"):
+        folder.find(tmp_path)
+
+
+@pytest.mark.parametrize("output", ["images", "images/split", "."])
+def test_outputs_and_images_must_be_apart(tmp_path: Path, output: str) -> None:
+    root = draw_toy_images(tmp_path / "images", 1)
+
+    with pytest.raises(InputError, match="not apart"):
+        folder.check_apart(root, tmp_path / output)
+    folder.check_apart(root, tmp_path / "images-split")
+
+
+def test_a_link_does_not_hide_that_outputs_would_go_to_the_images(tmp_path: Path) -> None:
+    root = draw_toy_images(tmp_path / "images", 1)
+    (tmp_path / "link").symlink_to("images")
+
+    with pytest.raises(InputError, match="not apart"):
+        folder.check_apart(root, tmp_path / "link" / "split")
