@@ -55,7 +55,7 @@ def test_classes_of_different_sizes_get_the_same_test_and_validation_counts(spli
 def test_the_order_in_which_files_are_listed_changes_nothing(split: SplitParams) -> None:
     labels, contents = images(20)
     shuffled = list(zip(labels, contents, strict=True))
-    random.Random(3).shuffle(shuffled)  # noqa: S311
+    random.Random(3).shuffle(shuffled)
     other_labels, other_contents = map(list, zip(*shuffled, strict=True))
 
     assert subset_by_content(labels, contents, split) == subset_by_content(other_labels, other_contents, split)
