@@ -44,8 +44,7 @@ experiments: $(READY) ## table of the experiments of this commit: what differs, 
 	@dvc exp show --no-pager --only-changed --drop 'Created|.*/|(train|val)\.|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
 
 clean: ## remove .venv and the caches of the tools; results, DVC cache and MLflow's store stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dvc_plots build *.egg-info
-	find stages tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dvc_plots build *.egg-info stages/__pycache__ tests/__pycache__
 
 # The stamp is written last: an installation that fails is tried again.
 $(READY): pyproject.toml constraints.txt

@@ -1,10 +1,14 @@
 """Reads from `dvc.yaml` where the stages put things: its commands are the only list of paths."""
 
 import itertools
+import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import InputError
 
@@ -18,12 +22,39 @@ def paths(*stages: str) -> dict[str, Path]:
     """
     try:
         content = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))
+        commands = {stage: content["stages"][stage]["cmd"] for stage in stages}
     except FileNotFoundError:
         raise InputError(f"{DVC_FILE}: not found; run this from the project's root folder") from None
+    except (YAMLError, LookupError, TypeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{DVC_FILE}: does not describe the stage {', '.join(stages)} ({problem}); mend it") from None
     found: dict[str, Path] = {}
-    for stage in stages:
-        words = shlex.split(content["stages"][stage]["cmd"])
+    for command in commands.values():
+        words = shlex.split(command)
         found |= {
             name.removeprefix("--"): Path(value) for name, value in itertools.pairwise(words) if name.startswith("--")
         }
     return found
+
+
+def changed(*stages: str) -> list[str]:
+    """The files and folders that these stages read or wrote, and that are no longer what DVC recorded then.
+
+    Changed code and parameters do not count: they make results outdated, but not results of something else.
+    Raises InputError where DVC cannot tell.
+    """
+    asked = [sys.executable, "-m", "dvc", "status", "--json", *stages]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if answer.returncode != 0:
+        problem = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise InputError(f"`dvc status` failed ({problem}); mend that first")
+    used = {str(path) for path in paths(*stages).values()}
+    return sorted(
+        path
+        for differences in json.loads(answer.stdout).values()
+        for difference in differences
+        if isinstance(difference, dict)
+        for kind in ("changed outs", "changed deps")
+        for path in difference.get(kind, {})
+        if used & {path, *map(str, Path(path).parents)}
+    )

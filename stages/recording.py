@@ -31,8 +31,7 @@ def curve(recorder: Recorder, file: Path) -> None:
     """The training curve, an epoch a step."""
 
     def record() -> None:
-        for epoch in curves.read(file):
-            recorder.metrics(curves.figures(epoch), epoch.epoch)
+        recorder.points([(epoch.epoch, dict(curves.figures(epoch))) for epoch in curves.read(file)])
         recorder.files(file)
 
     recorder.part("curve", sha256(file), record)
@@ -47,7 +46,8 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
         from mlflow.models import infer_signature
 
         loaded = model.load(checkpoint)
-        images = np.ascontiguousarray(example.images[:2].transpose(0, 3, 1, 2))
+        # A copy, since the images are mapped read-only from their file.
+        images = np.array(example.images[:2].transpose(0, 3, 1, 2), order="C")
         with torch.inference_mode():
             logits = loaded.net(torch.from_numpy(images)).numpy()
         with mlflow.start_run(run_id=recorder.run_id):
@@ -68,7 +68,7 @@ def evaluation(recorder: Recorder, metrics: Path, predictions: Path) -> None:
     """The figures on the test set, and the table of predictions."""
 
     def record() -> None:
-        recorder.metrics(dict(_flat(read_json(metrics))), step=0)
+        recorder.points([(0, dict(_flat(read_json(metrics))))])
         recorder.files(metrics, predictions)
 
     recorder.part("evaluation", sha256(metrics) + sha256(predictions), record)

@@ -11,9 +11,14 @@ from stages.errors import InputError
 
 def main() -> None:
     at = pipeline.paths("split", "train", "evaluate", "visualize")
-    missing = [str(path) for path in at.values() if not path.exists() and path.suffix != ".partial"]
+    # The fingerprint is left to git, and tells MLflow nothing.
+    missing = [str(path) for name, path in at.items() if name != "fingerprint" and not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
+    # After an interrupted run, the figures at hand may be those of the checkpoint before.
+    changed = pipeline.changed("train", "evaluate", "visualize")
+    if changed:
+        raise InputError(f"{changed[0]}: not what DVC recorded with the other results; run `dvc repro` first")
     data_set = images.read_data_set(at["split"])
     recorder = recording.of_checkpoint(at["card"])
     recording.curve(recorder, at["curve"])

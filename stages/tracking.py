@@ -5,10 +5,13 @@ model, evaluation, pictures) leaves a tag with a hash of what was recorded, so t
 """
 
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,11 @@ from stages import store
 CHECKPOINT_TAG = "crosscheck.checkpoint"
 ORIGIN_TAG = "crosscheck.origin"
 EXPERIMENT_TAG = "dvc.experiment"
+# What a tracking server takes at once, and the longest parameter that also an older one takes.
+MOST_METRICS = 1000
+LONGEST_VALUE = 500
+
+Point = tuple[int, dict[str, float | None]]
 
 
 class Recorder:
@@ -49,30 +57,33 @@ class Recorder:
         def find() -> None:
             mlflow, experiment = store.connect()
             client = mlflow.MlflowClient()
-            self.run_id = _find(client, experiment, checkpoint)
-            if self.run_id is None:
-                tags = {ORIGIN_TAG: "restored", CHECKPOINT_TAG: checkpoint}
-                self.run_id = _create(client, experiment, tags)
+            with store.lock():
+                self.run_id = _find(client, experiment, checkpoint)
+                if self.run_id is None:
+                    tags = {ORIGIN_TAG: "restored", CHECKPOINT_TAG: checkpoint}
+                    self.run_id = _create(client, experiment, tags)
+                    client.set_terminated(self.run_id)
+                # Also where it was found: an outage may have come between.
                 _log_parameters(client, self.run_id, parameters)
-                client.set_terminated(self.run_id)
 
         self._attempt(find)
 
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Close the run as failed where the block ends in an error or is interrupted."""
+        try:
+            yield
+        except BaseException:
+            self._attempt(lambda: _client().set_terminated(self.run_id, "FAILED"))
+            raise
+
     def metrics(self, values: dict[str, float | None], step: int) -> None:
-        """Log the values that are not None at `step`, unless the run has the very same already."""
+        """Log the values of an epoch that has just ended; those that are None are left out."""
 
         def log() -> None:
-            from mlflow.entities import Metric
-
-            client = _client()
-            now = int(time.time() * 1000)
-            fresh = [
-                Metric(name, float(value), now, step)
-                for name, value in values.items()
-                if value is not None and (self.is_new or not _has(client, self.run_id, name, step, float(value)))
-            ]
-            if fresh:
-                client.log_batch(self.run_id, metrics=fresh)
+            known = set() if self.is_new else _steps(_client(), self.run_id, values)
+            fresh = {name: value for name, value in values.items() if (name, step) not in known}
+            _log_metrics(_client(), self.run_id, [(step, fresh)])
 
         self._attempt(log)
 
@@ -87,19 +98,37 @@ class Recorder:
         self._attempt(close)
 
     def part(self, name: str, content_hash: str, record: Callable[[], None]) -> None:
-        """Let `record` log one part of the run, unless exactly this content of it is recorded already."""
+        """Let `record` log one part of the run, unless exactly this content of it is recorded already.
+
+        An outage within `record` leaves the part unmarked, so that all of it is recorded another time.
+        """
 
         def once() -> None:
             client = _client()
             tag = f"crosscheck.recorded.{name}"
-            if client.get_run(self.run_id).data.tags.get(tag) != content_hash:
-                record()
-                client.set_tag(self.run_id, tag, content_hash)
+            with store.lock():
+                if client.get_run(self.run_id).data.tags.get(tag) != content_hash:
+                    record()
+                    client.set_tag(self.run_id, tag, content_hash)
 
         self._attempt(once)
 
+    def points(self, points: Sequence[Point]) -> None:
+        """Within a part: log what the run does not have yet of these steps and their values."""
+        client = _client()
+        known = {
+            (metric.key, metric.step, metric.value)
+            for name in {name for _, values in points for name in values}
+            for metric in client.get_metric_history(self.run_id, name)
+        }
+        fresh = [
+            (step, {name: value for name, value in values.items() if (name, step, value) not in known})
+            for step, values in points
+        ]
+        _log_metrics(client, self.run_id, fresh)
+
     def files(self, *paths: Path) -> None:
-        """Log files and folders as artifacts under their own names."""
+        """Within a part: log files and folders as artifacts under their own names."""
         client = _client()
         for path in paths:
             if path.is_dir():
@@ -123,11 +152,15 @@ class Recorder:
 
 
 def _outages() -> tuple[type[Exception], ...]:
+    """What says that the store is out of reach, damaged, full or not willing, or that a user deleted the run in it.
+
+    A mistake in this project raises something else, and is not passed over.
+    """
     from alembic.util.exc import CommandError
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return MlflowException, SQLAlchemyError, CommandError, OSError
+    return MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError
 
 
 def _client() -> Any:
@@ -169,15 +202,29 @@ def _exists(client: Any, run_id: str) -> bool:
         raise
 
 
-def _has(client: Any, run_id: str | None, name: str, step: int, value: float) -> bool:
-    return any((old.step, old.value) == (step, value) for old in client.get_metric_history(run_id, name))
+def _steps(client: Any, run_id: str | None, names: Iterable[str]) -> set[tuple[str, int]]:
+    return {(name, metric.step) for name in names for metric in client.get_metric_history(run_id, name)}
+
+
+def _log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    fresh = [
+        Metric(name, float(value), now, step)
+        for step, values in points
+        for name, value in values.items()
+        if value is not None
+    ]
+    for start in range(0, len(fresh), MOST_METRICS):
+        client.log_batch(run_id, metrics=fresh[start : start + MOST_METRICS])
 
 
 def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
     from mlflow.entities import Param
 
     known = client.get_run(run_id).data.params
-    fresh = [Param(name, str(value)) for name, value in parameters.items() if name not in known]
+    fresh = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in parameters.items() if name not in known]
     if fresh:
         client.log_batch(run_id, params=fresh)
 
@@ -186,5 +233,7 @@ def _commit() -> str:
     baseline = os.environ.get("DVC_EXP_BASELINE_REV")
     if baseline:
         return baseline
+    if shutil.which("git") is None:
+        return "none"
     result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return result.stdout.strip() if result.returncode == 0 else "none"

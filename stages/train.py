@@ -43,7 +43,8 @@ def main(split: Path, checkpoint: Path, card: Path, fingerprint: Path, curve: Pa
         recorder = Recorder()
         recorder.start(recording.parameters(described), machine, resumable.run_id())
         resumable.remember_run(recorder.run_id)
-        fit(training, recorder, resumable)
+        with recorder.watch():
+            fit(training, recorder, resumable)
 
         model.save(model.Checkpoint(net.to("cpu"), wanted, data_set), checkpoint)
         write_json(card, {"sha256": sha256(checkpoint), **described})

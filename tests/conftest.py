@@ -2,9 +2,13 @@
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +20,7 @@ from stages import split
 from stages.params import Params, load
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT_FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "stages")
+PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", "stages")
 
 
 @pytest.fixture
@@ -74,13 +78,17 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.env = {
-            name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_", "GIT_"))
-        }
+        self.printed = self.complaints = ""
+        foreign = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "MAKE")
+        self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.env |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"),
             "DVC_NO_ANALYTICS": "1",
+            "DVC_GLOBAL_CONFIG_DIR": str(folder.parent / "dvc"),
+            "DVC_SYSTEM_CONFIG_DIR": str(folder.parent / "dvc"),
+            "DVC_SITE_CACHE_DIR": str(folder.parent / "dvc"),
+            "COLUMNS": "250",
         }
 
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
@@ -137,23 +145,34 @@ def project(tmp_path: Path) -> Project:
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A tiny project after `dvc repro` and a commit. Shared: tests read it, and copy it before they change it."""
     project = make_project(tmp_path_factory.mktemp("reproduced") / "project")
-    project.run("dvc", "repro")
+    done = project.run("dvc", "repro")
+    project.printed, project.complaints = done.stdout, done.stderr
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
     return project
 
 
+def copy_project(project: Project, folder: Path) -> Project:
+    """A copy in `folder`. It does not take along the tracking store, which holds absolute paths."""
+    no_store = shutil.ignore_patterns("mlflow.db", "mlartifacts")
+    shutil.copytree(project.folder, folder / "project", symlinks=True, ignore=no_store)
+    shutil.copy(project.folder.parent / "gitconfig", folder / "gitconfig")
+    return Project(folder / "project")
+
+
 @pytest.fixture
-def copy_of_reproduced(reproduced: Project, tmp_path: Path) -> Iterator[Project]:
-    """A copy of the reproduced project that a test may change; it does not take along the tracking store."""
-    shutil.copytree(
-        reproduced.folder,
-        tmp_path / "project",
-        symlinks=True,
-        ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"),
-    )
-    (tmp_path / "gitconfig").write_text((reproduced.folder.parent / "gitconfig").read_text(encoding="utf-8"))
-    yield Project(tmp_path / "project")
+def copy_of_reproduced(reproduced: Project, tmp_path: Path) -> Project:
+    """A copy of the reproduced project that a test may change, without its tracking store."""
+    return copy_project(reproduced, tmp_path)
+
+
+def runs_of(project: Project) -> list[Any]:
+    """The MLflow runs in the project's own store, newest first."""
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("crosscheck")
+    return list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time DESC"]))
 
 
 @pytest.fixture
@@ -183,3 +202,27 @@ def split_images(in_folder: Callable[[], Path]) -> Callable[..., Path]:
         return folder / "data" / "split"
 
     return run
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(address, timeout=10):  # noqa: S310 - a loopback address
+                return
+        except OSError:
+            time.sleep(0.25)
+    pytest.fail(f"the server did not come up:\n{log.read_text(encoding='utf-8', errors='replace')}")
+
+
+def stop(server: subprocess.Popen[bytes]) -> None:
+    """End a server that was started in a session of its own, with all its processes."""
+    os.killpg(server.pid, signal.SIGKILL)
+    server.wait()

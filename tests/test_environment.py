@@ -83,12 +83,12 @@ def test_make_lists_every_target_by_default(project: Project) -> None:
 
 def fake_python(folder: Path, install: str) -> Path:
     """A stand-in for python3 whose `-m venv` makes an environment in which pip does `install`."""
-    pip = f'#!/bin/sh\\necho \\"$*\\" >> installs\\n{install}\\n'
+    made = folder / "made"
+    made.write_text(f'#!/bin/sh\necho "$*" >> installs\n{install}\n', encoding="utf-8")
     script = folder / "python3"
-    script.write_text(
-        f'#!/bin/sh\nmkdir -p .venv/bin && printf "{pip}" > .venv/bin/python && chmod +x .venv/bin/python\n'
-    )
-    script.chmod(0o755)
+    script.write_text(f"#!/bin/sh\nmkdir -p .venv/bin && cp {made} .venv/bin/python\n", encoding="utf-8")
+    for file in (made, script):
+        file.chmod(0o755)
     return script
 
 

@@ -1,0 +1,171 @@
+"""`dvc.yaml` says exactly what the stages read and write: DVC reruns neither too much nor too little."""
+
+import ast
+import itertools
+import shlex
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+from stages.params import SECTIONS
+
+STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+SCHEMA = "data/params.schema.json"
+IMAGES = "${data.images}"
+# Written by train and committed: the same bits from another machine are no other output.
+LEFT_TO_GIT = {"models/fingerprint.json"}
+
+every_stage = pytest.mark.parametrize("name", STAGES)
+
+
+@cache
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse(module.read_text(encoding="utf-8"))
+
+
+def imported_by(module: Path) -> set[Path]:
+    """The project's modules that this one imports itself, also inside of functions."""
+    names: set[str] = set()
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("stages.")}
+    return {file for file in files if file.exists()}
+
+
+def closure(module: Path) -> set[Path]:
+    found, waiting = set(), [module]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += imported_by(module)
+    return found
+
+
+def module_of(stage: str) -> Path:
+    return ROOT / "stages" / f"{stage}.py"
+
+
+def options_of(stage: str) -> set[str]:
+    words = shlex.split(STAGES[stage]["cmd"])
+    return {value for name, value in itertools.pairwise(words) if name.startswith("--")}
+
+
+def inputs_of(stage: str) -> set[str]:
+    """The dependencies that are not code."""
+    return {path for path in STAGES[stage]["deps"] if not path.startswith("stages/")}
+
+
+def outputs_of(stage: str) -> set[str]:
+    return {*STAGES[stage].get("outs", []), *STAGES[stage].get("metrics", [])}
+
+
+def within(path: str, folders: set[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def test_there_are_stages() -> None:
+    assert list(STAGES) == ["check", "synthesize", "split", "train", "evaluate", "visualize"]
+
+
+@every_stage
+def test_a_stage_runs_the_module_of_its_name(name: str) -> None:
+    assert STAGES[name]["cmd"].startswith(f"python -m stages.{name} ")
+
+
+@every_stage
+def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> None:
+    listed = {path for path in STAGES[name]["deps"] if path.startswith("stages/")}
+    assert listed == {path.relative_to(ROOT).as_posix() for path in closure(module_of(name))}
+
+
+def test_the_package_itself_is_empty_and_needs_no_mention() -> None:
+    assert not (ROOT / "stages" / "__init__.py").read_text(encoding="utf-8").strip()
+
+
+@every_stage
+def test_a_stage_declares_exactly_the_sections_that_it_reads(name: str) -> None:
+    read: set[str] = set()
+    for module in closure(module_of(name)) - {module_of("params")}:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.Call):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called == "load_section":
+                    assert isinstance(node.args[0], ast.Constant), f"{module.name}: name the section by a literal"
+                    read.add(str(node.args[0].value))
+                elif called == "load" and module == module_of("check"):
+                    read |= set(SECTIONS)
+    assert read == set(STAGES[name]["params"])
+
+
+@every_stage
+def test_every_path_of_a_command_is_a_dependency_or_an_output(name: str) -> None:
+    declared = inputs_of(name) | outputs_of(name)
+    for option in options_of(name) - LEFT_TO_GIT:
+        assert option in declared or any(path.startswith(f"{option}/") for path in declared), option
+
+
+@every_stage
+def test_every_dependency_and_output_reaches_the_command(name: str) -> None:
+    known_otherwise = {SCHEMA, IMAGES} if name != "check" else set()
+    for path in (inputs_of(name) | outputs_of(name)) - known_otherwise:
+        assert within(path, options_of(name)), path
+
+
+@pytest.mark.parametrize("name", [name for name in STAGES if name != "check"])
+def test_every_stage_waits_for_the_check_of_the_parameters(name: str) -> None:
+    assert SCHEMA in STAGES[name]["deps"]
+
+
+def test_only_the_split_reads_the_folder_of_images() -> None:
+    assert [name for name in STAGES if IMAGES in STAGES[name]["deps"]] == ["split"]
+
+
+@every_stage
+def test_every_input_is_an_output_of_an_earlier_stage(name: str) -> None:
+    earlier: set[str] = set()
+    for stage in itertools.takewhile(lambda stage: stage != name, STAGES):
+        earlier |= outputs_of(stage)
+    for path in inputs_of(name) - {IMAGES}:
+        assert within(path, earlier), path
+
+
+def test_git_takes_what_is_left_to_it() -> None:
+    for path in LEFT_TO_GIT:
+        assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 1
+        assert any(path in options_of(name) for name in STAGES)
+
+
+@every_stage
+def test_git_ignores_every_output(name: str) -> None:
+    for path in outputs_of(name):
+        done = subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False)
+        assert done.returncode == 0, path
+
+
+def test_no_module_holds_a_copy_of_a_path() -> None:
+    paths = {path for name in STAGES for path in options_of(name) | inputs_of(name) | outputs_of(name)}
+    for module in sorted((ROOT / "stages").glob("*.py")):
+        nodes = list(ast.walk(tree_of(module)))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]
+        texts = [node.value for node in constants if isinstance(node.value, str)]
+        for path in paths:
+            copies = [text for text in texts if "/" in path and path in text]
+            assert not copies, f"{module.name} holds {path}, which stands in dvc.yaml"
+
+
+@every_stage
+def test_the_command_in_a_docstring_is_the_one_that_runs(name: str) -> None:
+    docstring = ast.get_docstring(tree_of(module_of(name))) or ""
+    paragraphs = docstring.replace("\\\n", " ").split("\n\n")
+    shown = [shlex.split(part) for part in paragraphs if part.strip().startswith("python ")]
+    assert shown == [shlex.split(STAGES[name]["cmd"])]
