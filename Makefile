@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test check ui sync experiments clean
+.PHONY: help repro test check ui verify sync experiments clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=
 	*) echo "Showing the store that MLFLOW_TRACKING_URI names."; \
 	    exec mlflow ui --backend-store-uri "$$MLFLOW_TRACKING_URI" --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
 	esac
+
+verify: $(READY) ## run the committed pipeline again in a clone and say what is identical
+	@python -m stages.verify
 
 sync: $(READY) ## bring MLflow up to date with the results at hand, as after an outage
 	python -m stages.sync
