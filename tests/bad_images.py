@@ -3,20 +3,27 @@
 `ODD` are kinds that must be read, with the pixels they must give; `BAD` must end in one line; `OTHER` are no images.
 """
 
-import io
 import os
 import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from image_bytes import (
+    GREY,
+    bomb,
+    encoded,
+    frames,
+    icon_with_a_bomb,
+    png_16_transparent,
+    rotated,
+    tiff_16_big_endian,
+)
 from PIL import Image, ImageCms, ImageDraw
 
 Array = np.ndarray
 BACKGROUND = 200
-GREY = np.arange(0, 256, dtype=np.uint8).reshape(16, 16)
 RAMP = np.stack([GREY, GREY.T, 255 - GREY], axis=-1)
 LUMA = np.array(Image.fromarray(RAMP).convert("L"))
 
@@ -30,12 +37,6 @@ class Odd:
     pixels: Array
     off: int = 0
     note: str = ""
-
-
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 def _mode(mode: str) -> Image.Image:
@@ -56,73 +57,6 @@ def _palette() -> Image.Image:
 def _palette_luma() -> Array:
     colours = np.stack([GREY, 255 - GREY, np.zeros_like(GREY)], axis=-1)
     return np.array(Image.fromarray(colours).convert("L"))
-
-
-def _tiff_16_big_endian() -> bytes:
-    """An uncompressed 16 x 16 grey TIFF, big-endian, written by hand: Pillow writes the machine's order only."""
-    pixels = (GREY.astype(">u2") * 257).astype(">u2").tobytes()
-    tags = [
-        (256, 3, 16),
-        (257, 3, 16),
-        (258, 3, 16),
-        (259, 3, 1),
-        (262, 3, 1),
-        (273, 4, 8),
-        (277, 3, 1),
-        (278, 3, 16),
-        (279, 4, 512),
-    ]
-    entries = b"".join(
-        struct.pack(">HHI", tag, kind, 1) + (struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value))
-        for tag, kind, value in tags
-    )
-    return b"MM\x00*" + struct.pack(">I", 520) + pixels + struct.pack(">H", len(tags)) + entries + bytes(4)
-
-
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
-    """A PNG of a few bytes that claims so many pixels."""
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(bytes(1000))) + png_chunk(b"IEND", b"")
-
-
-def _sixteen_bit_transparent() -> bytes:
-    """A 16-bit grey PNG whose black is transparent."""
-    rows = b"".join(b"\x00" + row.astype(">u2").tobytes() for row in GREY.astype(np.uint32) * 257)
-    chunks = [
-        png_chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 16, 0, 0, 0, 0)),
-        png_chunk(b"tRNS", struct.pack(">H", 0)),
-        png_chunk(b"IDAT", zlib.compress(rows)),
-        png_chunk(b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def rotated(orientation: int, kind: str) -> bytes:
-    """`GREY` stored so that a viewer that heeds the EXIF orientation shows it upright."""
-    undo = {
-        1: None,
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }[orientation]
-    image = Image.fromarray(GREY)
-    exif = Image.Exif()
-    exif[274] = orientation
-    options = {"quality": 100} if kind == "JPEG" else {}
-    return encoded(image if undo is None else image.transpose(undo), kind, exif=exif, **options)
-
-
-def _frames(kind: str, **options: object) -> bytes:
-    more = [Image.fromarray(255 - GREY), Image.fromarray(GREY.T)]
-    return encoded(Image.fromarray(GREY), kind, save_all=True, append_images=more, **options)
 
 
 def odd_images() -> list[Odd]:
@@ -160,9 +94,9 @@ def odd_images() -> list[Odd]:
         Odd("ycbcr.tiff", encoded(_mode("YCbCr"), "TIFF"), LUMA, 3),
         Odd("lab.tiff", encoded(_mode("LAB"), "TIFF"), LUMA, 12),
         Odd("16 bits.png", encoded(sixteen, "PNG"), GREY),
-        Odd("16 bits transparent.png", _sixteen_bit_transparent(), clear_black),
+        Odd("16 bits transparent.png", png_16_transparent(), clear_black),
         Odd("16 bits.tiff", encoded(sixteen, "TIFF"), GREY),
-        Odd("16 bits big-endian.tiff", _tiff_16_big_endian(), GREY),
+        Odd("16 bits big-endian.tiff", tiff_16_big_endian(), GREY),
         Odd("16 bits.pgm", b"P5 16 16 65535\n" + (GREY.astype(">u2") * 257).astype(">u2").tobytes(), GREY),
         Odd("10 bits.pgm", b"P5 16 16 1023\n" + (GREY.astype(">u2") * 4).astype(">u2").tobytes(), GREY, 1),
         Odd("palette.png", encoded(_palette(), "PNG"), _palette_luma()),
@@ -182,11 +116,11 @@ def odd_images() -> list[Odd]:
         Odd("lzw.tiff", encoded(grey, "TIFF", compression="tiff_lzw"), GREY),
         Odd("icc.png", encoded(colour, "PNG", icc_profile=profile), LUMA),
         Odd("icc.jpg", encoded(colour, "JPEG", icc_profile=profile, **jpeg), LUMA, 3),
-        Odd("animated.gif", _frames("GIF"), GREY, 0, first),
-        Odd("pages.tiff", _frames("TIFF"), GREY, 0, first),
-        Odd("animated.png", _frames("PNG"), GREY, 0, first),
-        Odd("animated.webp", _frames("WEBP", lossless=True), GREY, 0, first),
-        Odd("photo.mpo", _frames("MPO", quality=100), GREY, 2, first),
+        Odd("animated.gif", frames("GIF"), GREY, 0, first),
+        Odd("pages.tiff", frames("TIFF"), GREY, 0, first),
+        Odd("animated.png", frames("PNG"), GREY, 0, first),
+        Odd("animated.webp", frames("WEBP", lossless=True), GREY, 0, first),
+        Odd("photo.mpo", frames("MPO", quality=100), GREY, 2, first),
         *(Odd(f"turned {n}.jpg", rotated(n, "JPEG"), GREY, 2) for n in range(1, 9)),
         Odd("turned 6.png", rotated(6, "PNG"), GREY),
         Odd("turned 6.tiff", rotated(6, "TIFF"), GREY),
@@ -227,11 +161,6 @@ def _damaged_png() -> bytes:
     return bytes(content)
 
 
-def _icon_with_a_bomb() -> bytes:
-    inside = bomb()
-    return struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 16, 16, 0, 0, 1, 32, len(inside), 22) + inside
-
-
 def bad_images() -> dict[str, tuple[bytes, str]]:
     """Contents that must be refused, and a part of what must be said, by name."""
     drawing = Image.new("RGB", (8, 8))
@@ -255,7 +184,7 @@ def bad_images() -> dict[str, tuple[bytes, str]]:
         "damaged.png": (_damaged_png(), ""),
         "bomb.png": (bomb(), "decompression bomb"),
         "large.png": (bomb(10_000, 10_000), "10000 x 10000 px is over the limit"),
-        "bomb.ico": (_icon_with_a_bomb(), ""),
+        "bomb.ico": (icon_with_a_bomb(), ""),
         "no width.png": (bomb(0, 10), ""),
         "no frames.gif": (b"GIF89a" + struct.pack("<HHBBB", 16, 16, 0, 0, 0) + b";", ""),
         os.fsdecode(b"not \xff utf-8.png"): (encoded(Image.fromarray(GREY), "PNG"), "its name is not UTF-8"),

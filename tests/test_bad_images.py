@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_images import BACKGROUND, BAD_ENTRIES, GREY, OTHER, Odd, bad_images, encoded, odd_images
+from bad_images import BACKGROUND, BAD_ENTRIES, OTHER, Odd, bad_images, odd_images
 from conftest import ROOT
+from image_bytes import GREY, encoded
 from PIL import Image
 
 from stages import decoding

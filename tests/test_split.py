@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT, draw_toy_images
 from PIL import Image
 
-from stages import images, split
+from stages import images, manifest, split
 from stages.errors import InputError
 
 Split = Callable[..., Path]
@@ -76,6 +76,24 @@ def test_manifest_and_arrays_agree_with_an_independent_decode(toy_images: Path, 
         assert row["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert {name: len(labels) for name, (_, labels) in arrays.items()} == {"train": 14, "val": 4, "test": 6}
     assert len({(row["subset"], row["row"]) for row in rows}) == len(rows) == 24
+
+
+def test_the_manifest_names_files_whose_names_hold_line_breaks(toy_images: Path, split_images: Split) -> None:
+    for name in ("a\rb.png", "a\nb.png", 'a,"b.png'):
+        shutil.copy(toy_images / "bars" / "000.png", toy_images / "bars" / name)
+    (toy_images / "bars" / "000.png").unlink()
+
+    out = split_images(toy_images)
+
+    paths = [
+        path for subset in SUBSETS for path in manifest.paths_of(out / "manifest.csv", subset, rows_in(out, subset))
+    ]
+    assert {"bars/a\rb.png", "bars/a\nb.png", 'bars/a,"b.png'} < set(paths)
+    assert len(paths) == 26
+
+
+def rows_in(out: Path, subset: str) -> int:
+    return len(np.load(out / f"{subset}.npy"))
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])

@@ -89,6 +89,14 @@ def test_another_seed_deals_another_test_set(split: SplitParams) -> None:
     assert {name for name in contents if first[name] == "test"} != {n for n in contents if second[n] == "test"}
 
 
+def test_the_deal_of_a_seed_is_the_same_in_every_version(split: SplitParams) -> None:
+    labels, contents = images(10)
+
+    subset_of, _ = assign(labels, contents, contents, CLASSES, split)
+
+    assert "".join(subset[:1] if subset != "train" else "." for subset in subset_of) == "vv..ttt.vttvt.v..tvt..vt.ttvtv"
+
+
 def test_no_validation_images_is_allowed(split: SplitParams) -> None:
     labels, contents = images(20)
 
