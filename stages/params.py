@@ -39,7 +39,7 @@ class DataParams(Section):
 class SynthesizeParams(Section):
     count: int = Field(ge=1, le=10_000_000, description="images of each class")
     size: int = Field(ge=16, le=4096, description="height and width of an image, in px")
-    stroke_width: float = Field(gt=0, le=40, description="width of the pen, in px of a 116 px image")
+    stroke_width: float = Field(ge=1, le=40, description="width of the pen, in px of a 116 px image")
     seed: Seed = Field(description="seed of the drawing")
     rotation: float = Field(ge=0, le=180, description="largest rotation either way, in degrees")
     stroke_spread: float = Field(ge=0, le=40, description="largest change of the stroke width, in px of a 116 px image")

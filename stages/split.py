@@ -56,7 +56,7 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
     Raises InputError at the first bad image, unless `split.on_bad_image` is skip.
     """
     shape = (len(listing.paths), data.height, data.width, data.channels)
-    array = open_memmap(packed, mode="w+", dtype=np.uint8, shape=shape)
+    array = new_array(packed, shape)
     corpus = report.Corpus(ignored=list(listing.ignored))
     # In batches, so that decoded images do not pile up in memory faster than they are stored.
     step = max(8, min(4096, BATCH_BYTES // math.prod(shape[1:])))
@@ -111,13 +111,23 @@ def pack(out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str],
     row_of: dict[int, int] = {}
     for subset in SUBSETS:
         members = [index for index in order if subset_of[index] == subset]
-        packed = open_memmap(out / f"{subset}.npy", mode="w+", dtype=np.uint8, shape=(len(members), *pixels.shape[1:]))
+        packed = new_array(out / f"{subset}.npy", (len(members), *pixels.shape[1:]))
         for row, index in enumerate(members):
             packed[row] = pixels[index]
             row_of[index] = row
         packed.flush()
         np.save(out / f"{subset}_labels.npy", np.array([labels[index] for index in members], dtype=np.int64))
     return row_of
+
+
+def new_array(file: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A uint8 array in a file, mapped for writing. Raises OSError where the disk has no room for all of it."""
+    array = open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        # Writing to a mapped file on a full disk would kill the process.
+        with file.open("rb+") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+    return array
 
 
 if __name__ == "__main__":
