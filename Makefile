@@ -44,7 +44,7 @@ sync: $(READY) ## bring MLflow up to date with the results at hand, as after an 
 	python -m stages.sync
 
 experiments: $(READY) ## table of the experiments of this commit: what differs, and how they fared
-	@dvc exp show --no-pager --only-changed --drop 'Created|.*/|(train|val)\.|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
+	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
 
 clean: ## remove .venv and the caches of the tools; results, DVC cache and MLflow's store stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dvc_plots build *.egg-info stages/__pycache__ tests/__pycache__
