@@ -35,10 +35,11 @@ def map_size(params: ModelParams, height: int, width: int) -> tuple[int, int]:
     for number, _ in enumerate(all_channels(params), start=1):
         size = (_after_block(size[0], params.pool), _after_block(size[1], params.pool))
         if min(size) < 1:
+            instead = "" if params.pool == "none" else ", model.pool=none"
             raise InputError(
                 f"params.yaml: model.further_channels gives {len(all_channels(params))} convolutions with pool "
                 f"{params.pool!r}, but an image of {height} x {width} px is used up by number {number}; "
-                "use fewer convolutions, model.pool=none or a larger data.height and data.width"
+                f"use fewer convolutions{instead} or a larger data.height and data.width"
             )
     return size
 

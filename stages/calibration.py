@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from stages import tables
 from stages.errors import InputError
@@ -37,6 +38,12 @@ def expected_error(found: list[Bin]) -> float:
     return sum(each.n * abs(each.confidence - each.accuracy) for each in found) / sum(each.n for each in found)
 
 
+def interval_of(right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `right` in `n`: Clopper and Pearson's exact one (Biometrika 26, 1934)."""
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="exact")
+    return float(interval.low), float(interval.high)
+
+
 def write(found: list[Bin], file: Path) -> None:
     """Write a line for each bin."""
     tables.write([field.name for field in fields(Bin)], map(astuple, found), file)
@@ -45,10 +52,15 @@ def write(found: list[Bin], file: Path) -> None:
 def read(file: Path) -> list[Bin]:
     """Read what `write` wrote. Raises InputError where it is missing or something else."""
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = csv.DictReader(lines)
-            return [Bin(int(row["n"]), float(row["confidence"]), float(row["accuracy"])) for row in rows]
+        return [_bin(row) for row in tables.read(file)]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro evaluate` to make it") from None
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise InputError(f"{file}: not a calibration table ({error!r}); run `dvc repro evaluate` again") from None
+
+
+def _bin(row: dict[str, str]) -> Bin:
+    found = Bin(int(row["n"]), tables.finite(row["confidence"]), tables.finite(row["accuracy"]))
+    if found.n < 1:
+        raise ValueError(f"a bin of {found.n} images")
+    return found

@@ -1,11 +1,15 @@
 """What all pictures share: colours that the colour-blind can tell apart, and PNG files that appear whole."""
 
+import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from stages.files import write_file
@@ -15,16 +19,49 @@ BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 DEFAULT_DPI = 120
 
 
+# Tried in this order for what the first lacks, where they are installed.
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "WenQuanYi Zen Hei",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "Noto Sans Arabic",
+    "Noto Sans Devanagari",
+    "Noto Emoji",
+)
+
+
 def save(figure: Figure, file: Path, dpi: int = DEFAULT_DPI) -> None:
-    """Write `figure` as PNG, whole or not at all; the same figure gives the same bytes."""
-    write_file(file, lambda partial: figure.savefig(partial, format="png", dpi=dpi, facecolor="white"))
+    """Write `figure` as PNG, whole or not at all; the same figure gives the same bytes.
+
+    A letter that no installed font has becomes a box, without a word of warning.
+    """
+    installed = {font.name for font in fontManager.ttflist}
+    families = [font for font in FONTS if font in installed]
+    for text in figure.findobj(Text):
+        text.set_fontfamily(families)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
+        write_file(file, lambda partial: figure.savefig(partial, format="png", dpi=dpi, facecolor="white"))
 
 
-def grid(rows: int, columns: int, width: float, height: float, title: str) -> tuple[Figure, NDArray[Any]]:
-    """A figure of `rows` x `columns` axes without ticks, each `width` x `height` inches, under a title."""
-    size = (max(4.5, columns * width + 1.2), rows * height + 0.9)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(shown(title), fontsize=11)
+def grid(
+    rows: int, columns: int, width: float, height: float, title: str, margin: float = 1.2
+) -> tuple[Figure, NDArray[Any]]:
+    """A figure of `rows` x `columns` axes without ticks, each `width` x `height` inches, under a title.
+
+    `margin`: inches at the sides for labels and a colour bar.
+    """
+    wide = max(4.5, columns * width + margin)
+    # At 11 points a letter takes about a twelfth of an inch.
+    lines = textwrap.wrap(" ".join(title.split()), int(wide * 11.5), max_lines=4, placeholder=" …")
+    figure = Figure(figsize=(wide, rows * height + 0.5 + 0.2 * len(lines)), layout="constrained")
+    figure.suptitle("\n".join(shown(line) for line in lines), fontsize=11)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_xticks([])
@@ -39,7 +76,14 @@ def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
     axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
 
 
+def height_of(image: NDArray[np.uint8], width: float) -> float:
+    """The height at which an image, (height, width, channels), fills `width`; bounded for very long ones."""
+    height, breadth = image.shape[:2]
+    return float(width * min(3.0, max(0.3, height / breadth)))
+
+
 def shown(name: str, length: int = 1000) -> str:
     """A name as matplotlib may print it: no mathematics between dollar signs, no line breaks, not too long."""
-    name = " ".join(name.split()).replace("$", r"\$")
-    return name if len(name) <= length else name[: length - 1] + "…"
+    name = " ".join(name.encode("utf-8", "backslashreplace").decode("utf-8").split())
+    name = name if len(name) <= length else name[: length - 1] + "…"
+    return name.replace("$", r"\$")

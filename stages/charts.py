@@ -8,28 +8,32 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from stages.calibration import Bin, expected_error
+from stages.calibration import Bin, expected_error, interval_of
 from stages.canvas import BLUE, GREEN, GREY, VERMILION, save, shown
 from stages.curves import Epoch
 
 MOST_COUNTS = 30
+MOST_MARKERS = 60
 
 
 def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], file: Path, dpi: int) -> None:
     """Loss and accuracy by epoch, and what equal odds give; `sizes`: training and validation images."""
     train_n, val_n = sizes
     figure = Figure(figsize=(9, 3.8), layout="constrained")
-    figure.suptitle(f"Training curves ({train_n} training, {val_n} validation images)", fontsize=11)
+    val_text = f"n = {val_n} validation images" if val_n else "no validation images"
+    figure.suptitle(f"Training curves (n = {train_n} training images, {val_text})", fontsize=11)
     loss, accuracy = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
+    size = 3 if len(history) <= MOST_MARKERS else 0
     for axis, figure_name in ((loss, "loss"), (accuracy, "accuracy")):
         train = [getattr(epoch, f"train_{figure_name}") for epoch in history]
-        axis.plot(epochs, train, color=BLUE, marker="o", markersize=3, label="training, mean over the epoch")
+        axis.plot(epochs, train, color=BLUE, marker="o", markersize=size, label="training, mean over the epoch")
         if val_n:
             val = [getattr(epoch, f"val_{figure_name}") for epoch in history]
-            axis.plot(epochs, val, color=VERMILION, marker="s", markersize=3, label="validation, after the epoch")
+            axis.plot(epochs, val, color=VERMILION, marker="s", markersize=size, label="validation, after the epoch")
         axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
     loss.axhline(
         math.log(classes), color=GREY, linestyle=":", label=f"equal odds: ln {classes} = {math.log(classes):.3f}"
@@ -60,23 +64,29 @@ def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, 
         names = [shown(name, 20) for name in classes]
         axis.set_xticks(range(len(names)), names, rotation=0 if len(names) < 5 else 90)
         axis.set_yticks(range(len(names)), names)
+        size = 10 if len(names) <= 12 else 6
         for row, column in np.ndindex(*counts.shape):
             color = "white" if counts[row, column] > counts.max() / 2 else "black"
-            axis.text(column, row, str(counts[row, column]), ha="center", va="center", color=color)
+            axis.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=size)
+    else:
+        axis.set_xlabel("predicted class, by number")
+        axis.set_ylabel("true class, by number")
     save(figure, file, dpi)
 
 
 def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
     """Accuracy against confidence, bin by bin, above the number of images in each bin."""
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     n = sum(each.n for each in bins)
-    figure.suptitle(
-        f"Calibration (n = {n} test images, expected calibration error {expected_error(bins):.4f})", fontsize=11
-    )
+    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_error(bins):.4f}"
+    figure.suptitle(title, fontsize=11)
     upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="confidence = accuracy")
     confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
-    upper.plot(confidence, accuracy, color=BLUE, marker="o", label="test images, by bin")
+    intervals = np.array([interval_of(round(each.accuracy * each.n), each.n) for each in bins])
+    # Rounded figures may lie outside of their interval by a hair.
+    errors = np.abs(intervals.T - accuracy)
+    upper.errorbar(confidence, accuracy, errors, color=BLUE, fmt="o", label="test images by bin, 95 % interval")
     upper.set_ylabel("accuracy in the bin")
     upper.set_ylim(-0.03, 1.03)
     upper.legend(frameon=False, loc="upper left", fontsize=8)

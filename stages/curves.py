@@ -36,22 +36,21 @@ def write(history: list[Epoch], file: Path) -> None:
 def read(file: Path) -> list[Epoch]:
     """Read a curve that `write` wrote. Raises InputError where it is missing or is not one."""
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            return [_epoch(row) for row in csv.DictReader(lines)]
+        return [_epoch(row) for row in tables.read(file)]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro train` to make it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise InputError(f"{file}: not a training curve ({error!r}); run `dvc repro train` to make it again") from None
 
 
 def _epoch(row: dict[str, str]) -> Epoch:
     def optional(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
+        return tables.finite(row[name]) if row[name] else None
 
     return Epoch(
         epoch=int(row["epoch"]),
-        train_loss=float(row["train_loss"]),
-        train_accuracy=float(row["train_accuracy"]),
+        train_loss=tables.finite(row["train_loss"]),
+        train_accuracy=tables.finite(row["train_accuracy"]),
         val_loss=optional("val_loss"),
         val_accuracy=optional("val_accuracy"),
     )

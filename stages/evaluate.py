@@ -66,7 +66,9 @@ def main(
 def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
     """The network that `train` wrote. Raises InputError for any other, or for one trained on another data set."""
     described = read_json(card).get("sha256")
-    if not checkpoint.exists() or sha256(checkpoint) != described:
+    if not checkpoint.is_file():
+        raise InputError(f"{checkpoint}: not found; run `dvc repro train` to make it")
+    if sha256(checkpoint) != described:
         raise InputError(
             f"{checkpoint}: not the weights that train wrote ({card} has another SHA-256); run `dvc repro`"
         )
@@ -79,10 +81,12 @@ def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
 def predict(
     trained: model.Checkpoint, test: images.Subset, paths: list[str], params: EvaluateParams, device: torch.device
 ) -> predictions.Predictions:
-    """The probabilities of every test image."""
+    """The probabilities of every test image. Raises InputError where the network's answers are no numbers."""
     net = trained.net.to(device).to(memory_format=torch.channels_last)
     logits = inference.logits_of(net, test, params.batch_size)
-    return predictions.Predictions(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
+    if not torch.isfinite(logits).all():
+        raise InputError("the network's answers are no longer numbers; lower train.lr in params.yaml and train again")
+    return predictions.of(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
 
 
 def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams) -> dict[str, float]:

@@ -8,11 +8,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from stages.canvas import DEFAULT_DPI, VERMILION, grid, save, show_image, shown
+from stages.canvas import DEFAULT_DPI, VERMILION, grid, height_of, save, show_image, shown
 from stages.images import DataSet, Subset
 
 MOST_CLASSES = 20
 MOST_CHANNELS = 36
+MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
 SIGNED, POSITIVE = "RdBu_r", "viridis"
 
 
@@ -31,77 +32,110 @@ def sample_sheet(train: Subset, data_set: DataSet, per_class: int, file: Path) -
     classes = data_set.classes[:MOST_CLASSES]
     more = "" if len(classes) == len(data_set.classes) else f", {len(classes)} of {len(data_set.classes)} classes"
     title = f"Samples of each class (of n = {len(train)} training images{more})"
-    figure, axes = grid(len(classes), per_class, 1.3, 1.3, title)
+    figure, axes = grid(len(classes), per_class, 1.3, height_of(train.images[0], 1.3), title)
     for label, name in enumerate(classes):
-        axes[label, 0].set_ylabel(shown(name, 18), fontsize=10)
-        for axis, row in zip(axes[label], np.flatnonzero(train.labels == label)[:per_class], strict=False):
+        axes[label, 0].set_ylabel(shown(name, 18), fontsize=10, rotation=0, ha="right", va="center")
+        rows = np.flatnonzero(train.labels == label)[:per_class]
+        for axis, row in zip(axes[label], rows, strict=False):
             show_image(axis, train.images[row])
+        for axis in axes[label, max(1, len(rows)) :]:
+            axis.set_visible(False)
     save(figure, file, DEFAULT_DPI)
 
 
 def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> None:
     """The kernels of one convolution, (out, in, height, width), on one scale that is symmetric about 0."""
-    outputs, inputs = weights.shape[:2]
-    shown_weights = weights[:MOST_CHANNELS, :MOST_CHANNELS]
-    if inputs == 1:
-        columns = min(outputs, 9)
-        cells = list(shown_weights[:, 0])
-        labels = [f"channel {number}" for number in range(len(cells))]
-        rows = -(-len(cells) // columns)
-    else:
-        rows, columns = shown_weights.shape[:2]
-        cells = list(shown_weights.reshape(-1, *weights.shape[2:]))
-        labels = [f"in {number}" if number < columns else "" for number in range(len(cells))]
+    outputs, inputs, height, width = weights.shape
+    drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
     cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
-    title = f"Kernels of {layer}: n = {outputs} x {inputs} of {weights.shape[2]} x {weights.shape[3]} weights{cut}"
-    figure, axes = grid(rows, columns, 0.75, 0.85, title)
-    limit = float(np.abs(shown_weights).max()) or 1.0
-    for axis, kernel, label in zip(axes.flat, cells, labels, strict=False):
-        axis.imshow(kernel, cmap=SIGNED, vmin=-limit, vmax=limit)
-        axis.set_title(label, fontsize=7)
-    for axis in axes.flat[len(cells) :]:
-        axis.set_visible(False)
+    tiles = drawn if inputs > 1 else _in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
+    rows, columns = tiles.shape[:2]
+    side = 0.8 if columns <= 12 else 0.5
+    title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
+    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
+    axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
+    image = axis.imshow(_mosaic(tiles), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
+    x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
     if inputs > 1:
-        for number, axis in enumerate(axes[:, 0]):
-            axis.set_ylabel(f"out {number}", fontsize=7)
-    scale = ScalarMappable(Normalize(-limit, limit), SIGNED)
-    figure.colorbar(scale, ax=axes, label="weight", shrink=min(1.0, 0.5 + 0.1 * rows), aspect=15)
+        axis.set_xticks(x, [f"in {number}" for number in range(columns)])
+        axis.set_yticks(y, [f"out {number}" for number in range(rows)])
+    else:
+        for number in range(len(drawn)):
+            place = x[number % columns], y[number // columns] - height / 2
+            axis.annotate(f"out {number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
+    figure.colorbar(image, ax=axis, label="weight", aspect=max(10, 3 * rows))
     save(figure, file, dpi)
+
+
+def _in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """(n, height, width) as (rows, columns, height, width) with at most `most` columns; NaN where there is none."""
+    columns = min(most, len(tiles))
+    rows = -(-len(tiles) // columns)
+    padded = np.full((rows * columns, *tiles.shape[1:]), np.nan, dtype=np.float32)
+    padded[: len(tiles)] = tiles
+    return padded.reshape(rows, columns, *tiles.shape[1:])
+
+
+def _mosaic(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(rows, columns, height, width) as one image, with a pixel of NaN between neighbours.
+
+    A thousand axes would take a minute to lay out.
+    """
+    rows, columns, height, width = tiles.shape
+    spaced = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    return spaced.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
 
 
 def feature_maps(steps: dict[str, NDArray[np.float32]], title: str, file: Path, dpi: int) -> None:
     """The maps of one block, a row for each step: (channels, height, width) by the step's name.
 
     A row has one scale for all of its channels: symmetric where values are signed, from 0 where none is negative.
-    Channels that are 0 everywhere are marked, so that an empty map is not taken for a weak one.
+    Each map tells its value farthest from 0, and those that are 0 everywhere are marked: a weak one is not a dead one.
     """
-    channels = min(MOST_CHANNELS, max(len(maps) for maps in steps.values()))
     total = max(len(maps) for maps in steps.values())
+    channels = min(MOST_CHANNELS, total)
     cut = "" if channels == total else f", the first {channels} of {total} channels"
-    figure, axes = grid(len(steps), channels, 1.15, 1.35, title + cut)
-    for row, (name, maps) in zip(axes, steps.items(), strict=True):
-        signed = bool((maps < 0).any())
-        limit = float(np.abs(maps).max()) or 1.0
-        low, colors = (-limit, SIGNED) if signed else (0.0, POSITIVE)
-        for channel, axis in enumerate(row):
-            axis.imshow(maps[channel], cmap=colors, vmin=low, vmax=limit, interpolation="nearest")
-            dead = not maps[channel].any()
-            axis.set_title(
-                f"{channel}: all 0" if dead else str(channel), fontsize=7, color=VERMILION if dead else "black"
-            )
-        row[0].set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
-        bar = figure.colorbar(ScalarMappable(Normalize(low, limit), colors), ax=list(row), aspect=10, pad=0.01)
+    lines = -(-channels // MAPS_IN_A_ROW)
+    figure, axes = grid(len(steps) * lines, -(-channels // lines), 1.15, 1.35, title + cut)
+    for number, (name, maps) in enumerate(steps.items()):
+        rows = axes[number * lines : (number + 1) * lines]
+        scale = _scale(maps)
+        for axis, values in zip(rows.flat, maps[:channels], strict=False):
+            axis.imshow(values, cmap=scale.cmap, norm=scale.norm, interpolation="nearest")
+        for channel, axis in enumerate(rows.flat):
+            axis.set_visible(channel < channels)
+            label, color = _label(channel, maps[channel]) if channel < channels else ("", "black")
+            axis.set_title(label, fontsize=7, color=color)
+        rows[0, 0].set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
+        bar = figure.colorbar(scale, ax=list(rows.flat), aspect=10 * lines, pad=0.01)
         bar.ax.tick_params(labelsize=6)
     save(figure, file, dpi)
+
+
+def _scale(maps: NDArray[np.float32]) -> ScalarMappable:
+    limit = float(np.abs(maps).max()) or 1.0
+    low, colors = (-limit, SIGNED) if (maps < 0).any() else (0.0, POSITIVE)
+    return ScalarMappable(Normalize(low, limit), colors)
+
+
+def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
+    """The number of a channel and its value farthest from 0, and the colour to write them in."""
+    if not values.any():
+        return f"{channel}: all 0", VERMILION
+    return f"{channel}: to {values.flat[np.abs(values).argmax()]:.2g}", "black"
 
 
 def answers(shown_answers: list[Answer], title: str, nothing: str, file: Path, dpi: int) -> None:
     """Images with their true and their predicted class; `nothing` is said where there is none."""
     columns = min(4, max(1, len(shown_answers)))
     rows = max(1, -(-len(shown_answers) // columns))
-    figure, axes = grid(rows, columns, 2.3, 2.5, title)
+    tallest = max((height_of(answer.image, 2.3) for answer in shown_answers), default=0.5)
+    figure, axes = grid(rows, columns, 2.3, tallest + 0.6, title, margin=0.2)
     for axis, answer in zip(axes.flat, shown_answers, strict=False):
         show_image(axis, answer.image)
+        axis.set_anchor("N")
         wrong = answer.actual != answer.predicted
         label = (
             f"true: {shown(answer.actual, 18)}\npredicted: {shown(answer.predicted, 18)}\n"

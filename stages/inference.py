@@ -13,8 +13,8 @@ from stages.images import Subset
 
 def batch(subset: Subset, rows: NDArray[Any] | slice, device: torch.device) -> tuple[Tensor, Tensor]:
     """The images of `rows` as uint8 (n, channels, height, width), channels last in memory, and their labels."""
-    images = torch.from_numpy(np.ascontiguousarray(subset.images[rows]).copy()).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(subset.labels[rows].copy())
+    images = torch.from_numpy(np.array(subset.images[rows])).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(np.array(subset.labels[rows]))
     return images.to(device), labels.to(device)
 
 

@@ -30,12 +30,11 @@ def paths_of(file: Path, subset: str, count: int) -> list[str]:
     Raises InputError where the manifest is missing or does not name just that many.
     """
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            found = {int(row["row"]): row["path"] for row in csv.DictReader(lines) if row["subset"] == subset}
+        found = [(int(row["row"]), row["path"]) for row in tables.read(file) if row["subset"] == subset]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro split` to make it") from None
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise InputError(f"{file}: not a manifest ({error!r}); run `dvc repro split` to make it again") from None
-    if sorted(found) != list(range(count)):
+    if sorted(row for row, _ in found) != list(range(count)):
         raise InputError(f"{file}: does not name the {count} images of {subset}; run `dvc repro split` again")
-    return [found[row] for row in range(count)]
+    return [path for _, path in sorted(found)]

@@ -4,6 +4,9 @@ Images go in as uint8 (n, channels, height, width), as they are stored; scaling,
 network, so that every user of a checkpoint prepares images as training did.
 """
 
+import reprlib
+import struct
+import warnings
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +17,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from stages import explanation
 from stages.architecture import KERNEL, all_channels, hidden_widths, map_size
 from stages.errors import InputError
 from stages.files import write_file
@@ -21,16 +25,21 @@ from stages.images import DataSet, data_set_from
 from stages.params import ModelParams
 
 CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"
+MAX_PIXELS = 8192
+# What torch.load may raise at damaged bytes: it unpickles them with its own restricted reader.
 UNREADABLE = (
     OSError,
     RuntimeError,
     UnpicklingError,
     ValueError,
     EOFError,
-    KeyError,
-    IndexError,
+    LookupError,
     AttributeError,
     TypeError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
 )
 AGAIN = "run `dvc repro train` to make it again"
 
@@ -110,10 +119,15 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "format": CHECKPOINT_FORMAT,
         "model": checkpoint.params.model_dump(),
         "data_set": asdict(checkpoint.data_set),
-        "weights": {name: tensor.contiguous() for name, tensor in checkpoint.net.state_dict().items()},
+        "weights": {name: _dense(tensor) for name, tensor in checkpoint.net.state_dict().items()},
     }
     # torch.save stores the file's name inside; the temporary name is a constant one, so the bytes stay the same.
     write_file(path, lambda partial: torch.save(content, partial))
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    """The same values with the usual strides: those of a dimension of length 1 depend on the memory format."""
+    return tensor.contiguous().view(-1).view(tensor.shape)
 
 
 def load(path: Path) -> Checkpoint:
@@ -127,11 +141,11 @@ def load(path: Path) -> Checkpoint:
     try:
         params = ModelParams.model_validate(content.get("model"))
     except ValidationError as error:
-        raise InputError(f"{path}: its model description is wrong ({error.errors()[0]['msg']}); {AGAIN}") from None
+        problem = explanation.of(error, ModelParams, ("model",))
+        raise InputError(f"{path}: its model description is wrong ({problem}); {AGAIN}") from None
     described = content.get("data_set")
     data_set = data_set_from(described if isinstance(described, dict) else {}, str(path), AGAIN)
-    with torch.device("meta"):
-        net = build(params, data_set)
+    net = _without_weights(params, data_set, path)
     _check_weights(content.get("weights"), net, path)
     net.load_state_dict(content["weights"], assign=True)
     return Checkpoint(net.eval(), params, data_set)
@@ -139,33 +153,47 @@ def load(path: Path) -> Checkpoint:
 
 def _read(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with warnings.catch_warnings(action="ignore"):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run `dvc repro train` to make it") from None
-    except (
-        OSError,
-        RuntimeError,
-        UnpicklingError,
-        ValueError,
-        EOFError,
-        KeyError,
-        IndexError,
-        AttributeError,
-    ) as error:
+    except UNREADABLE as error:
         problem = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a readable checkpoint ({problem}); {AGAIN}") from None
 
 
+def _without_weights(params: ModelParams, data_set: DataSet, path: Path) -> nn.Sequential:
+    """The network of a description that may be false: it takes no memory, however large it claims to be."""
+    if max(data_set.height, data_set.width) > MAX_PIXELS:
+        raise InputError(f"{path}: describes images of more than {MAX_PIXELS} px; {AGAIN}")
+    try:
+        with torch.device("meta"):
+            return build(params, data_set)
+    except InputError as error:
+        raise InputError(f"{path}: its model description is wrong ({error}); {AGAIN}") from None
+
+
 def _check_weights(weights: Any, net: nn.Module, path: Path) -> None:
-    expected = {name: (tensor.shape, tensor.dtype) for name, tensor in net.state_dict().items()}
-    found = (
-        {name: (tensor.shape, tensor.dtype) for name, tensor in weights.items() if isinstance(tensor, Tensor)}
-        if isinstance(weights, dict)
-        else {}
-    )
+    expected = {name: _kind(tensor.shape, tensor.dtype) for name, tensor in net.state_dict().items()}
+    if not isinstance(weights, dict):
+        raise InputError(f"{path}: holds no weights; {AGAIN}")
+    found = {name: _found_kind(value) for name, value in weights.items()}
     for name in sorted(expected.keys() | found.keys(), key=str):
         if expected.get(name) != found.get(name):
             raise InputError(
-                f"{path}: the weights {name!r} are {found.get(name, 'missing')}, but the model it describes has "
-                f"{expected.get(name, 'none of that name')}; {AGAIN}"
+                f"{path}: the weights {reprlib.repr(name)} are {found.get(name, 'missing')}, but the model it "
+                f"describes has {expected.get(name, 'none of that name')}; {AGAIN}"
             )
+
+
+def _kind(shape: torch.Size, dtype: torch.dtype) -> str:
+    return f"{str(dtype).removeprefix('torch.')} {tuple(shape)}"
+
+
+def _found_kind(value: Any) -> str:
+    """As `_kind` for a tensor that holds each of its values in memory; other words for all else."""
+    if not isinstance(value, Tensor):
+        return "no tensor"
+    if value.layout != torch.strided or value.device.type != "cpu" or not value.is_contiguous():
+        return "a tensor without a value for each place"
+    return _kind(value.shape, value.dtype)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from stages import explanation
 from stages.errors import InputError
 
 PARAMS_FILE = Path("params.yaml")
@@ -19,6 +20,13 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Width = Annotated[int, Field(ge=1, le=65536)]
+
+
+def _whole(value: Any) -> Any:
+    """True equals 1 in Python, so a choice of numbers would take it."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("literal_error", "Input should be 1 or 3")
+    return value
 
 
 class Section(BaseModel):
@@ -31,7 +39,7 @@ class DataParams(Section):
     images: str = Field(min_length=1, description="folder with one sub-folder of images per class")
     height: Pixels = Field(description="height every image is brought to, in px")
     width: Pixels = Field(description="width every image is brought to, in px")
-    channels: Literal[1, 3] = Field(description="1 for grey, 3 for colour")
+    channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = Field(description="1 for grey, 3 for colour")
     fit: Literal["stretch", "pad"] = Field(description="stretch to the size, or keep the aspect ratio and pad")
     background: int = Field(ge=0, le=255, description="grey level behind transparent and padded pixels")
 
@@ -131,11 +139,13 @@ def _read(file: Path) -> dict[str, Any]:
         content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run the stages from the project's root folder") from None
+    except RecursionError:
+        raise InputError(f"{file}: not readable as YAML: nested too deeply; remove some brackets") from None
     except (OSError, UnicodeDecodeError, ValueError, YAMLError) as error:
-        problem = " ".join(str(error).split())
+        problem = " ".join(str(error).split())[:400]
         raise InputError(f"{file}: not readable as YAML; mend this: {problem}") from None
     if not isinstance(content, dict):
-        raise InputError(f"{file}: must hold sections such as 'train:', got {_shown(content)}")
+        raise InputError(f"{file}: must hold sections such as 'train:', got {explanation.shown(content)}")
     return content
 
 
@@ -143,60 +153,4 @@ def _checked(kind: type[Section], content: Any, file: Path, where: tuple[str, ..
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        # A mistyped key is both unknown and missing: the unknown one is the news.
-        problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        raise InputError(f"{file}: {_explain(problems, kind, where)}") from None
-
-
-def _explain(problems: list[Any], kind: type[Section], where: tuple[str, ...]) -> str:
-    problem = problems[0]
-    location = [str(part) for part in problem["loc"] if not _is_union_tag(part)]
-    key = ".".join([*where, *location]) or "the file"
-    field = _field(kind, location)
-    if problem["type"] == "missing":
-        return f"{key} is missing; add it{f' ({field})' if field else ''}"
-    if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location[-1], _known_keys(kind, location[:-1]), n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "remove it; docs/parameters.md lists every key"
-        return f"{key} is not a parameter (its value is {_shown(problem['input'])}); {hint}"
-    same_value = [other["msg"] for other in problems if other["loc"][:2] == problem["loc"][:2]]
-    must = "must be " + " or ".join(dict.fromkeys(message.removeprefix("Input should be ") for message in same_value))
-    must = must.replace("a valid ", "a ").replace("a integer", "a whole number")
-    remedy = _remedy(problem["input"]) or (f"change it ({field})" if field else "docs/parameters.md shows an example")
-    return f"{key} {must}, got {_shown(problem['input'])}; {remedy}"
-
-
-def _is_union_tag(part: Any) -> bool:
-    """Pydantic names the branch of a union in an error's location, as in ('hidden', 'list[...]', 0)."""
-    return isinstance(part, str) and part.startswith(("list[", "literal["))
-
-
-def _remedy(value: Any) -> str:
-    if isinstance(value, str):
-        try:
-            return f"write it without quotes, as {float(value)!r}"
-        except ValueError:
-            return ""
-    return ""
-
-
-def _known_keys(kind: type[Section], path: list[str]) -> list[str]:
-    for name in path:
-        kind = kind.model_fields[name].annotation  # type: ignore[assignment]
-    return list(kind.model_fields)
-
-
-def _field(kind: type[Section], path: list[str]) -> str:
-    """The description of the field at `path`, or ''."""
-    description = ""
-    for name in path:
-        if not (isinstance(kind, type) and issubclass(kind, Section) and name in kind.model_fields):
-            break
-        field = kind.model_fields[name]
-        description, kind = field.description or "", field.annotation  # type: ignore[assignment]
-    return description
-
-
-def _shown(value: Any) -> str:
-    text = f"the text {value!r}" if isinstance(value, str) else repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+        raise InputError(f"{file}: {explanation.of(error, kind, where)}") from None

@@ -16,16 +16,20 @@ AGAIN = "run `dvc repro evaluate` to make it again"
 
 @dataclass(frozen=True)
 class Predictions:
-    """`probabilities`: float64 (n, classes); `labels`: int64 (n,), the true classes; `paths` in the user's folder."""
+    """Of n test images: `paths` in the user's folder, true and predicted classes, int64 (n,), and their odds.
+
+    `probabilities` is float64 (n, classes). In a table it is rounded, so `predicted` does not follow from it there.
+    """
 
     paths: list[str]
     labels: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     probabilities: NDArray[np.float64]
 
-    @property
-    def predicted(self) -> NDArray[np.int64]:
-        """The most probable class of each image, int64 (n,)."""
-        return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
+
+def of(paths: list[str], labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Predictions:
+    """The most probable class of each image is the predicted one, the first of equals."""
+    return Predictions(paths, labels, np.asarray(probabilities.argmax(axis=1), dtype=np.int64), probabilities)
 
 
 def write(predictions: Predictions, classes: list[str], file: Path) -> None:
@@ -38,15 +42,16 @@ def write(predictions: Predictions, classes: list[str], file: Path) -> None:
 
 def read(file: Path, classes: list[str]) -> Predictions:
     """Read a table that `write` wrote for the same classes. Raises InputError where it is missing or is not one."""
-    label_of = {name: label for label, name in enumerate(classes)}
+    names = [tables.cell(name) for name in classes]
+    label_of = {name: label for label, name in enumerate(names)}
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
-        labels = np.array([label_of[row["actual"]] for row in rows], dtype=np.int64)
-        values = [[float(row[PROBABILITY + name]) for name in classes] for row in rows]
+        rows = tables.read(file)
+        labels = [label_of[row["actual"]] for row in rows]
+        predicted = [label_of[row["predicted"]] for row in rows]
+        values = [[tables.finite(row[PROBABILITY + name]) for name in names] for row in rows]
         paths = [row["path"] for row in rows]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro evaluate` to make it") from None
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise InputError(f"{file}: not a table of predictions for these classes ({error!r}); {AGAIN}") from None
-    return Predictions(paths, labels, np.array(values, dtype=np.float64).reshape(len(rows), len(classes)))
+    return Predictions(paths, np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64))

@@ -2,7 +2,7 @@
 
 import csv
 import io
-import itertools
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,41 @@ from typing import Any
 from stages.files import write_text
 
 
+def cell(name: str) -> str:
+    """A name as it stands in a table: bytes of file names that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def read(file: Path) -> list[dict[str, str]]:
+    """The rows of a table that `write` wrote, by column.
+
+    Raises ValueError where there are none or one has too few or too many cells.
+    """
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, strict=True))
+    if not rows:
+        raise ValueError("it has no rows")
+    for number, row in enumerate(rows, start=1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has another number of cells than the header")
+    return rows
+
+
+def finite(text: str) -> float:
+    """The number in a cell. Raises ValueError for anything else, and for infinity and NaN."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
+
+
 def write(header: list[str], rows: Iterable[Iterable[Any]], file: Path) -> None:
     """Write a header and rows to `file`, whole or not at all: floats with 6 decimals, None as an empty cell."""
-    shown = ([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    write_text(file, "".join(map(_line, itertools.chain([header], shown))))
+    write_text(file, "".join(map(_line, [header, *rows])))
 
 
-def _line(cells: Iterable[Any]) -> str:
-    # Older versions of Python quote a carriage return, as file names may hold, only where lines end with one.
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue().removesuffix("\r\n") + "\n"
+def _line(row: Iterable[Any]) -> str:
+    line = io.StringIO()
+    # The csv module quotes just the line breaks that it ends a line with: let it think of both kinds.
+    csv.writer(line, lineterminator="\r\n").writerow(f"{x:.6f}" if isinstance(x, float) else x for x in row)
+    return line.getvalue().removesuffix("\r\n") + "\n"

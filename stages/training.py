@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +47,7 @@ class Training:
         """Train for one more epoch and add it to the history.
 
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step.
-        Raises InputError where the loss is no longer a number.
+        Raises InputError where a loss or a weight is no longer a number; the history then stays as it was.
         """
         self.net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
@@ -59,13 +60,13 @@ class Training:
             right += int((logits.argmax(1) == labels).sum())
             seen += len(rows)
             on_step(loss_sum / seen, right / seen)
-        number = len(self.history) + 1
-        if not math.isfinite(loss_sum):
-            raise InputError(
-                f"the training loss became {loss_sum} in epoch {number}; "
-                f"lower train.lr in params.yaml, which is {self.params.lr}"
-            )
+        self._check_finite("training loss", loss_sum)
+        # The last step may be the one that breaks the weights, and no training loss tells of it.
+        for name, weights in self.net.named_parameters():
+            self._check_finite(f"weights of {name}", weights.abs().max().item())
         val_loss, val_accuracy = score(self.net, self.val, self.params.batch_size)
+        self._check_finite("validation loss", val_loss or 0.0)
+        number = len(self.history) + 1
         self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
         return self.history[-1]
 
@@ -78,8 +79,15 @@ class Training:
         self.scheduler.step()
         return logits, loss
 
+    def _check_finite(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise InputError(
+                f"the {what} became {value} in epoch {len(self.history) + 1}; "
+                f"lower train.lr in params.yaml, which is {self.params.lr}"
+            )
+
     def state(self) -> dict[str, Any]:
-        """All that decides how training goes on, as tensors and plain values."""
+        """All that decides how training goes on, as tensors and plain values; save it before the next epoch."""
         return {
             "weights": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -92,7 +100,8 @@ class Training:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state` of the same network and parameters."""
         self.net.load_state_dict(state["weights"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        # The optimizer would keep the very tensors of `state` as its momentum.
+        self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])
         self.order.set_state(state["order"].cpu())
         torch.set_rng_state(state["random"].cpu())
