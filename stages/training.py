@@ -63,7 +63,7 @@ class Training:
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
         for name, weights in self.net.named_parameters():
-            self._check_finite(f"weights of {name}", weights.abs().max().item())
+            self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
         val_loss, val_accuracy = score(self.net, self.val, self.params.batch_size)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
