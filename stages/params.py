@@ -23,8 +23,8 @@ Width = Annotated[int, Field(ge=1, le=65536)]
 
 
 def _whole(value: Any) -> Any:
-    """True equals 1 in Python, so a choice of numbers would take it."""
-    if isinstance(value, bool):
+    """True and 1.0 equal 1 in Python, so a choice of numbers would take them."""
+    if isinstance(value, bool | float):
         raise PydanticCustomError("literal_error", "Input should be 1 or 3")
     return value
 

@@ -37,7 +37,7 @@ def main(
     hardware.prepare(load_section("compute"))
     trained = model.load(checkpoint)
     test = images.read(split, "test", trained.data_set)
-    answered = predictions.read(table, trained.data_set.classes)
+    answered = read_answers(table, trained.data_set.classes, test)
     history, bins = curves.read(curve), calibration.read(calibration_table)
     chosen = choose_examples(test, trained.data_set.classes, params)
 
@@ -50,6 +50,14 @@ def main(
     recorder = recording.of_checkpoint(card)
     recording.curve(recorder, curve)
     recording.pictures(recorder, plots, samples)
+
+
+def read_answers(table: Path, classes: list[str], test: images.Subset) -> predictions.Predictions:
+    """What `evaluate` wrote of just these images. Raises InputError where the table is missing or of others."""
+    answered = predictions.read(table, classes)
+    if not np.array_equal(answered.labels, test.labels):
+        raise InputError(f"{table}: not of the test images of this split; run `dvc repro evaluate` to make it again")
+    return answered
 
 
 def choose_examples(test: images.Subset, classes: list[str], params: VisualizeParams) -> list[int]:

@@ -46,7 +46,7 @@ def test_training_curves(tmp_path: Path, history: list[Epoch]) -> None:
     assert size == (9 * DPI, 3.8 * DPI)
 
 
-@pytest.mark.parametrize("classes", [2, 4, 5, 10, 30, 31, 40])
+@pytest.mark.parametrize("classes", [2, 5, 30, 31])
 def test_confusion_matrix(tmp_path: Path, classes: int) -> None:
     names = (STRANGE + [f"class {n}" for n in range(classes)])[:classes]
     counts = np.random.default_rng(0).integers(0, 12_000, (classes, classes))

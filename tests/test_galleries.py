@@ -82,7 +82,7 @@ def test_feature_maps_mark_dead_channels_and_tell_weak_ones(tmp_path: Path, figu
     assert np.array_equal(figures[0].axes[1].images[0].get_array(), maps[1])
 
 
-@pytest.mark.parametrize(("channels", "cells"), [(1, 1), (12, 12), (13, 13), (18, 18), (50, 36)])
+@pytest.mark.parametrize(("channels", "cells"), [(1, 1), (13, 13), (50, 36)])
 def test_feature_maps_of_many_channels_stand_in_several_rows(
     tmp_path: Path, figures: list[Figure], channels: int, cells: int
 ) -> None:
@@ -93,7 +93,7 @@ def test_feature_maps_of_many_channels_stand_in_several_rows(
     assert ("the first 36 of 50 channels" in texts(figures[0])) == (channels == 50)
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 20])
+@pytest.mark.parametrize("count", [0, 1, 5])
 def test_answers(tmp_path: Path, figures: list[Figure], count: int) -> None:
     random = np.random.default_rng(0)
     found = [

@@ -71,6 +71,7 @@ WRONG = [
     ("channels: 9 ", "channels: 9.5 ", ["model.channels must be a whole number", "9.5"]),
     ("channels: 9 ", "channels: 0 ", ["model.channels must be greater than or equal to 1", "got 0"]),
     ("channels: 1 ", "channels: 2 ", ["data.channels must be 1 or 3", "got 2"]),
+    ("channels: 1 ", "channels: 1.0 ", ["data.channels must be 1 or 3", "got 1.0"]),
     ("channels: 1 ", "channels: true ", ["data.channels must be 1 or 3", "got True"]),
     ("invert: false", "invert: 1", ["model.invert must be true or false", "got 1"]),
     ("invert: false", "invert: on", ["model.invert must be true or false", "the text 'on'", "write true, without"]),
