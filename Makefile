@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test check ui verify sync experiments clean
+.PHONY: help repro test check audit ui verify sync experiments clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ check: $(READY) ## lint, formatting and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+audit: .venv/audit/.ready ## ask a vulnerability service, on the network, about every release in .venv
+	@# An activated environment would only confuse the auditor, which is told where to look.
+	env -u VIRTUAL_ENV .venv/audit/bin/pip-audit --progress-spinner off --path "$$(python -c 'import site; print(*site.getsitepackages())')" $(AUDIT)
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=...
 	@case "$$MLFLOW_TRACKING_URI" in \
@@ -55,4 +59,10 @@ $(READY): pyproject.toml constraints.txt
 	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[dev]'
 	@rm -rf build *.egg-info
+	@touch $@
+
+# The auditor has an environment of its own, so that it neither changes nor audits itself.
+.venv/audit/.ready: $(READY)
+	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip-audit
 	@touch $@

@@ -1,0 +1,93 @@
+"""Every dependency is declared, pinned, and explained in docs/dependencies.md."""
+
+import ast
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from test_environment import CONSTRAINTS, PROJECT
+
+EXTRAS = {name: [Requirement(text) for text in texts] for name, texts in PROJECT["optional-dependencies"].items()}
+WANTED_BY = {canonicalize_name(Requirement(text).name): "run" for text in PROJECT["dependencies"]} | {
+    canonicalize_name(wanted.name): f"extra `{extra}`"
+    for extra, requirements in EXTRAS.items()
+    for wanted in requirements
+    if wanted.name != PROJECT["name"]
+}
+TEXT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TEXT.splitlines() if line.startswith("| ")][1:]
+# How a licence's short name is spelt in the metadata of packages that state it in words.
+SPELLINGS = {"PSF": "Python Software Foundation", "Apache-2.0": "Apache", "LGPL": "Lesser General Public"}
+
+
+def test_every_direct_dependency_has_one_line_that_says_why() -> None:
+    assert {canonicalize_name(name): wanted_by for name, wanted_by, *_ in ROWS} == WANTED_BY
+    assert len(ROWS) == len(WANTED_BY)
+    assert all(why for _, _, why, _ in ROWS)
+
+
+def test_every_direct_dependency_is_pinned() -> None:
+    pinned = {canonicalize_name(pin.name) for pin in CONSTRAINTS}
+    assert sorted(WANTED_BY.keys() - pinned) == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_the_licence_is_the_one_that_the_package_states(row: list[str]) -> None:
+    name, wanted_by, _, licences = row
+    try:
+        stated = metadata(name)
+    except PackageNotFoundError:
+        # `make audit` installs it, and nothing else needs it.
+        assert wanted_by == "extra `audit`"
+        return
+    texts = [stated.get("License-Expression"), stated.get("License"), *(stated.get_all("Classifier") or [])]
+    told = "\n".join(text for text in texts if text)
+    for licence in licences.split(", "):
+        assert licence in told or SPELLINGS.get(licence, licence) in told, f"{name} states {told[:300]}"
+
+
+def test_the_constraints_name_no_host_and_no_file() -> None:
+    for pin in CONSTRAINTS:
+        assert pin.url is None
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[\w.-]+==[\w.]+( ; platform_machine == \"\w+\")?", line), line
+        assert "://" not in line, line
+
+
+def imported_by(folder: str) -> dict[str, Path]:
+    """The top-level modules, not Python's and not the project's own, that the files of a folder import, anywhere."""
+    found = {}
+    for file in sorted((ROOT / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            found |= {name.partition(".")[0]: file for name in names}
+    own = {"stages", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    return {name: file for name, file in found.items() if name not in own | sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("folder", ["stages", "tests"])
+def test_whatever_is_imported_is_declared(folder: str) -> None:
+    declared = {name for name, wanted_by in WANTED_BY.items() if folder == "tests" or wanted_by == "run"}
+    provided = packages_distributions()
+    imported = imported_by(folder)
+    assert {"torch", "mlflow"} <= imported.keys()
+    for module, file in imported.items():
+        distributions = {canonicalize_name(name) for name in provided.get(module, [])}
+        assert distributions & declared, f"{file.name} imports {module}, which no declared dependency provides"
+
+
+def test_whatever_the_stages_are_said_to_need_they_use() -> None:
+    provided = packages_distributions()
+    used = {canonicalize_name(name) for module in imported_by("stages") for name in provided.get(module, [])}
+    # DVC runs the stages.
+    assert sorted({name for name, by in WANTED_BY.items() if by == "run"} - used) == ["dvc"]
