@@ -13,8 +13,6 @@ DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 DEFAULT_EXPERIMENT = "crosscheck"
 SQLITE = "sqlite:///"
-# Lets the UI open on the training runs, and not on its pages for language models.
-TRAINING = {"mlflow.experimentKind": "custom_model_development"}
 LOCK_SECONDS = 600
 # A tracking server that does not answer must not hold up training; the user's own settings win.
 SETTINGS = {
@@ -75,7 +73,7 @@ def connect() -> tuple[ModuleType, str]:
             return mlflow, str(experiment.experiment_id)
         # MLflow freezes this location as an absolute path; a server decides on its own.
         location = (root() / ARTIFACTS / name).as_uri() if uri().startswith("sqlite:") else None
-        return mlflow, str(mlflow.create_experiment(name, artifact_location=location, tags=TRAINING))
+        return mlflow, str(mlflow.create_experiment(name, artifact_location=location))
 
 
 def lock() -> FileLock:
