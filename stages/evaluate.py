@@ -14,6 +14,7 @@ import torch
 
 from stages import (
     calibration,
+    cards,
     command,
     hardware,
     images,
@@ -26,7 +27,7 @@ from stages import (
     tables,
 )
 from stages.errors import InputError
-from stages.files import read_json, sha256, write_json
+from stages.files import write_json
 from stages.params import EvaluateParams, load_section
 
 
@@ -65,14 +66,7 @@ def main(
 
 def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
     """The network that `train` wrote. Raises InputError for any other, or for one trained on another data set."""
-    described = read_json(card).get("sha256")
-    if not checkpoint.is_file():
-        raise InputError(f"{checkpoint}: not found; run `dvc repro train` to make it")
-    if sha256(checkpoint) != described:
-        raise InputError(
-            f"{checkpoint}: not the weights that train wrote ({card} has another SHA-256); run `dvc repro`"
-        )
-    trained = model.load(checkpoint)
+    trained = cards.load_checkpoint(checkpoint, card)
     if trained.data_set != images.read_data_set(split):
         raise InputError(f"{checkpoint}: trained on other classes or another image size than {split}; run `dvc repro`")
     return trained

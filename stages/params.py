@@ -67,7 +67,7 @@ class ModelParams(Section):
     channels: Channels = Field(description="output channels of the first convolution")
     further_channels: list[Channels] = Field(max_length=12, description="output channels of each further convolution")
     pool: Literal["max", "avg", "stride", "none"] = Field(description="what halves the maps after each convolution")
-    hidden: list[Width] | Literal["auto"] = Field(
+    hidden: Annotated[list[Width], Field(max_length=20)] | Literal["auto"] = Field(
         description="widths of the hidden dense layers, or auto for the original's at this depth and pooling"
     )
     invert: bool = Field(description="give the network ink as 1 and paper as 0")

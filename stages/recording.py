@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stages import curves, model
+from stages import cards, curves, model
 from stages.files import read_json, sha256
 from stages.images import Subset
 from stages.tracking import Recorder
@@ -21,7 +21,7 @@ def parameters(card: dict[str, Any]) -> dict[str, Any]:
 
 def of_checkpoint(card_file: Path) -> Recorder:
     """The run of the checkpoint that the card describes; it is made where the store does not have it."""
-    card = read_json(card_file)
+    card = cards.read(card_file)
     recorder = Recorder()
     recorder.find_or_restore(card["sha256"], parameters(card))
     return recorder

@@ -3,13 +3,13 @@
 python -m stages.summary
 """
 
-from stages import command, pipeline, store
+from stages import cards, command, pipeline, store
 from stages.files import read_json
 
 
 def main() -> None:
     evaluated, drawn = pipeline.paths("evaluate"), pipeline.paths("split", "visualize")
-    card, test = read_json(evaluated["card"]), read_json(evaluated["metrics"])["test"]
+    card, test = cards.read(evaluated["card"]), read_json(evaluated["metrics"])["test"]
     architecture = ", ".join(f"{name} {value}" for name, value in card["model"].items())
     print(f"network     {architecture}; {card['parameter_count']:,} parameters")
     print(

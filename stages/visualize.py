@@ -15,9 +15,21 @@ import torch
 from numpy.typing import NDArray
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from stages import calibration, charts, command, curves, galleries, hardware, images, model, predictions, recording
+from stages import (
+    calibration,
+    cards,
+    charts,
+    command,
+    curves,
+    galleries,
+    hardware,
+    images,
+    model,
+    predictions,
+    recording,
+)
 from stages.errors import InputError
-from stages.files import fresh_folder, read_json
+from stages.files import fresh_folder
 from stages.params import VisualizeParams, load_section
 
 MOST_CLASSES = 10
@@ -35,7 +47,7 @@ def main(
 ) -> None:
     params = load_section("visualize")
     hardware.prepare(load_section("compute"))
-    trained = model.load(checkpoint)
+    trained = cards.load_checkpoint(checkpoint, card)
     test = images.read(split, "test", trained.data_set)
     answered = read_answers(table, trained.data_set.classes, test)
     history, bins = curves.read(curve), calibration.read(calibration_table)
@@ -45,7 +57,7 @@ def main(
         draw_kernels(trained, folder, params)
         draw_feature_maps(trained, test, chosen, folder, params)
         draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        draw_charts(history, answered, bins, read_json(card)["data"], folder, params.dpi)
+        draw_charts(history, answered, bins, cards.read(card)["data"], folder, params.dpi)
 
     recorder = recording.of_checkpoint(card)
     recording.curve(recorder, curve)

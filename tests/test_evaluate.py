@@ -24,7 +24,10 @@ def trained(params: Params, tmp_path: Path) -> model.Checkpoint:
     torch.manual_seed(0)
     checkpoint = model.Checkpoint(model.build(wanted, data_set), wanted, data_set)
     model.save(checkpoint, tmp_path / "model.pt")
-    write_json(tmp_path / "model.json", {"sha256": sha256(tmp_path / "model.pt")})
+    sections: dict[str, object] = {name: {} for name in ("model", "train", "compute")}
+    sizes = {"train_images": 4, "val_images": 0}
+    card = {"sha256": sha256(tmp_path / "model.pt"), "parameter_count": 1, "data": sizes, **sections}
+    write_json(tmp_path / "model.json", card)
     describe(data_set, tmp_path)
     return checkpoint
 
@@ -64,7 +67,7 @@ def test_missing_weights_are_called_missing(trained: model.Checkpoint, tmp_path:
     assert fault(tmp_path).startswith(f"{tmp_path / 'model.pt'}: not found")
 
 
-@pytest.mark.parametrize("card", ["", "[]", "{}", '{"sha256": 3}', "\0"])
+@pytest.mark.parametrize("card", ["", "[]", "{}", '{"sha256": 3}', '{"sha256": "00", "parameter_count": 1}', "\0"])
 def test_a_damaged_card_is_refused(trained: model.Checkpoint, tmp_path: Path, card: str) -> None:
     (tmp_path / "model.json").write_text(card, encoding="utf-8")
     fault(tmp_path)
