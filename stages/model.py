@@ -4,6 +4,7 @@ Images go in as uint8 (n, channels, height, width), as they are stored; scaling,
 network, so that every user of a checkpoint prepares images as training did.
 """
 
+import io
 from collections import OrderedDict
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,8 +113,10 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "data_set": asdict(checkpoint.data_set),
         "weights": {name: tensor.contiguous() for name, tensor in checkpoint.net.state_dict().items()},
     }
-    # torch.save stores the file's name inside; the temporary name is a constant one, so the bytes stay the same.
-    write_file(path, lambda partial: torch.save(content, partial))
+    # By way of memory: torch.save would store the file's name inside, and hide that a disk is full.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_file(path, lambda partial: partial.write_bytes(buffer.getbuffer()))
 
 
 def load(path: Path) -> Checkpoint:
