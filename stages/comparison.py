@@ -2,11 +2,16 @@
 
 import csv
 import json
+import math
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+# What the readers of the kinds below raise where a file is not what its ending says.
+UNREADABLE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
 
 
 def difference(old: Path, new: Path, name: str) -> str:
@@ -15,16 +20,15 @@ def difference(old: Path, new: Path, name: str) -> str:
         return "identical"
     try:
         return _BY_ENDING[Path(name).suffix](old, new)
-    except (KeyError, ValueError, OSError):
+    except UNREADABLE:
         return f"{old.stat().st_size} bytes became {new.stat().st_size} others"
 
 
 def numbers(content: Any, prefix: str = "") -> dict[str, float]:
     """Every number of a JSON value by its dotted name."""
-    if isinstance(content, dict):
-        return {
-            name: value for key, part in content.items() for name, value in numbers(part, f"{prefix}{key}.").items()
-        }
+    if isinstance(content, dict | list):
+        parts = content.items() if isinstance(content, dict) else enumerate(content)
+        return {name: value for key, part in parts for name, value in numbers(part, f"{prefix}{key}.").items()}
     if isinstance(content, int | float) and not isinstance(content, bool):
         return {prefix.rstrip("."): float(content)}
     return {}
@@ -32,9 +36,11 @@ def numbers(content: Any, prefix: str = "") -> dict[str, float]:
 
 def _json(old: Path, new: Path) -> str:
     before, after = (numbers(json.loads(file.read_text(encoding="utf-8"))) for file in (old, new))
-    gaps = {
-        name: abs(before[name] - after[name]) for name in before.keys() & after.keys() if before[name] != after[name]
-    }
+    if before.keys() != after.keys():
+        gone, fresh = sorted(before.keys() - after.keys()), sorted(after.keys() - before.keys())
+        changes = [f"without {', '.join(gone)}"] * bool(gone) + [f"with {', '.join(fresh)}"] * bool(fresh)
+        return f"other numbers: {', '.join(changes)}"
+    gaps = {name: abs(before[name] - after[name]) for name in before if before[name] != after[name]}
     if not gaps:
         return "the same numbers, other text"
     widest = max(sorted(gaps), key=lambda name: gaps[name])
@@ -46,22 +52,33 @@ def _csv(old: Path, new: Path) -> str:
     if len(before) != len(after):
         return f"{len(before)} cells became {len(after)}"
     differing = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
-    gaps = [abs(float(a) - float(b)) for a, b in differing if _is_number(a) and _is_number(b)]
-    return f"{len(differing)} of {len(before)} cells differ, by at most {max(gaps, default=0.0):g}"
+    if not differing:
+        return "the same cells, other text"
+    numeric = [(_number(a), _number(b)) for a, b in differing]
+    gaps = [abs(a - b) for a, b in numeric if a is not None and b is not None]
+    by = f", numbers by at most {max(gaps):g}" if gaps else ""
+    return f"{len(differing)} of {len(before)} cells differ{by}"
 
 
 def _npy(old: Path, new: Path) -> str:
     before, after = (np.load(file, mmap_mode="r", allow_pickle=False) for file in (old, new))
     if before.shape != after.shape:
         return f"shape {before.shape} became {after.shape}"
-    return f"{int((before != after).sum())} of {before.size} values differ"
+    if before.dtype != after.dtype:
+        return f"{before.dtype} became {after.dtype}"
+    # In float64, since the difference of unsigned numbers would wrap around.
+    gap = np.abs(before[before != after].astype(np.float64) - after[before != after].astype(np.float64))
+    return f"{gap.size} of {before.size} values differ, by at most {gap.max(initial=0):g}"
 
 
 def _png(old: Path, new: Path) -> str:
     before, after = (np.asarray(Image.open(file).convert("RGB"), dtype=np.int16) for file in (old, new))
     if before.shape != after.shape:
-        return f"size {before.shape[:2]} became {after.shape[:2]}"
+        height, width = before.shape[:2]
+        return f"size {width} x {height} became {after.shape[1]} x {after.shape[0]}"
     gap = np.abs(before - after).max(axis=2)
+    if not gap.any():
+        return "the same pixels, other bytes"
     return f"{int((gap > 0).sum())} of {gap.size} pixels differ, by at most {int(gap.max())} of 255"
 
 
@@ -81,8 +98,12 @@ def _cells(file: Path) -> list[str]:
         return [cell for row in csv.reader(lines) for cell in row]
 
 
-def _is_number(text: str) -> bool:
-    return text.removeprefix("-").replace(".", "", 1).isdigit()
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 _BY_ENDING = {".json": _json, ".csv": _csv, ".npy": _npy, ".png": _png, ".pt": _checkpoint}

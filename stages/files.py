@@ -35,6 +35,11 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         partial.replace(path)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # A full disk comes without a name.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
 

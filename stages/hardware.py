@@ -12,13 +12,24 @@ from stages.errors import InputError
 from stages.params import ComputeParams
 
 LARGE_NETWORK = 256 * 2**20
+# One set of kernels for AVX2 and for AVX-512 machines: torch's own, oneDNN's (convolutions), MKL's (matrices).
+PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
+PORTABLE_INSTRUCTIONS = "AVX2"
 
 
 def prepare(params: ComputeParams) -> torch.device:
-    """Fix the number of threads, whatever the environment says, and return the device.
+    """Fix the number of threads and, if asked to, the instructions, whatever the environment says; return the device.
 
-    Raises InputError where CUDA is asked for and there is none.
+    Call it before anything is computed: the libraries choose their kernels at the first use.
+    Raises InputError where CUDA is asked for and there is none, and where the portable kernels do not run.
     """
+    if params.portable:
+        os.environ.update(PORTABLE)
+        if (instructions := torch.backends.cpu.get_cpu_capability()) != PORTABLE_INSTRUCTIONS:
+            raise InputError(
+                f"params.yaml: compute.portable is true, but torch computes with {instructions} instead of "
+                f"{PORTABLE_INSTRUCTIONS} here; set it to false"
+            )
     torch.set_num_threads(params.threads)
     if params.device == "cuda":
         if not torch.cuda.is_available():

@@ -4,6 +4,7 @@ Images go in as uint8 (n, channels, height, width), as they are stored; scaling,
 network, so that every user of a checkpoint prepares images as training did.
 """
 
+import io
 import reprlib
 import struct
 import warnings
@@ -121,8 +122,10 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "data_set": asdict(checkpoint.data_set),
         "weights": {name: _dense(tensor) for name, tensor in checkpoint.net.state_dict().items()},
     }
-    # torch.save stores the file's name inside; the temporary name is a constant one, so the bytes stay the same.
-    write_file(path, lambda partial: torch.save(content, partial))
+    # By way of memory: torch.save would store the file's name inside, and hide that a disk is full.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_file(path, lambda partial: partial.write_bytes(buffer.getbuffer()))
 
 
 def _dense(tensor: Tensor) -> Tensor:

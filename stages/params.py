@@ -99,6 +99,7 @@ class VisualizeParams(Section):
 class ComputeParams(Section):
     threads: int = Field(ge=1, le=1024, description="CPU threads, whatever the environment says")
     device: Literal["cpu", "cuda"] = Field(description="where the network runs")
+    portable: bool = Field(description="compute with AVX2 also where the CPU has AVX-512, for the same bits on both")
 
 
 class Params(Section):

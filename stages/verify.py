@@ -38,6 +38,8 @@ def main() -> None:
         print_fingerprints(before, after)
         if same:
             print("identical: every output of every stage")
+        elif outdated := changed_since(committed["stages"], rebuilt["stages"]):
+            raise InputError(f"{LOCK} was committed with other {outdated[0]}; run `dvc repro` and commit its results")
         elif before == after:
             raise InputError("the outputs differ on a machine with the same fingerprint; this is a defect")
         else:
@@ -59,20 +61,26 @@ def rerun(clone: Path, cache: Path) -> None:
 def report(committed: dict[str, Any], rebuilt: dict[str, Any], cache: Path, clone: Path) -> bool:
     """Print a line for each stage, and one for each output that differs; true where none does."""
     same = True
-    for name in committed:
-        for kind in ("deps", "outs"):
-            before = {each["path"]: each["md5"] for each in committed[name].get(kind, [])}
-            after = {each["path"]: each["md5"] for each in rebuilt.get(name, {}).get(kind, [])}
-            differing = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-            if kind == "outs":
-                print(f"{name:12} {'differs' if differing else 'identical'}")
-                same = same and not differing
-                for path in differing:
-                    for line in explain(path, before.get(path, ""), cache, clone):
-                        print(f"    {line}")
-            elif changed := [path for path in differing if path.startswith("stages/")]:
-                print(f"{name:12} note: {LOCK} was committed with other code: {', '.join(changed)}")
+    for name in committed | rebuilt:
+        before, after = (_hashes(lock, name, "outs") for lock in (committed, rebuilt))
+        differing = _differing(before, after)
+        print(f"{name:12} {'differs' if differing else 'identical'}")
+        same = same and not differing
+        for path in differing:
+            for line in explain(path, before.get(path, ""), cache, clone):
+                print(f"    {line}")
     return same
+
+
+def changed_since(committed: dict[str, Any], rebuilt: dict[str, Any]) -> list[str]:
+    """The code and the parameters that are others in the commit than when its results were made."""
+    changes: list[str] = []
+    for name in committed | rebuilt:
+        before, after = (_hashes(lock, name, "deps") for lock in (committed, rebuilt))
+        changes += [f"code ({path})" for path in _differing(before, after) if path.startswith("stages/")]
+        if committed.get(name, {}).get("params") != rebuilt.get(name, {}).get("params"):
+            changes.append(f"parameters (of {name})")
+    return changes
 
 
 def explain(path: str, md5: str, cache: Path, clone: Path) -> list[str]:
@@ -124,6 +132,14 @@ def check_tolerance(committed: dict[str, Any], metrics: Path, cache: Path, clone
         )
     if any(abs(before[name] - after[name]) > TOLERANCE for name in COMPARED):
         raise InputError(f"the accuracies differ by more than {TOLERANCE}")
+
+
+def _hashes(lock: dict[str, Any], stage: str, kind: str) -> dict[str, str]:
+    return {each["path"]: each["md5"] for each in lock.get(stage, {}).get(kind, [])}
+
+
+def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
 def _cached(cache: Path, md5: str) -> Path | None:

@@ -46,9 +46,9 @@ def outputs(project: Project) -> dict[str, bytes]:
     return {path: (project.folder / path).read_bytes() for path in OUTPUTS}
 
 
-def training_command(project: Project) -> list[str]:
+def training_command(project: Project, stage: str = "train") -> list[str]:
     content = YAML(typ="safe").load(project.read("dvc.yaml"))
-    return [sys.executable, *shlex.split(content["stages"]["train"]["cmd"])[1:]]
+    return [sys.executable, *shlex.split(content["stages"][stage]["cmd"])[1:]]
 
 
 def start(project: Project, words: list[str]) -> subprocess.Popen[str]:
