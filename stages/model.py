@@ -4,7 +4,6 @@ Images go in as uint8 (n, channels, height, width), as they are stored; scaling,
 network, so that every user of a checkpoint prepares images as training did.
 """
 
-import io
 import reprlib
 import struct
 import warnings
@@ -122,10 +121,19 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
         "data_set": asdict(checkpoint.data_set),
         "weights": {name: _dense(tensor) for name, tensor in checkpoint.net.state_dict().items()},
     }
-    # By way of memory: torch.save would store the file's name inside, and hide that a disk is full.
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    write_file(path, lambda partial: partial.write_bytes(buffer.getbuffer()))
+    write_file(path, lambda partial: _write(content, partial))
+
+
+def _write(content: Any, file: Path) -> None:
+    # Into an open file, since torch.save would store a name inside.
+    with file.open("wb") as stream:
+        try:
+            torch.save(content, stream)
+        except RuntimeError as error:
+            # It hides what the file said, such as that the disk is full.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
 
 
 def _dense(tensor: Tensor) -> Tensor:
