@@ -74,7 +74,7 @@ def test_a_full_disk_for_the_saved_state_is_a_warning_and_costs_nothing_else(cop
     assert outputs(project) == expected
 
 
-@pytest.mark.parametrize("leave", [0, 8192])
+@pytest.mark.parametrize("leave", [0, 4096])
 def test_a_full_disk_for_the_checkpoint_is_one_line_and_the_next_run_needs_no_training(
     copy_of_reproduced: Project, leave: int
 ) -> None:

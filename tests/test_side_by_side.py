@@ -74,7 +74,8 @@ def test_four_temporary_experiments_at_once_from_no_database(fresh: Project) -> 
     seeds = {f"at-once-{seed}": seed for seed in SEEDS}
     at_once = {
         name: subprocess.Popen(
-            ["dvc", "exp", "run", "--temp", "-n", name, "-S", f"train.seed={seed}"],
+            # DVC waits three seconds for its lock, which a busy machine exceeds, unless it is told to wait longer.
+            ["dvc", "--wait-for-lock", "exp", "run", "--temp", "-n", name, "-S", f"train.seed={seed}"],
             cwd=fresh.folder,
             env=fresh.env,
             stdout=subprocess.PIPE,
