@@ -242,14 +242,12 @@ def test_a_folder_whose_name_is_a_command_is_only_read(name: str, project: Proje
     project.set(data={"images": name})
     before = sorted(path.name for path in project.folder.iterdir())
     done = project.run("dvc", "repro", "split", check=False)
-    assert not list(
-        project.folder.parent.rglob("*pwned"),
-    ) or set(project.folder.parent.rglob("*pwned")) == {project.folder / name}
+    assert not list(project.folder.parent.rglob("pwned"))
     assert "Traceback" not in done.stderr
     # DVC has characters of its own that it does not take in a path; its refusal is one line as well.
     if done.returncode == 0:
-        report = json.loads(project.read("data/split/report.json"))
-        assert "12" in json.dumps(report)
+        counts = json.loads(project.read("data/split/report.json"))["counts"]
+        assert [sum(counts[name].values()) for name in ("bars", "discs")] == [12, 12]
         manifest = project.read("data/split/manifest.csv")
         assert manifest.count("bars/") == manifest.count("discs/") == 12
     else:
@@ -294,7 +292,7 @@ def test_paths_in_tables_are_labels_that_nothing_opens(path: str, reproduced: Pr
         "import os, sys\n"
         "def watch(event, arguments):\n"
         "    if event == 'open' and isinstance(arguments[0], str):\n"
-        "        if 'secret' in arguments[0] or arguments[0] == '/etc/passwd':\n"
+        "        if 'secret.png' in arguments[0] or arguments[0] == '/etc/passwd':\n"
         "            os.write(2, b'OPENED ' + arguments[0].encode() + b'\\n')\n"
         "sys.addaudithook(watch)\n",
         encoding="utf-8",
@@ -308,7 +306,8 @@ def test_paths_in_tables_are_labels_that_nothing_opens(path: str, reproduced: Pr
         file.write_text("".join([header, *lines]), encoding="utf-8")
     before = outside(project)
     for stage in ("visualize", "evaluate"):
-        done = project.run(*stages[stage]["cmd"].split(), check=False, PYTHONPATH=str(tmp_path / "watch"))
+        watched = {"PYTHONPATH": str(tmp_path / "watch"), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = project.run(*stages[stage]["cmd"].split(), check=False, **watched)
         assert "Traceback" not in done.stderr
         assert "OPENED" not in done.stderr
         assert done.returncode == 0 or len(done.stderr.splitlines()) == 1, done.stderr

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project, copy_project, free_port, stop, wait_for
+from conftest import Project, copy_project, free_port, runs_of, stop, wait_for
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 STAGES = ("check", "synthesize", "split", "train", "evaluate", "visualize")
@@ -139,12 +139,17 @@ def test_a_fresh_clone_pulls_every_output_and_repro_has_nothing_to_do(
     check_nothing_to_do(colleague)
     assert colleague.run("git", "status", "--porcelain").stdout == ""
 
+    colleague.stage("sync")
+    (run,) = runs_of(colleague)
+    assert run.data.tags["crosscheck.origin"] == "restored"
+    assert run.data.metrics["test_accuracy"] == json.loads(author.read("metrics/test.json"))["test"]["accuracy"]
+
 
 def test_an_experiment_is_pushed_pulled_and_applied_with_its_results(
     author: Project, remote: Remote, clone: Callable[[], Project]
 ) -> None:
     author.run("dvc", "push")
-    author.run("dvc", "exp", "run", "--temp", "--name", "wider", "-S", "model.channels=3")
+    author.run("dvc", "exp", "run", "--name", "wider", "-S", "model.channels=3")
     author.run("dvc", "exp", "push", "origin", "wider")
 
     colleague = clone()
@@ -154,11 +159,7 @@ def test_an_experiment_is_pushed_pulled_and_applied_with_its_results(
     colleague.run("dvc", "exp", "pull", "origin", "wider")
     colleague.run("dvc", "exp", "apply", "wider")
     assert "channels: 3" in colleague.read("params.yaml")
-    # `exp pull` brought the experiment's data, and what it shares with its commit.
-    colleague.run("dvc", "pull")
     check_nothing_to_do(colleague)
-
-    author.run("dvc", "exp", "apply", "wider")
     assert outputs(colleague) == outputs(author)
     assert json.loads(colleague.read("models/model.json"))["model"]["channels"] == 3
 
