@@ -268,7 +268,7 @@ def test_a_wrong_description_is_named(checkpoint_file: Path) -> None:
 
 def test_a_claimed_giant_takes_no_memory(checkpoint_file: Path) -> None:
     content = torch.load(checkpoint_file, weights_only=True)
-    giant = {**content["model"], "channels": 4096, "further_channels": [4096] * 3, "hidden": [65536] * 50}
+    giant = {**content["model"], "channels": 4096, "further_channels": [4096] * 3, "hidden": [65536] * 20}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for side in (17, 8192):
         data_set = {**content["data_set"], "height": side * 3, "width": side}

@@ -29,12 +29,18 @@ def state(project: Project) -> dict[str, str]:
     }
 
 
-def commit_instead(project: Project, path: str, content: bytes) -> None:
-    """Put `content` into DVC's cache and commit a lock in which it is the output `path`."""
+def put_into_cache(project: Project, content: bytes) -> str:
+    """Put `content` into DVC's cache and return its MD5."""
     md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
     cached = project.folder / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
     cached.parent.mkdir(exist_ok=True)
     cached.write_bytes(content)
+    return md5
+
+
+def commit_instead(project: Project, path: str, content: bytes) -> None:
+    """Put `content` into DVC's cache and commit a lock in which it is the output `path`."""
+    md5 = put_into_cache(project, content)
     yaml = YAML()
     lock = yaml.load(project.read("dvc.lock"))
     for stage in lock["stages"].values():
@@ -163,8 +169,7 @@ def test_a_folder_is_compared_file_by_file(at_once: Project, capsys: pytest.Capt
     (labels,) = (entry for entry in listing if entry["relpath"] == "test_labels.npy")
     content = (at_once.folder / "data" / "split" / "test_labels.npy").read_bytes()
     changed = content[:-1] + bytes([content[-1] ^ 1])
-    commit_instead(at_once, "unused", changed)
-    labels["md5"] = hashlib.md5(changed, usedforsecurity=False).hexdigest()
+    labels["md5"] = put_into_cache(at_once, changed)
     listing.append({"relpath": "gone.txt", "md5": labels["md5"]})
     text = json.dumps(listing).encode()
     folder_md5 = hashlib.md5(text, usedforsecurity=False).hexdigest() + ".dir"
