@@ -21,7 +21,7 @@ repro: $(READY) ## run what has changed of the pipeline, and print the result
 	@python -m stages.summary
 
 test: $(READY) ## run the tests
-	pytest
+	pytest -n 2 --dist loadfile
 
 check: $(READY) ## lint, formatting and types
 	ruff check .
