@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test check audit ui verify sync experiments clean
+.PHONY: help repro test soak check audit ui verify sync experiments clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,7 +21,10 @@ repro: $(READY) ## run what has changed of the pipeline, and print the result
 	@python -m stages.summary
 
 test: $(READY) ## run the tests
-	pytest -n 2 --dist loadfile
+	pytest -n 2 --dist loadfile -m "not soak"
+
+soak: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
+	pytest -n 2 --dist loadfile -m soak
 
 check: $(READY) ## lint, formatting and types
 	ruff check .

@@ -76,7 +76,7 @@ def copy_of_sensitive(sensitive: Project, tmp_path: Path) -> Project:
 # How and where it runs.
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_forced_run_gives_the_same_lock(copy_of_reproduced: Project) -> None:
     before = copy_of_reproduced.read("dvc.lock")
     copy_of_reproduced.run("dvc", "repro", "--force", "--no-run-cache")
@@ -84,7 +84,7 @@ def test_a_forced_run_gives_the_same_lock(copy_of_reproduced: Project) -> None:
     assert copy_of_reproduced.run("git", "status", "--short").stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["clone", "über alles/deep down/a clone"])
 def test_a_clean_clone_gives_the_same_lock_in_whatever_folder(reproduced: Project, tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
@@ -121,7 +121,7 @@ def wait_for_queue(project: Project) -> None:
     pytest.fail(f"the queue did not end:\n{project.run('dvc', 'queue', 'status').stdout}")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_an_experiment_has_the_same_outputs_in_the_workspace_in_a_temporary_folder_and_queued(
     one_copy_for_each_way: dict[str, Project],
 ) -> None:
@@ -142,7 +142,7 @@ def test_an_experiment_has_the_same_outputs_in_the_workspace_in_a_temporary_fold
 # What the environment says.
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "MKL_NUM_THREADS"])
 def test_threads_come_from_the_parameter_alone(copy_of_sensitive: Project, name: str) -> None:
     before = hashes(copy_of_sensitive, *TRAINED)
@@ -150,7 +150,7 @@ def test_threads_come_from_the_parameter_alone(copy_of_sensitive: Project, name:
     assert hashes(copy_of_sensitive, *TRAINED) == before
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "env",
     [
@@ -185,7 +185,7 @@ def is_installed(name: str) -> bool:
     return True
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_another_package_of_the_same_name_on_the_path_does_not_matter(
     copy_of_reproduced: Project, tmp_path: Path
 ) -> None:
@@ -198,7 +198,7 @@ def test_another_package_of_the_same_name_on_the_path_does_not_matter(
     assert hashes(copy_of_reproduced, "data/split", *TRAINED) == before
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_symlink_to_the_project_does_not_matter(copy_of_reproduced: Project, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     link = tmp_path / "elsewhere" / "link"
@@ -217,7 +217,7 @@ def test_a_symlink_to_the_project_does_not_matter(copy_of_reproduced: Project, t
 AVX2_MACHINE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("threads", [1, 2])
 def test_portable_bits_are_the_same_with_and_without_avx_512(copy_of_sensitive: Project, threads: int) -> None:
     found: dict[tuple[bool, str], dict[str, str]] = {}
@@ -250,7 +250,7 @@ def test_portable_is_refused_where_its_kernels_do_not_run(monkeypatch: pytest.Mo
 # The images' names and dates.
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_names_and_dates_of_the_images_do_not_matter(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     arrays = [f"data/split/{subset}{kind}.npy" for subset in ("train", "val", "test") for kind in ("", "_labels")]

@@ -164,7 +164,7 @@ Ending = Callable[["subprocess.Popen[str]", list[psutil.Process]], None]
 ENDINGS = pytest.mark.parametrize("ending", [ctrl_c, terminate_dvc, kill_all], ids=lambda ending: ending.__name__)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @ENDINGS
 def test_a_repro_that_is_ended_goes_on_the_next_time_and_gives_the_same_bits(trained: Project, ending: Ending) -> None:
     expected, lock = outputs(trained), trained.read("dvc.lock")
@@ -180,7 +180,7 @@ def test_a_repro_that_is_ended_goes_on_the_next_time_and_gives_the_same_bits(tra
     assert trained.run("dvc", "status").stdout.strip().endswith("Data and pipelines are up to date.")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("where", [[], ["--temp"]], ids=["workspace", "temp"])
 @ENDINGS
 def test_an_experiment_that_is_ended_leaves_the_edits_of_its_user(

@@ -98,7 +98,7 @@ def assert_one_complete_run(project: Project) -> None:
     assert len(steps) == len(set(steps))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_training_killed_at_25_random_moments_ends_with_the_same_bits_in_one_run(trained: Project) -> None:
     expected = outputs(trained)
     for path in OUTPUTS:
@@ -171,7 +171,7 @@ def test_dvc_killed_alone_loses_nothing_that_the_training_goes_on_to_finish(trai
     assert_one_complete_run(trained)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("stage", ["synthesize", "split", "evaluate", "visualize"])
 def test_a_stage_killed_with_dvc_leaves_no_half_output_and_runs_again(
     reproduced: Project, tmp_path: Path, stage: str

@@ -18,7 +18,7 @@ import pytest
 from conftest import Project, free_port, stop, wait_for
 from test_tracking import WARNING, check_run_is_complete, models
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 def program(name: str) -> str:

@@ -235,7 +235,7 @@ def test_no_stage_gets_a_parameter_through_the_shell() -> None:
         assert not set(stage["cmd"]) & set("`;&|<>*?\"'\\~#(){}")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NAMES)
 def test_a_folder_whose_name_is_a_command_is_only_read(name: str, project: Project) -> None:
     draw_toy_images(project.folder / name, 12)
@@ -256,7 +256,7 @@ def test_a_folder_whose_name_is_a_command_is_only_read(name: str, project: Proje
     assert after == [each for each in before if each not in ("dvc.lock", "data")]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_files_and_classes_whose_names_are_commands_run_through_the_whole_pipeline(project: Project) -> None:
     toys = draw_toy_images(project.folder / "toys", 12)
     for old, new in (("bars", "$(touch pwned)"), ("discs", "; touch pwned #")):
@@ -280,7 +280,7 @@ def outside(project: Project) -> dict[Path, bytes]:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "bars/../../../secret.png", "C:\\secret.png", "\0"])
 def test_paths_in_tables_are_labels_that_nothing_opens(path: str, reproduced: Project, tmp_path: Path) -> None:
     project = copy_project(reproduced, tmp_path)

@@ -13,7 +13,7 @@ from conftest import Project, copy_project, free_port, runs_of, stop, wait_for
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 STAGES = ("check", "synthesize", "split", "train", "evaluate", "visualize")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak
 
 
 class Remote:

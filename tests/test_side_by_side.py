@@ -69,7 +69,7 @@ def check_that_none_is_mixed_up(project: Project, seeds: dict[str, int]) -> None
     assert project.run("git", "status", "--short").stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_four_temporary_experiments_at_once_from_no_database(fresh: Project) -> None:
     seeds = {f"at-once-{seed}": seed for seed in SEEDS}
     at_once = {
@@ -94,7 +94,7 @@ def test_four_temporary_experiments_at_once_from_no_database(fresh: Project) -> 
     check_that_none_is_mixed_up(fresh, seeds)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_queue_with_two_workers_from_no_database(fresh: Project) -> None:
     seeds = {f"queued-{seed}": seed for seed in SEEDS}
     for name, seed in seeds.items():
@@ -114,7 +114,7 @@ def test_a_queue_with_two_workers_from_no_database(fresh: Project) -> None:
     check_that_none_is_mixed_up(fresh, seeds)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_first_user_of_a_database_that_another_one_left_half_made(fresh: Project) -> None:
     (fresh.folder / "mlflow.db.partial").write_bytes(b"left by a process that was killed")
     fresh.run("dvc", "exp", "run", "--temp", "-n", "alone", "-S", "train.seed=21")

@@ -72,7 +72,7 @@ def commit_other_cpu(project: Project) -> None:
     project.run("git", "commit", "-qam", "another CPU")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     (project.folder / "notes.txt").write_text("the user's own", encoding="utf-8")
@@ -89,7 +89,7 @@ def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_repr
     assert project.run("git", "stash", "list").stdout == ""
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     commit_other_weights(project, 0.5)
