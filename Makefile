@@ -3,16 +3,18 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 5000
+COUNTS ?= 2000 20000 200000
+DEMO_PORT ?= 8000
 READY := .venv/.ready
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test soak check audit ui verify sync experiments clean
+.PHONY: help repro test soak check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(READY) ## run what has changed of the pipeline, and print the result
 	dvc repro
@@ -25,6 +27,9 @@ test: $(READY) ## run the tests
 
 soak: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
 	pytest -n 2 --dist loadfile -m soak
+
+bench-scale: $(READY) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
+	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
 
 check: $(READY) ## lint, formatting and types
 	ruff check .
@@ -44,14 +49,59 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=
 	    exec mlflow ui --backend-store-uri "$$MLFLOW_TRACKING_URI" --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
 	esac
 
+demo: $(READY) ## draw in the browser and see inside, on http://127.0.0.1:8000 or another DEMO_PORT=...
+	@python -m stages.play --port $(DEMO_PORT) $(CHECKPOINTS)
+
+predict: $(READY) ## say of which class images are: make predict IMAGES='file.png folder'
+	@python -m stages.predict $(IMAGES)
+
+export: $(READY) ## write the network to models/model.onnx, for programs without PyTorch
+	python -m stages.export --onnx models/model.onnx
+
 verify: $(READY) ## run the committed pipeline again in a clone and say what is identical
 	@python -m stages.verify
+
+study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own
+ifdef STUDY
+	python -m stages.pack --study $(STUDY) --stock $(dir $(STUDY))stock
+	python -m stages.study --study $(STUDY) --stock $(dir $(STUDY))stock --results $(dir $(STUDY))results \
+	  --timings $(dir $(STUDY))timings
+	python -m stages.compare --study $(STUDY) --stock $(dir $(STUDY))stock --results $(dir $(STUDY))results \
+	  --timings $(dir $(STUDY))timings --report $(dir $(STUDY))report --numbers $(dir $(STUDY))numbers.json \
+	  --metrics $(dir $(STUDY))summary.json
+else
+	dvc repro study/dvc.yaml
+endif
+
+study-quick: $(READY) ## run a few variants of the study with two seeds, in a few minutes, and compare them
+	dvc repro study/dvc.yaml:pack
+	python -m stages.study --study study/quick.yaml --stock study/stock --results study/results --timings study/timings
+	python -m stages.compare --study study/quick.yaml --stock study/stock --results study/results \
+	  --timings study/timings --report study/quick/report --numbers study/quick/numbers.json \
+	  --metrics study/quick/summary.json
 
 sync: $(READY) ## bring MLflow up to date with the results at hand, as after an outage
 	python -m stages.sync
 
+bench: $(READY) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
+	python -m benchmarks.run $(BENCH)
+
 experiments: $(READY) ## table of the experiments of this commit: what differs, and how they fared
 	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
+
+search: $(READY) ## look for small networks that are as accurate; goes on where it stopped
+	dvc repro split
+	python -m stages.search --space search/space.yaml --report search
+
+champion: $(READY) ## make the trained model at hand the champion of MLflow's registry
+	@python -m stages.promote
+
+concepts: $(READY) ## make the figures and numbers of docs/concepts again
+	python -m concepts.weight_sharing --figures docs/concepts
+	python -m concepts.pooling --figures docs/concepts
+	python -m concepts.channels --figures docs/concepts
+	python -m concepts.one_by_one --figures docs/concepts
+	python -m concepts.class_map --figures docs/concepts
 
 clean: ## remove .venv and the caches of the tools; results, DVC cache and MLflow's store stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dvc_plots build *.egg-info stages/__pycache__ tests/__pycache__

@@ -17,9 +17,11 @@ def all_channels(params: ModelParams) -> list[int]:
 
 
 def hidden_widths(params: ModelParams) -> list[int]:
-    """Widths of the hidden dense layers: as given, or those of the original network of this depth and pooling."""
+    """Widths of the head's hidden layers: as given, or those of the original network of this depth and pooling."""
     if params.hidden != "auto":
         return list(params.hidden)
+    if params.head != "dense":
+        return []
     if params.pool == "none":
         return ORIGINAL_HIDDEN["not pooled"]
     deep = len(all_channels(params)) > 2

@@ -13,9 +13,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import ValidationError
 
-from stages import lookalikes
+from stages import explanation, lookalikes
+from stages.errors import InputError
+from stages.images import DataSet
 from stages.params import DataParams
+
+Pixels = NDArray[np.uint8]
 
 # Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
 # Each must be one that Pillow opens by this name: an unknown one fails every file that the names before it do not take.
@@ -52,15 +57,22 @@ class Decoded:
     sha256: str = ""
     pixels_sha256: str = ""
     look: int = 0
-    pixels: NDArray[np.uint8] | None = None
+    pixels: Pixels | None = None
     note: str = ""
 
 
-def decode(root: Path, path: str, data: DataParams) -> Decoded:
-    """Read `root`/`path` once and convert it: `pixels` is uint8 (height, width, channels).
+def params_of(data_set: DataSet, where: str) -> DataParams:
+    """How the images of `data_set` were converted. Raises InputError, naming `where` it stands, for no such way."""
+    fields = {name: getattr(data_set, name) for name in DataParams.model_fields if hasattr(data_set, name)}
+    try:
+        return DataParams.model_validate({"images": where, **fields})
+    except ValidationError as error:
+        problem = explanation.of(error, DataParams, ("data_set",))
+        raise InputError(f"{where}: its description of images is wrong ({problem})") from None
 
-    A file that is no image is `other` by its content, unless its name says that it should be one; then it is `bad`.
-    """
+
+def decode(root: Path, path: str, data: DataParams) -> Decoded:
+    """Read `root`/`path` once and convert it, as `decode_bytes` does with its content."""
     file = root / path
     try:
         path.encode("utf-8")
@@ -69,6 +81,14 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
         return Decoded("bad", note="its name is not UTF-8; rename it")
     except OSError as error:
         return Decoded("bad", note=str(error.strerror or error))
+    return decode_bytes(content, file.suffix, data)
+
+
+def decode_bytes(content: bytes, suffix: str, data: DataParams) -> Decoded:
+    """Convert the content of a file whose name ends in `suffix`: `pixels` is uint8 (height, width, channels).
+
+    A file that is no image is `other` by its content, unless its name says that it should be one; then it is `bad`.
+    """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             frames = getattr(image, "n_frames", 1)
@@ -76,7 +96,7 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
                 return Decoded("bad", note=f"{image.width} x {image.height} px is over the limit of {MAX_PIXELS} px")
             pixels = convert(image, data)
     except UnidentifiedImageError:
-        if file.suffix.lower() in {*Image.registered_extensions(), *UNKNOWN_TO_PILLOW}:
+        if suffix.lower() in {*Image.registered_extensions(), *UNKNOWN_TO_PILLOW}:
             return Decoded("bad", note=f"not an image in a format that is read here ({_first_bytes(content)})")
         return Decoded("other")
     except UNREADABLE as error:
@@ -85,7 +105,7 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
     return Decoded("image", _sha256(content), _sha256(pixels.tobytes()), lookalikes.fingerprint(pixels), pixels, note)
 
 
-def convert(image: Image.Image, data: DataParams) -> NDArray[np.uint8]:
+def convert(image: Image.Image, data: DataParams) -> Pixels:
     """The first frame of `image` as uint8 (height, width, channels).
 
     Turned upright by its EXIF orientation; transparent parts over the background; 16 bits scaled to 8; CMYK and

@@ -5,13 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+GUIDE = "docs/parameters.md"
 
-def of(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...]) -> str:
-    """The most telling problem of `error`, which arose when `kind` was read from the section `where`."""
+
+def of(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...], guide: str = GUIDE) -> str:
+    """The most telling problem of `error`, which arose when `kind` was read from the section `where`.
+
+    `guide` is the page that lists every key.
+    """
     # A mistyped key is both unknown and missing: the unknown one is the news.
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem = problems[0]
@@ -21,14 +26,14 @@ def of(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...]) ->
     if problem["type"] == "missing":
         return f"{key} is missing; add it{f' ({field})' if field else ''}"
     if problem["type"] == "invalid_key":
-        return f"{key} is not a parameter (its name is no text); remove it; docs/parameters.md lists every key"
+        return f"{key} is not a parameter (its name is no text); remove it; {guide} lists every key"
     if problem["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _known_keys(kind, location[:-1]), n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else "remove it; docs/parameters.md lists every key"
+        hint = f"did you mean {near[0]!r}?" if near else f"remove it; {guide} lists every key"
         return f"{key} is not a parameter (its value is {shown(problem['input'])}); {hint}"
     same_value = [_requirement(other) for other in problems if other["loc"][:2] == problem["loc"][:2]]
     must = " or ".join(dict.fromkeys(same_value)).replace(" or be ", " or ")
-    remedy = _remedy(problem) or (f"change it ({field})" if field else "docs/parameters.md shows an example")
+    remedy = _remedy(problem) or (f"change it ({field})" if field else f"{guide} shows an example")
     return f"{key} must {must}, got {shown(problem['input'])}; {remedy}"
 
 
@@ -46,7 +51,7 @@ def _requirement(problem: Any) -> str:
 
 def _is_union_tag(part: Any) -> bool:
     """Pydantic names the branch of a union in an error's location, as in ('hidden', 'list[...]', 0)."""
-    return isinstance(part, str) and part.startswith(("list[", "literal["))
+    return isinstance(part, str) and part.startswith(("list[", "literal[", "constrained-"))
 
 
 def _remedy(problem: Any) -> str:
@@ -70,8 +75,10 @@ def _remedy(problem: Any) -> str:
 
 def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
     for name in path:
-        kind = kind.model_fields[name].annotation  # type: ignore[assignment]
-    return list(kind.model_fields)
+        # A key of the user's own, such as the name of a variant, leads to the type of its values.
+        inside = kind.model_fields[name].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
+        kind = inside  # type: ignore[assignment]
+    return list(getattr(kind, "model_fields", []))
 
 
 def _field(kind: type[BaseModel], path: list[str]) -> str:

@@ -41,12 +41,20 @@ def find(root: Path) -> Listing:
     paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
-        files = _files(root / name, name, ignored)
+        files = _files(root / name, f"{name}/", ignored)
         if not files:
             raise InputError(f"{root}: the class folder {name!r} holds no file; put images into it or move it away")
         paths += files
         labels += [label] * len(files)
     return Listing(classes, paths, labels, ignored)
+
+
+def files(root: Path) -> list[str]:
+    """Every file in the folder `root`, relative to it, in sorted order; hidden names and linked folders are left out.
+
+    Raises InputError for a folder that cannot be listed.
+    """
+    return _files(root, "", [])
 
 
 def check_apart(root: Path, output: Path) -> None:
@@ -62,11 +70,11 @@ def check_apart(root: Path, output: Path) -> None:
 def _files(folder: Path, prefix: str, ignored: list[str]) -> list[str]:
     found: list[str] = []
     for entry in _sorted_entries(folder):
-        path = f"{prefix}/{entry.name}"
+        path = f"{prefix}{entry.name}"
         if entry.name.startswith(".") or (entry.is_symlink() and Path(entry.path).is_dir()):
             ignored.append(path)
         elif entry.is_dir(follow_symlinks=False):
-            found += _files(Path(entry.path), path, ignored)
+            found += _files(Path(entry.path), f"{path}/", ignored)
         else:
             found.append(path)
     return found

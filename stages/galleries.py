@@ -48,13 +48,13 @@ def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> N
     outputs, inputs, height, width = weights.shape
     drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
     cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
-    tiles = drawn if inputs > 1 else _in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
+    tiles = drawn if inputs > 1 else in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
     rows, columns = tiles.shape[:2]
     side = 0.8 if columns <= 12 else 0.5
     title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
     figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
     axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
-    image = axis.imshow(_mosaic(tiles), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    image = axis.imshow(mosaic(tiles), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
     x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
@@ -69,7 +69,7 @@ def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> N
     save(figure, file, dpi)
 
 
-def _in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+def in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     """(n, height, width) as (rows, columns, height, width) with at most `most` columns; NaN where there is none."""
     columns = min(most, len(tiles))
     rows = -(-len(tiles) // columns)
@@ -78,7 +78,7 @@ def _in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     return padded.reshape(rows, columns, *tiles.shape[1:])
 
 
-def _mosaic(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+def mosaic(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     """(rows, columns, height, width) as one image, with a pixel of NaN between neighbours.
 
     A thousand axes would take a minute to lay out.

@@ -1,5 +1,6 @@
 """The packed data set that `split` writes and every later stage reads: arrays, no decoding."""
 
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,23 @@ def read(folder: Path, name: str, data_set: DataSet) -> Subset:
     if len(labels) and not (labels.min() >= 0 and labels.max() < len(data_set.classes)):
         raise InputError(f"{folder}/{name}_labels.npy: holds a label without a class; {AGAIN}")
     return Subset(images, labels)
+
+
+def expect_random_order(array: NDArray[np.uint8]) -> None:
+    """Tell the system that rows of a mapped array are about to be read in random order, so that it reads them alone.
+
+    Where the array is larger than the memory, whatever it read ahead would push out what is needed next.
+    """
+    mapped = array.base
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_RANDOM"):
+        mapped.madvise(mmap.MADV_RANDOM)
+
+
+def first_of_each_class(subset: Subset, count: int) -> Subset:
+    """The first `count` images of each class, or all it has, in the order of `subset`; in memory, not mapped."""
+    classes = np.unique(subset.labels)
+    rows = np.sort(np.concatenate([np.flatnonzero(subset.labels == label)[:count] for label in classes]))
+    return Subset(subset.images[rows], subset.labels[rows])
 
 
 def _load(file: Path) -> NDArray[Any]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.distributed import ALONE, Group
 from stages.images import Subset
 
 
@@ -30,12 +31,34 @@ def logits_of(net: nn.Module, subset: Subset, batch_size: int) -> Tensor:
     return torch.cat(parts)
 
 
-def score(net: nn.Module, subset: Subset, batch_size: int) -> tuple[float | None, float | None]:
-    """Mean cross entropy and accuracy on `subset` with 6 decimals, or None for both where it is empty."""
+def responses(net: nn.Sequential, images: Tensor) -> dict[str, Tensor]:
+    """What each layer of the network, by its name and in order, makes of `images`; the last are the logits.
+
+    `images`: uint8 (n, channels, height, width) on the network's device.
+    """
+    values: dict[str, Tensor] = {}
+    net.eval()
+    with torch.inference_mode():
+        for name, layer in net.named_children():
+            images = values[name] = layer(images)
+    return values
+
+
+def score(net: nn.Module, subset: Subset, batch_size: int, group: Group = ALONE) -> tuple[float | None, float | None]:
+    """Mean cross entropy and accuracy on `subset` with 6 decimals, or None for both where it is empty.
+
+    Each process of `group` scores a share of the images.
+    """
     if not len(subset):
         return None, None
+    mine = group.share(len(subset))
+    part = Subset(subset.images[mine], subset.labels[mine])
+    loss, right = _mean_loss_and_right(net, part, batch_size) if len(part) else (0.0, 0)
+    loss_sum, all_right = group.sums(loss * len(part), right)
+    return round(loss_sum / len(subset), 6), round(all_right / len(subset), 6)
+
+
+def _mean_loss_and_right(net: nn.Module, subset: Subset, batch_size: int) -> tuple[float, int]:
     logits = logits_of(net, subset, batch_size)
     labels = torch.from_numpy(subset.labels.copy())
-    loss = functional.cross_entropy(logits, labels).item()
-    accuracy = (logits.argmax(1) == labels).double().mean().item()
-    return round(loss, 6), round(accuracy, 6)
+    return functional.cross_entropy(logits, labels).item(), int((logits.argmax(1) == labels).sum())

@@ -1,6 +1,7 @@
 """The manifest: which file of the user's became which row of which subset."""
 
 import csv
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Row:
     sha256: str
 
 
-def write(rows: list[Row], file: Path) -> None:
+def write(rows: Iterable[Row], file: Path) -> None:
     """Write the rows with a header, in the order given."""
     tables.write([field.name for field in fields(Row)], map(astuple, rows), file)
 
@@ -30,7 +31,7 @@ def paths_of(file: Path, subset: str, count: int) -> list[str]:
     Raises InputError where the manifest is missing or does not name just that many.
     """
     try:
-        found = [(int(row["row"]), row["path"]) for row in tables.read(file) if row["subset"] == subset]
+        found = [(int(row["row"]), row["path"]) for row in tables.each(file) if row["subset"] == subset]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro split` to make it") from None
     except (OSError, ValueError, KeyError, csv.Error) as error:

@@ -64,9 +64,18 @@ class Scale(nn.Module):
         return images.to(self.scale.dtype) * self.scale + self.shift
 
 
-def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
-    """An untrained network on the default device: `scale`, `block1`, ..., `flatten`, `hidden1`, ..., `classify`.
+class Average(nn.Module):
+    """Global average pooling: (n, channels, height, width) to (n, channels). As a mean, deterministic on a GPU too."""
 
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.mean((2, 3))
+
+
+def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
+    """An untrained network on the default device: `scale`, `block1`, ..., then the head.
+
+    A dense head is `flatten`, `hidden1`, ..., `classify`; one that averages has `average` for `flatten`; of
+    convolutions, `hidden1`, ..., `classify`, `average`.
     Takes uint8 or float (n, channels, height, width) in grey levels; gives logits, float (n, classes).
     Raises InputError where the image is too small for the convolutions.
     """
@@ -74,22 +83,34 @@ def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict(scale=Scale(params, data_set.channels))
     inputs = data_set.channels
     for number, outputs in enumerate(all_channels(params), start=1):
-        layers[f"block{number}"] = _block(inputs, outputs, params.pool)
+        layers[f"block{number}"] = _block(inputs, outputs, params)
         inputs = outputs
-    layers["flatten"] = nn.Flatten()
-    inputs = inputs * height * width
+    if params.head == "dense":
+        layers["flatten"] = nn.Flatten()
+        inputs = inputs * height * width
+    if params.head == "average":
+        layers["average"] = Average()
     for number, outputs in enumerate(hidden_widths(params), start=1):
         layers[f"hidden{number}"] = nn.Sequential(
-            OrderedDict(linear=nn.Linear(inputs, outputs), activation=nn.ReLU(inplace=True))
+            OrderedDict(linear=_linear(inputs, outputs, params.head), activation=nn.ReLU(inplace=True))
         )
         inputs = outputs
-    layers["classify"] = nn.Linear(inputs, len(data_set.classes))
+    layers["classify"] = _linear(inputs, len(data_set.classes), params.head)
+    if params.head == "convolution":
+        layers["average"] = Average()
     return nn.Sequential(layers)
 
 
-def _block(inputs: int, outputs: int, pool: str) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, KERNEL, stride=2 if pool == "stride" else 1)
+def _linear(inputs: int, outputs: int, head: str) -> nn.Module:
+    return nn.Conv2d(inputs, outputs, 1) if head == "convolution" else nn.Linear(inputs, outputs)
+
+
+def _block(inputs: int, outputs: int, params: ModelParams) -> nn.Sequential:
+    pool, norm = params.pool, params.norm == "batch"
+    convolution = nn.Conv2d(inputs, outputs, KERNEL, stride=2 if pool == "stride" else 1, bias=not norm)
     layers: OrderedDict[str, nn.Module] = OrderedDict(convolution=convolution)
+    if norm:
+        layers["norm"] = nn.BatchNorm2d(outputs)
     if pool == "max":
         # relu(max_pool(x)) equals max_pool(relu(x)), and works on a quarter of the values.
         layers["pool"] = nn.MaxPool2d(2)
@@ -137,8 +158,8 @@ def _write(content: Any, file: Path) -> None:
 
 
 def _dense(tensor: Tensor) -> Tensor:
-    """The same values with the usual strides: those of a dimension of length 1 depend on the memory format."""
-    return tensor.contiguous().view(-1).view(tensor.shape)
+    """The same values on the CPU, with the usual strides: those of a length of 1 depend on the memory format."""
+    return tensor.cpu().contiguous().view(-1).view(tensor.shape)
 
 
 def load(path: Path) -> Checkpoint:

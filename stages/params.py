@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -20,6 +20,11 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Width = Annotated[int, Field(ge=1, le=65536)]
+Norm = Literal["none", "batch"]
+Pool = Literal["max", "avg", "stride", "none"]
+Head = Literal["dense", "average", "convolution"]
+Optimizer = Literal["sgd", "adamw"]
+Schedule = Literal["constant", "cosine", "one_cycle"]
 
 
 def _whole(value: Any) -> Any:
@@ -66,22 +71,39 @@ class SplitParams(Section):
 class ModelParams(Section):
     channels: Channels = Field(description="output channels of the first convolution")
     further_channels: list[Channels] = Field(max_length=12, description="output channels of each further convolution")
-    pool: Literal["max", "avg", "stride", "none"] = Field(description="what halves the maps after each convolution")
+    norm: Norm = Field(description="what normalises the maps of each convolution")
+    pool: Pool = Field(description="what halves the maps after each convolution")
+    head: Head = Field(description="what turns the last maps into classes")
     hidden: Annotated[list[Width], Field(max_length=20)] | Literal["auto"] = Field(
-        description="widths of the hidden dense layers, or auto for the original's at this depth and pooling"
+        description="widths of the hidden layers of the head, or auto for the original's at this depth and pooling"
     )
     invert: bool = Field(description="give the network ink as 1 and paper as 0")
     centre: bool = Field(description="subtract the mean of the training images, channel by channel")
 
 
 class TrainParams(Section):
+    images: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        description="training images of each class that are used, or all of them"
+    )
     epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
     batch_size: int = Field(ge=1, le=1_000_000, description="images in a step")
+    optimizer: Optimizer = Field(description="how a step follows from the gradients")
     lr: float = Field(gt=0, le=1000, description="learning rate")
-    momentum: float = Field(ge=0, lt=1, description="momentum of SGD")
-    weight_decay: float = Field(ge=0, le=10, description="L2 penalty of SGD")
-    schedule: Literal["constant", "cosine", "one_cycle"] = Field(description="how the learning rate moves")
+    momentum: float = Field(ge=0, lt=1, description="momentum of SGD; AdamW has its own")
+    weight_decay: float = Field(ge=0, le=10, description="L2 penalty of SGD, decoupled decay of AdamW")
+    schedule: Schedule = Field(description="how the learning rate moves")
+    precision: Literal["float32", "bfloat16"] = Field(description="number format of the products in training")
     seed: Seed = Field(description="seed of the initial weights and of the order of the images")
+    snapshots: int = Field(ge=0, le=1000, description="states of the network kept over the training, for the film")
+
+    processes: int = Field(ge=1, le=4096, description="processes that share each batch, here or on several hosts")
+
+    @field_validator("momentum")
+    @classmethod
+    def _only_of_sgd(cls, momentum: float, info: ValidationInfo) -> float:
+        if momentum and info.data.get("optimizer") == "adamw":
+            raise PydanticCustomError("unused", "be 0 with train.optimizer 'adamw'")
+        return momentum
 
 
 class EvaluateParams(Section):
@@ -94,6 +116,16 @@ class VisualizeParams(Section):
     dpi: int = Field(ge=30, le=600, description="resolution of the pictures, in dots per inch")
     example: int = Field(ge=0, description="index of the test image of each class whose feature maps are shown")
     mistakes: int = Field(ge=1, le=100, description="most confident mistakes shown")
+
+
+class ExplainParams(Section):
+    dpi: int = Field(ge=30, le=600, description="resolution of the pictures, in dots per inch")
+    images: int = Field(ge=1, description="training images in which a channel looks for what excites it")
+    probe_images: int = Field(ge=2, description="images that a linear probe is fitted on, and as many it is scored on")
+    channels: int = Field(ge=1, le=64, description="channels of a layer that are drawn")
+    classes: int = Field(ge=1, le=20, description="classes that are drawn")
+    patches: int = Field(ge=1, le=20, description="patches shown of each channel")
+    decisions: int = Field(ge=1, le=20, description="right answers, and as many wrong ones, that are explained")
 
 
 class ComputeParams(Section):
@@ -112,6 +144,7 @@ class Params(Section):
     train: TrainParams
     evaluate: EvaluateParams
     visualize: VisualizeParams
+    explain: ExplainParams
     compute: ComputeParams
 
 
@@ -123,19 +156,20 @@ def load(file: Path = PARAMS_FILE) -> Params:
 
     Raises InputError, in one line, for a file that cannot be read, an unknown, missing or wrong key.
     """
-    params: Params = _checked(Params, _read(file), file, ())
+    params: Params = checked(Params, read(file), file)
     return params
 
 
 def load_section(name: str, file: Path = PARAMS_FILE) -> Any:
     """Read and check the one section `name` of `file`; the others are neither read nor checked."""
-    content = _read(file)
+    content = read(file)
     if name not in content:
         raise InputError(f"{file}: the section {name!r} is missing; docs/parameters.md shows every section")
-    return _checked(SECTIONS[name], content[name], file, (name,))
+    return checked(SECTIONS[name], content[name], file, (name,))
 
 
-def _read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> dict[str, Any]:
+    """The sections of a YAML file, as DVC reads them. Raises InputError, in one line, where it is not one."""
     try:
         content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -150,8 +184,14 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _checked(kind: type[Section], content: Any, file: Path, where: tuple[str, ...]) -> Any:
+def checked(
+    kind: type[Section], content: Any, file: Path, where: tuple[str, ...] = (), guide: str = explanation.GUIDE
+) -> Any:
+    """The `content` of `file` as a `kind`; `where` it stands there, and the `guide` that explains it, are for errors.
+
+    Raises InputError, in one line.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{file}: {explanation.of(error, kind, where)}") from None
+        raise InputError(f"{file}: {explanation.of(error, kind, where, guide)}") from None

@@ -43,7 +43,7 @@ def changed(*stages: str) -> list[str]:
     Changed code and parameters do not count: they make results outdated, but not results of something else.
     Raises InputError where DVC cannot tell.
     """
-    asked = [sys.executable, "-m", "dvc", "status", "--json", *stages]
+    asked = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *stages]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         problem = (answer.stderr.strip().splitlines() or ["no reason given"])[0]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stages import tables
 from stages.errors import InputError
+from stages.images import Subset
 
 PROBABILITY = "p_"
 AGAIN = "run `dvc repro evaluate` to make it again"
@@ -55,3 +56,11 @@ def read(file: Path, classes: list[str]) -> Predictions:
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise InputError(f"{file}: not a table of predictions for these classes ({error!r}); {AGAIN}") from None
     return Predictions(paths, np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64))
+
+
+def read_for(file: Path, classes: list[str], test: Subset) -> Predictions:
+    """Read what `evaluate` wrote of just these images. Raises InputError where the table is missing or of others."""
+    answered = read(file, classes)
+    if not np.array_equal(answered.labels, test.labels):
+        raise InputError(f"{file}: not of the test images of this split; {AGAIN}")
+    return answered

@@ -76,9 +76,17 @@ def evaluation(recorder: Recorder, metrics: Path, predictions: Path) -> None:
 
 def pictures(recorder: Recorder, folder: Path, samples: Path) -> None:
     """Every picture of `folder`, and the sample sheet."""
-    files = [samples, *sorted(path for path in folder.rglob("*") if path.is_file())]
-    content = hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
-    recorder.part("pictures", content, lambda: recorder.files(folder, samples))
+    recorder.part("pictures", sha256(samples) + _content(folder), lambda: recorder.files(folder, samples))
+
+
+def explanation(recorder: Recorder, folder: Path) -> None:
+    """The report with its pictures and the film."""
+    recorder.part("explanation", _content(folder), lambda: recorder.files(folder))
+
+
+def _content(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
 
 
 def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, float]:

@@ -1,6 +1,6 @@
 """What `split` found in the folder, and how it tells the user."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stages import lookalikes
 from stages.decoding import Decoded
 from stages.params import SplitParams
-from stages.subsets import SUBSETS
+from stages.subsets import SUBSETS, repeated
 
 MOST_PAIRS = 100
 
@@ -80,10 +80,10 @@ def _named(pair: lookalikes.Pair, corpus: Corpus, subset_of: list[str]) -> dict[
 
 def duplicates(corpus: Corpus) -> list[dict[str, int]]:
     """Groups of images with the same pixels once converted, as path to label."""
-    groups: dict[str, dict[str, int]] = defaultdict(dict)
-    for path, label, digest in zip(corpus.paths, corpus.labels, corpus.pixels, strict=True):
-        groups[digest][path] = label
-    return [group for group in groups.values() if len(group) > 1]
+    return [
+        {corpus.paths[member]: corpus.labels[member] for member in members}
+        for members in repeated(corpus.pixels).values()
+    ]
 
 
 def summary(found: dict[str, Any]) -> str:

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 from stages import store
 from stages.errors import InputError
 from stages.files import sha256, write_file, write_text
+from stages.snapshots import Album
 from stages.training import Training
 
 FOLDER = ".checkpoints"
@@ -89,8 +90,8 @@ class Resumable:
 
         self._try_to_save(replace)
 
-    def resume(self, training: Training) -> None:
-        """Bring `training` to the newest state that can be read, if there is any."""
+    def resume(self, training: Training, album: Album) -> None:
+        """Bring `training` to the newest state that can be read and has its snapshots, if there is any."""
         for file in (self.folder / "last.pt", self.folder / "previous.pt"):
             if not file.exists():
                 continue
@@ -99,6 +100,9 @@ class Resumable:
             except UNREADABLE as error:
                 problem = " ".join(str(error).split())[:120]
                 print(f"warning: {file}: not readable ({problem}); going on from an earlier epoch", file=sys.stderr)
+                continue
+            if not album.reaches(len(state["history"])):
+                print(f"warning: {file}: without its snapshots; going on from an earlier epoch", file=sys.stderr)
                 continue
             training.restore(state)
             print(f"going on after epoch {len(training.history)} of {training.params.epochs}", file=sys.stderr)

@@ -9,6 +9,7 @@ two seconds.
 
 import math
 import os
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -18,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 
-from stages import command, folder, galleries, images, manifest, report
+from stages import command, folder, galleries, images, manifest, report, workers
 from stages.decoding import Decoded, decode
 from stages.errors import InputError
 from stages.files import fresh_folder, write_json
@@ -40,11 +42,12 @@ def main(split: Path, samples: Path) -> None:
         subset_of, order = assign(corpus.labels, corpus.contents, corpus.pixels, listing.classes, params)
         pixels = np.load(packed, mmap_mode="r")
         found = report.make(corpus, pixels, listing.classes, subset_of, params)
-        row_of = pack(partial_out, pixels, corpus.labels, subset_of, order)
+        images.expect_random_order(pixels)
+        members = pack(partial_out, pixels, corpus.labels, subset_of, order)
         packed.unlink()
         data_set = images.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
         write_json(partial_out / "dataset.json", asdict(data_set))
-        manifest.write(rows_of(corpus, listing.classes, subset_of, row_of), partial_out / "manifest.csv")
+        manifest.write(rows_of(corpus, listing.classes, members), partial_out / "manifest.csv")
         write_json(partial_out / "report.json", found)
         train = images.read(partial_out, "train", data_set)
     galleries.sample_sheet(train, data_set, params.samples, samples)
@@ -61,7 +64,7 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
     corpus = report.Corpus(ignored=list(listing.ignored))
     # In batches, so that decoded images do not pile up in memory faster than they are stored.
     step = max(8, min(4096, BATCH_BYTES // math.prod(shape[1:])))
-    with ProcessPoolExecutor(initializer=_keep_libraries_quiet) as pool:
+    with ProcessPoolExecutor(initializer=_start_worker) as pool:
         for first in range(0, len(listing.paths), step):
             paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
@@ -81,8 +84,9 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
     return corpus
 
 
-def _keep_libraries_quiet() -> None:
+def _start_worker() -> None:
     """Drop what C libraries print about bad images in a decoding process; `decode` returns what they report."""
+    workers.end_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -97,28 +101,28 @@ def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, p
         )
 
 
-def rows_of(
-    corpus: report.Corpus, classes: list[str], subset_of: list[str], row_of: dict[int, int]
-) -> list[manifest.Row]:
-    """The manifest's rows, in the order of `row_of`: each image's index and its row in its subset's arrays."""
-    return [
-        manifest.Row(corpus.paths[index], classes[corpus.labels[index]], subset_of[index], row, corpus.contents[index])
-        for index, row in row_of.items()
-    ]
+def rows_of(corpus: report.Corpus, classes: list[str], members: dict[str, NDArray[np.int64]]) -> Iterator[manifest.Row]:
+    """The manifest's rows, subset by subset, in the order of the subset's arrays."""
+    for subset, indices in members.items():
+        for row, index in enumerate(indices.tolist()):
+            class_name = classes[corpus.labels[index]]
+            yield manifest.Row(corpus.paths[index], class_name, subset, row, corpus.contents[index])
 
 
-def pack(out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str], order: list[int]) -> dict[int, int]:
-    """Write each subset's images and labels in `order`, and return the row of each image in its subset."""
-    row_of: dict[int, int] = {}
+def pack(
+    out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str], order: list[int]
+) -> dict[str, NDArray[np.int64]]:
+    """Write each subset's images and labels in `order`, and return which images they are, by their index."""
+    found: dict[str, NDArray[np.int64]] = {}
     for subset in SUBSETS:
-        members = [index for index in order if subset_of[index] == subset]
+        members = np.array([index for index in order if subset_of[index] == subset], dtype=np.int64)
         packed = new_array(out / f"{subset}.npy", (len(members), *pixels.shape[1:]))
         for row, index in enumerate(members):
             packed[row] = pixels[index]
-            row_of[index] = row
         packed.flush()
-        np.save(out / f"{subset}_labels.npy", np.array([labels[index] for index in members], dtype=np.int64))
-    return row_of
+        np.save(out / f"{subset}_labels.npy", np.array(labels, dtype=np.int64)[members])
+        found[subset] = members
+    return found
 
 
 def new_array(file: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":

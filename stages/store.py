@@ -39,10 +39,16 @@ def root() -> Path:
 
 def uri() -> str:
     """`MLFLOW_TRACKING_URI`, or the sqlite file in the project's root."""
-    chosen = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DATABASE}"
-    file = _sqlite_file(chosen)
-    # A relative name counts from the project's root: DVC deletes the temporary copy that an experiment runs in.
-    return chosen if file is None else f"{SQLITE}{root() / file}"
+    return anchored(os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DATABASE}")
+
+
+def anchored(address: str) -> str:
+    """The address of a database with the full name of the file where it is an sqlite file.
+
+    A relative name counts from the project's root: DVC deletes the temporary copy that an experiment runs in.
+    """
+    file = _sqlite_file(address)
+    return address if file is None else f"{SQLITE}{root() / file}"
 
 
 def _sqlite_file(address: str) -> Path | None:

@@ -23,20 +23,32 @@ def assign(
     few images, or would get none.
     """
     _check_counts(labels, classes, params)
-    keys = [hashlib.sha256(f"{params.seed}/{content}".encode()).hexdigest() for content in contents]
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, digest in enumerate(pixels):
-        groups[digest].append(index)
-    in_order = sorted(groups.values(), key=lambda members: min(keys[member] for member in members))
+    keys = [hashlib.sha256(f"{params.seed}/{content}".encode()).digest() for content in contents]
+    order = sorted(range(len(labels)), key=lambda index: (keys[index], labels[index], index))
+    groups = repeated(pixels)
     subset_of = [""] * len(labels)
     wanted = {"test": [params.test] * len(classes), "val": [params.val] * len(classes)}
-    for members in in_order:
-        subset = _first_with_room(wanted, [labels[member] for member in members])
-        for member in members:
-            subset_of[member] = subset
+    for index in order:
+        if not subset_of[index]:
+            members = groups.get(pixels[index], [index])
+            subset = _first_with_room(wanted, [labels[member] for member in members])
+            for member in members:
+                subset_of[member] = subset
     _check_no_subset_lacks_a_class(wanted, classes, params)
-    order = sorted(range(len(labels)), key=lambda index: (keys[index], labels[index], index))
     return subset_of, order
+
+
+def repeated(digests: Sequence[str]) -> dict[str, list[int]]:
+    """Where each digest stands that occurs more than once, in the order of their first occurrence."""
+    once: set[str] = set()
+    more_often: set[str] = set()
+    for digest in digests:
+        (more_often if digest in once else once).add(digest)
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index, digest in enumerate(digests):
+        if digest in more_often:
+            groups[digest].append(index)
+    return groups
 
 
 def _first_with_room(wanted: dict[str, list[int]], group_labels: list[int]) -> str:

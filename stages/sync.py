@@ -10,13 +10,13 @@ from stages.errors import InputError
 
 
 def main() -> None:
-    at = pipeline.paths("split", "train", "evaluate", "visualize")
+    at = pipeline.paths("split", "train", "evaluate", "visualize", "explain")
     # The fingerprint is left to git, and tells MLflow nothing.
     missing = [str(path) for name, path in at.items() if name != "fingerprint" and not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
     # After an interrupted run, the figures at hand may be those of the checkpoint before.
-    changed = pipeline.changed("train", "evaluate", "visualize")
+    changed = pipeline.changed("train", "evaluate", "visualize", "explain")
     if changed:
         raise InputError(f"{changed[0]}: not what DVC recorded with the other results; run `dvc repro` first")
     data_set = images.read_data_set(at["split"])
@@ -25,6 +25,7 @@ def main() -> None:
     recording.network(recorder, at["checkpoint"], at["card"], images.read(at["split"], "train", data_set))
     recording.evaluation(recorder, at["metrics"], at["table"])
     recording.pictures(recorder, at["plots"], at["samples"])
+    recording.explanation(recorder, at["report"])
     if recorder.failed:
         raise InputError("MLflow could not be brought up to date; mend its store and run `make sync` again")
 

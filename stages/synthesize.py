@@ -11,14 +11,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from stages import command, drawing
+from stages import command, drawing, workers
 from stages.files import fresh_folder
 from stages.params import SynthesizeParams, load_section
 
 
 def main(images: Path) -> None:
     params = load_section("synthesize")
-    with fresh_folder(images) as folder, Pool() as pool:
+    with fresh_folder(images) as folder, Pool(initializer=workers.end_with_parent) as pool:
         for class_index, name in enumerate(drawing.CLASSES):
             (folder / name).mkdir()
             write = partial(write_image, params, folder / name, class_index)

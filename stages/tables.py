@@ -2,12 +2,13 @@
 
 import csv
 import io
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.files import write_text
+from stages.files import write_file
 
 
 def cell(name: str) -> str:
@@ -20,14 +21,19 @@ def read(file: Path) -> list[dict[str, str]]:
 
     Raises ValueError where there are none or one has too few or too many cells.
     """
+    return list(each(file))
+
+
+def each(file: Path) -> Iterator[dict[str, str]]:
+    """The rows as `read` gives them, one at a time, for a table that is too long for the memory."""
+    number = 0
     with file.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, strict=True))
-    if not rows:
+        for number, row in enumerate(csv.DictReader(lines, strict=True), start=1):
+            if None in row or None in row.values():
+                raise ValueError(f"row {number} has another number of cells than the header")
+            yield row
+    if not number:
         raise ValueError("it has no rows")
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise ValueError(f"row {number} has another number of cells than the header")
-    return rows
 
 
 def finite(text: str) -> float:
@@ -40,7 +46,12 @@ def finite(text: str) -> float:
 
 def write(header: list[str], rows: Iterable[Iterable[Any]], file: Path) -> None:
     """Write a header and rows to `file`, whole or not at all: floats with 6 decimals, None as an empty cell."""
-    write_text(file, "".join(map(_line, [header, *rows])))
+
+    def fill(partial: Path) -> None:
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as lines:
+            lines.writelines(map(_line, itertools.chain([header], rows)))
+
+    write_file(file, fill)
 
 
 def _line(row: Iterable[Any]) -> str:

@@ -141,7 +141,7 @@ class Recorder:
             return
         try:
             action()
-        except _outages() as error:
+        except outages() as error:
             self.failed = True
             problem = " ".join(str(error).split())[:200]
             print(
@@ -151,7 +151,7 @@ class Recorder:
             )
 
 
-def _outages() -> tuple[type[Exception], ...]:
+def outages() -> tuple[type[Exception], ...]:
     """What says that the store is out of reach, damaged, full or not willing, or that a user deleted the run in it.
 
     A mistake in this project raises something else, and is not passed over.

@@ -1,11 +1,12 @@
 """Trains the network that `model` describes and writes a checkpoint that describes itself.
 
     python -m stages.train --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --fingerprint models/fingerprint.json --curve metrics/curve.csv --metrics metrics/train.json
+        --snapshots models/snapshots --fingerprint models/fingerprint.json \\
+        --curve metrics/curve.csv --metrics metrics/train.json
 
-`card` is the checkpoint's description in JSON with its SHA-256. `fingerprint` names the machine and the versions that
-the bits depend on; it is left to git, so that the same bits from another machine are no other output. Progress shows
-on a terminal only.
+`card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `fingerprint`
+names the machine and the versions that the bits depend on; it is left to git, so that the same bits from another
+machine are no other output. Progress shows on a terminal only.
 """
 
 import math
@@ -16,80 +17,106 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
-from stages import command, curves, hardware, images, model, recording
+from stages import command, curves, distributed, hardware, images, model, recording
 from stages.files import sha256, write_json
 from stages.params import ComputeParams, ModelParams, TrainParams, load_section
 from stages.resumable import Resumable, key_of
+from stages.snapshots import Album
 from stages.tracking import Recorder
-from stages.training import Training
+from stages.training import Training, new_network
+
+ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 
 
-def main(split: Path, checkpoint: Path, card: Path, fingerprint: Path, curve: Path, metrics: Path) -> None:
+def main(
+    split: Path, checkpoint: Path, card: Path, snapshots: Path, fingerprint: Path, curve: Path, metrics: Path
+) -> None:
     wanted, recipe, compute = load_section("model"), load_section("train"), load_section("compute")
+    if distributed.launch(recipe.processes):
+        return
     device = hardware.prepare(compute)
-    data_set = images.read_data_set(split)
+    with distributed.join(recipe.processes, device) as group:
+        data_set = images.read_data_set(split)
+        training = begin(split, data_set, wanted, recipe, device, group)
+        described, machine = describe(training, wanted, data_set, compute), group.from_first(hardware.fingerprint())
+        key = key_of(described, machine, [split / name for name in ARRAYS])
+        group.check_same(key)
+        if group.rank:
+            follow(training)
+            return
+
+        with Resumable(key) as resumable:
+            album = Album(resumable.folder / "snapshots", recipe, wanted, data_set, training.net)
+            resumable.resume(training, album)
+            training.agree()
+            recorder = Recorder()
+            recorder.start(recording.parameters(described), machine, resumable.run_id())
+            resumable.remember_run(recorder.run_id)
+            with recorder.watch():
+                fit(training, album, recorder, resumable)
+
+            model.save(model.Checkpoint(cast(nn.Sequential, training.net), wanted, data_set), checkpoint)
+            album.deliver(snapshots)
+            write_json(card, {"sha256": sha256(checkpoint), **described})
+            write_json(fingerprint, machine)
+            curves.write(training.history, curve)
+            write_json(metrics, final_figures(training.history))
+            warn_of_plateau(training.history, len(data_set.classes))
+
+            train = training.train
+            # MLflow's copy is made from the checkpoint, and twice a large network would be twice the memory.
+            del training
+            recording.curve(recorder, curve)
+            recording.network(recorder, checkpoint, card, train)
+            recorder.finish(sha256(checkpoint))
+            resumable.finish()
+
+
+def begin(
+    split: Path,
+    data_set: images.DataSet,
+    wanted: ModelParams,
+    recipe: TrainParams,
+    device: torch.device,
+    group: distributed.Group,
+) -> Training:
+    """The training of a new network, before its first step."""
     train, val = images.read(split, "train", data_set), images.read(split, "val", data_set)
+    if recipe.images != "all":
+        train = images.first_of_each_class(train, recipe.images)
+    images.expect_random_order(train.images)
     net = new_network(wanted, data_set, train, recipe.seed)
     hardware.keep_freed_memory(net)
-    described = describe(net, wanted, data_set, recipe, compute, train, val)
-    machine = hardware.fingerprint()
-    arrays = [split / f"{subset}{kind}.npy" for subset in ("train", "val") for kind in ("", "_labels")]
-
-    with Resumable(key_of(described, machine, arrays)) as resumable:
-        training = Training(net, train, val, recipe, device)
-        resumable.resume(training)
-        recorder = Recorder()
-        recorder.start(recording.parameters(described), machine, resumable.run_id())
-        resumable.remember_run(recorder.run_id)
-        with recorder.watch():
-            fit(training, recorder, resumable)
-
-        model.save(model.Checkpoint(net.to("cpu"), wanted, data_set), checkpoint)
-        write_json(card, {"sha256": sha256(checkpoint), **described})
-        write_json(fingerprint, machine)
-        curves.write(training.history, curve)
-        write_json(metrics, final_figures(training.history))
-        warn_of_plateau(training.history, len(data_set.classes))
-
-        recording.curve(recorder, curve)
-        recording.network(recorder, checkpoint, card, train)
-        recorder.finish(sha256(checkpoint))
-        resumable.finish()
+    return Training(net, train, val, recipe, device, group)
 
 
-def new_network(params: ModelParams, data_set: images.DataSet, train: images.Subset, seed: int) -> torch.nn.Sequential:
-    """The network before training: its weights follow from `seed`, its centring from the training images."""
-    torch.manual_seed(seed)
-    net = model.build(params, data_set)
-    if params.centre:
-        mean = train.images.mean(axis=(0, 1, 2), dtype="float64")
-        cast(model.Scale, net.get_submodule("scale")).centre_on(torch.from_numpy(mean).float())
-    return net
+def follow(training: Training) -> None:
+    """What the other processes of a group do: the same steps on their shares."""
+    training.agree()
+    while len(training.history) < training.params.epochs:
+        training.run_epoch(lambda loss, accuracy: None)
 
 
 def describe(
-    net: torch.nn.Module,
-    wanted: ModelParams,
-    data_set: images.DataSet,
-    recipe: TrainParams,
-    compute: ComputeParams,
-    train: images.Subset,
-    val: images.Subset,
+    training: Training, wanted: ModelParams, data_set: images.DataSet, compute: ComputeParams
 ) -> dict[str, Any]:
     """What the card says of the model besides its hash."""
     return {
-        "parameter_count": model.parameter_count(net),
+        "parameter_count": model.parameter_count(training.net),
         "model": wanted.model_dump(),
-        "train": recipe.model_dump(),
-        "data": {**asdict(data_set), "train_images": len(train), "val_images": len(val)},
+        "train": training.params.model_dump(),
+        "data": {**asdict(data_set), "train_images": len(training.train), "val_images": len(training.val)},
         "compute": compute.model_dump(),
     }
 
 
-def fit(training: Training, recorder: Recorder, resumable: Resumable) -> None:
+def fit(training: Training, album: Album, recorder: Recorder, resumable: Resumable) -> None:
     """Train to the last epoch; after each, the state is saved and the recorder told. A terminal shows the progress."""
+    if not training.history:
+        album.take(0, training.net)
     done = len(training.history) * training.steps
     with tqdm(total=training.params.epochs * training.steps, initial=done, unit="step", disable=None) as bar:
         while len(training.history) < training.params.epochs:
@@ -102,6 +129,7 @@ def fit(training: Training, recorder: Recorder, resumable: Resumable) -> None:
             began = time.perf_counter()
             epoch = training.run_epoch(show)
             seconds = time.perf_counter() - began
+            album.take(epoch.epoch, training.net)
             resumable.save(training)
             recorder.metrics({**curves.figures(epoch), "epoch_seconds": seconds}, epoch.epoch)
 
@@ -119,10 +147,10 @@ def final_figures(history: list[curves.Epoch]) -> dict[str, dict[str, float]]:
 
 def warn_of_plateau(history: list[curves.Epoch], classes: int) -> None:
     """Say so where training ended on the plateau: the loss of a network that gives every class the same odds."""
-    chance = math.log(classes)
-    if history[-1].train_loss > 0.95 * chance:
+    loss = history[-1].train_loss
+    if curves.on_plateau(loss, classes):
         print(
-            f"warning: the training loss ends at {history[-1].train_loss:.3f}, about ln {classes} = {chance:.3f}: the "
+            f"warning: the training loss ends at {loss:.3f}, about ln {classes} = {math.log(classes):.3f}: the "
             "network has learnt nothing; try another train.seed, more train.epochs, or model.invert=true",
             file=sys.stderr,
         )

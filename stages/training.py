@@ -2,20 +2,34 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, lr_scheduler
+from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
+from stages import model
 from stages.curves import Epoch
+from stages.dense import faster_layers
+from stages.distributed import ALONE, Group
 from stages.errors import InputError
-from stages.images import Subset
+from stages.images import DataSet, Subset
 from stages.inference import batch, score
-from stages.params import TrainParams
+from stages.params import ModelParams, TrainParams
+
+
+def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int) -> nn.Sequential:
+    """The network before training: its weights follow from `seed`, its centring from the training images."""
+    torch.manual_seed(seed)
+    net = model.build(params, data_set)
+    if params.centre:
+        mean = train.images.mean(axis=(0, 1, 2), dtype="float64")
+        cast(model.Scale, net.get_submodule("scale")).centre_on(torch.from_numpy(mean).float())
+    return net
 
 
 @dataclass
@@ -27,57 +41,79 @@ class Training:
     val: Subset
     params: TrainParams
     device: torch.device
+    group: Group = ALONE
     history: list[Epoch] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         params = self.params
         self.net.to(self.device).to(memory_format=torch.channels_last)
-        self.optimizer = SGD(
-            self.net.parameters(),
-            lr=params.lr,
-            momentum=params.momentum,
-            weight_decay=params.weight_decay,
-            fused=True,
-        )
+        self._check_batches()
+        self.model = self.group.wrap(self.net)
+        self.optimizer = _optimizer(self.net, params)
         self.steps = -(-len(self.train) // params.batch_size)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
+        # In a group the gradients meet before anything descends.
+        plain = params.optimizer == "sgd" and params.momentum == 0 == params.weight_decay and self.group.size == 1
+        self.half = params.precision == "bfloat16"
+        self.faster_layers = nullcontext() if self.half else faster_layers(self.device, self._rate if plain else None)
+
+    def _check_batches(self) -> None:
+        normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules())
+        if normalised and self.group.size > 1:
+            raise InputError(
+                "params.yaml: model.norm is 'batch', which would normalise by each process's share of a batch; "
+                "set train.processes to 1 or model.norm to none"
+            )
+        smallest = min(self.params.batch_size, len(self.train) % self.params.batch_size or self.params.batch_size)
+        if smallest == 1 and normalised:
+            raise InputError(
+                f"params.yaml: train.batch_size={self.params.batch_size} makes a batch of one of {len(self.train)} "
+                "images, which has no spread to normalise by with model.norm=batch; choose another size"
+            )
 
     def run_epoch(self, on_step: Callable[[float, float], None]) -> Epoch:
         """Train for one more epoch and add it to the history.
 
-        `on_step` hears the mean loss and the accuracy of the epoch so far after every step.
+        `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
         Raises InputError where a loss or a weight is no longer a number; the history then stays as it was.
         """
         self.net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
-        loss_sum, right, seen = 0.0, 0, 0
+        loss_sum, right, seen = 0.0, 0.0, 0.0
         for start in range(0, len(order), self.params.batch_size):
             rows = order[start : start + self.params.batch_size]
-            images, labels = batch(self.train, rows, self.device)
-            logits, loss = self._step(images, labels)
-            loss_sum += loss.item() * len(rows)
-            right += int((logits.argmax(1) == labels).sum())
-            seen += len(rows)
-            on_step(loss_sum / seen, right / seen)
+            mine, count = self.group.share_of(rows)
+            images, labels = batch(self.train, mine, self.device)
+            # The mean over the processes of these shares of the loss is the mean over the batch.
+            logits, loss = self._step(images, labels, count * self.group.size / len(rows))
+            loss_sum += loss.item() * count
+            right += int((logits.argmax(1) == labels)[:count].sum())
+            seen += count
+            on_step(loss_sum / max(seen, 1), right / max(seen, 1))
+        loss_sum, right, seen = self.group.sums(loss_sum, right, seen)
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
         for name, weights in self.net.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.net, self.val, self.params.batch_size)
+        val_loss, val_accuracy = score(self.net, self.val, self.params.batch_size, self.group)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
         self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
         return self.history[-1]
 
-    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def _step(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad()
-        logits = self.net(images)
-        loss = functional.cross_entropy(logits, labels)
-        torch.autograd.backward(loss)
+        with self.faster_layers, torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            logits = self.model(images)
+        loss = functional.cross_entropy(logits.float(), labels)
+        torch.autograd.backward(loss * weight)
         self.optimizer.step()
         self.scheduler.step()
         return logits, loss
+
+    def _rate(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def _check_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):
@@ -97,6 +133,11 @@ class Training:
             "history": [vars(epoch) for epoch in self.history],
         }
 
+    def agree(self) -> None:
+        """Bring every process of the group to the state of the first."""
+        if self.group.size > 1:
+            self.restore(self.group.from_first(self.state()))
+
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state` of the same network and parameters."""
         self.net.load_state_dict(state["weights"])
@@ -108,7 +149,14 @@ class Training:
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
 
-def _scheduler(optimizer: SGD, params: TrainParams, steps: int) -> lr_scheduler.LRScheduler:
+def _optimizer(net: nn.Module, params: TrainParams) -> Optimizer:
+    decay = params.weight_decay
+    if params.optimizer == "adamw":
+        return AdamW(net.parameters(), lr=params.lr, weight_decay=decay, fused=True)
+    return SGD(net.parameters(), lr=params.lr, momentum=params.momentum, weight_decay=decay, fused=True)
+
+
+def _scheduler(optimizer: Optimizer, params: TrainParams, steps: int) -> lr_scheduler.LRScheduler:
     total = params.epochs * steps
     if params.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=total)

@@ -49,7 +49,7 @@ def main(
     hardware.prepare(load_section("compute"))
     trained = cards.load_checkpoint(checkpoint, card)
     test = images.read(split, "test", trained.data_set)
-    answered = read_answers(table, trained.data_set.classes, test)
+    answered = predictions.read_for(table, trained.data_set.classes, test)
     history, bins = curves.read(curve), calibration.read(calibration_table)
     chosen = choose_examples(test, trained.data_set.classes, params)
 
@@ -62,14 +62,6 @@ def main(
     recorder = recording.of_checkpoint(card)
     recording.curve(recorder, curve)
     recording.pictures(recorder, plots, samples)
-
-
-def read_answers(table: Path, classes: list[str], test: images.Subset) -> predictions.Predictions:
-    """What `evaluate` wrote of just these images. Raises InputError where the table is missing or of others."""
-    answered = predictions.read(table, classes)
-    if not np.array_equal(answered.labels, test.labels):
-        raise InputError(f"{table}: not of the test images of this split; run `dvc repro evaluate` to make it again")
-    return answered
 
 
 def choose_examples(test: images.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
@@ -98,15 +90,16 @@ def draw_feature_maps(
     trained: model.Checkpoint, test: images.Subset, chosen: list[int], folder: Path, params: VisualizeParams
 ) -> None:
     blocks = [name for name, _ in trained.net.named_children() if name.startswith("block")]
-    names = [f"{block}{part}" for block in blocks for part in (".convolution", "")]
+    linear = "norm" if trained.params.norm == "batch" else "convolution"
+    names = [f"{block}{part}" for block in blocks for part in (f".{linear}", "")]
     extract = create_feature_extractor(trained.net, return_nodes={name: name for name in names})
     for row in chosen:
         with torch.inference_mode():
             maps = extract(torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy()))
         label = int(test.labels[row])
         for block in blocks:
-            convolved = maps[f"{block}.convolution"][0]
-            steps = {"after convolution": convolved, "after ReLU": convolved.relu()}
+            before = maps[f"{block}.{linear}"][0]
+            steps = {f"after {linear}": before, "after ReLU": before.relu()}
             if trained.params.pool in ("max", "avg"):
                 steps[f"after {trained.params.pool} pooling"] = maps[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"

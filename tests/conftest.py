@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ TINY = {
     "model": {"channels": 2, "further_channels": [2], "hidden": [8]},
     "train": {"epochs": 2, "batch_size": 8},
     "visualize": {"dpi": 40},
+    "explain": {"dpi": 40, "images": 8, "probe_images": 8, "channels": 2, "patches": 2, "decisions": 1},
     "compute": {"threads": 1},
 }
 
@@ -226,3 +227,38 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     """End a server that was started in a session of its own, with all its processes."""
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
+
+
+# No request leaves this machine.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def chromium() -> str:
+    """The browser's executable; without one, the test is skipped, or fails where CROSSCHECK_BROWSER says so."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        reason = "no Chromium on the PATH; install Debian's package chromium to see the pages tested"
+        if os.environ.get("CROSSCHECK_BROWSER") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium, driven by playwright."""
+    executable = chromium()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield browser
+        browser.close()

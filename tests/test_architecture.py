@@ -21,6 +21,8 @@ from stages.params import ModelParams, Params
         ({"further_channels": []}, [9], (57, 57), [1200, 64]),
         ({"hidden": []}, [9, 5], (27, 27), []),
         ({"hidden": [7], "pool": "none"}, [9, 5], (112, 112), [7]),
+        ({"head": "average"}, [9, 5], (27, 27), []),
+        ({"head": "convolution", "hidden": [7]}, [9, 5], (27, 27), [7]),
     ],
 )
 def test_each_variant_has_the_sizes_of_the_table(

@@ -71,7 +71,7 @@ def imported_by(folder: str) -> dict[str, Path]:
             else:
                 continue
             found |= {name.partition(".")[0]: file for name in names}
-    own = {"stages", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    own = {"benchmarks", "concepts", "stages", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
     return {name: file for name, file in found.items() if name not in own | sys.stdlib_module_names}
 
 

@@ -102,3 +102,18 @@ def test_every_module_says_what_it_does() -> None:
     for module in sorted((ROOT / "stages").glob("*.py")):
         if module.name != "__init__.py":
             assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))), module.name
+
+
+def commands(text: str) -> list[str]:
+    """The commands that a document shows, in blocks and inline."""
+    shown = [
+        line for line in blocks(text) if re.match(r"(make|dvc|python3?|pip|pytest|\.) ", line) and "  " not in line
+    ]
+    return sorted({*shown, *re.findall(r"`((?:make|dvc|-S) [^`]*)`", text)})
+
+
+def test_the_chinese_readme_shows_the_same_commands() -> None:
+    chinese = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    assert commands(chinese) == commands(re.sub(r"## The tree.*?(?=\n## )", "", README, flags=re.S))
+    for file in re.findall(r"\]\(([^)#]+)\)", chinese):
+        assert "://" in file or (ROOT / file).exists(), file

@@ -50,6 +50,11 @@ def closure(module: Path) -> set[Path]:
     return found
 
 
+def templates(modules: set[Path]) -> set[Path]:
+    """What modules fill in stands beside them under their names."""
+    return {file for file in (module.with_suffix(".html") for module in modules) if file.exists()}
+
+
 def module_of(stage: str) -> Path:
     return ROOT / "stages" / f"{stage}.py"
 
@@ -73,7 +78,7 @@ def within(path: str, folders: set[str]) -> bool:
 
 
 def test_there_are_stages() -> None:
-    assert list(STAGES) == ["check", "synthesize", "split", "train", "evaluate", "visualize"]
+    assert list(STAGES) == ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
 
 
 @every_stage
@@ -84,7 +89,8 @@ def test_a_stage_runs_the_module_of_its_name(name: str) -> None:
 @every_stage
 def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> None:
     listed = {path for path in STAGES[name]["deps"] if path.startswith("stages/")}
-    assert listed == {path.relative_to(ROOT).as_posix() for path in closure(module_of(name))}
+    modules = closure(module_of(name))
+    assert listed == {path.relative_to(ROOT).as_posix() for path in modules | templates(modules)}
 
 
 def test_the_package_itself_is_empty_and_needs_no_mention() -> None:

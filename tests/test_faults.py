@@ -19,7 +19,7 @@ ROOM = 2 * 2**20
 def uninterrupted(reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose training takes a few seconds, after one run to the end and a commit."""
     project = copy_project(reproduced, tmp_path_factory.mktemp("uninterrupted"))
-    project.set(train={"epochs": 60, "momentum": 0.9})
+    project.set(train={"epochs": 200, "momentum": 0.9})
     project.run("dvc", "repro")
     project.run("git", "commit", "-qam", "longer training")
     return project

@@ -65,6 +65,8 @@ WRONG = [
     ("epochs: 10", f"epochs: 0x{'f' * 5000}", ["train.epochs must be", "got"]),
     ("epochs: 10", f"epochs: {'9' * 5000}", ["params.yaml"]),
     ("epochs: 10", "epochs: 2024-13-45", ["params.yaml"]),
+    ("optimizer: sgd", "optimizer: adam", ["train.optimizer must be 'sgd' or 'adamw'", "got the text 'adam'"]),
+    ("images: all", "images: 0", ["train.images must be", "greater than or equal to 1", "'all'", "got 0"]),
     ("momentum: 0.0", "momentum: 1", ["train.momentum must be less than 1", "got 1"]),
     ("schedule: constant", "schedule: cosin", ["train.schedule must be", "'cosine' or 'one_cycle'", "'cosin'"]),
     ("schedule: constant", "schedule: off", ["train.schedule must be", "the text 'off'"]),
@@ -108,6 +110,12 @@ def test_a_wrong_line_is_explained_in_one_line(tmp_path: Path, old: str, new: st
     assert line.startswith(f"{file}: ")
     assert [word for word in words if word not in line] == [], line
     assert len(line) < 600, line
+
+
+def test_momentum_is_refused_where_the_optimizer_has_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(with_line("optimizer: sgd", "optimizer: adamw").replace("momentum: 0.0", "momentum: 0.9"))
+    assert "train.momentum must be 0 with train.optimizer 'adamw', got 0.9;" in fault(file)
 
 
 @pytest.mark.parametrize(

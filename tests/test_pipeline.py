@@ -25,7 +25,8 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 def test_repro_makes_every_result_and_says_nothing_but_its_progress(reproduced: Project) -> None:
-    assert stages_run(reproduced.printed) == ["check", "synthesize", "split", "train", "evaluate", "visualize"]
+    after_split = ["train", "delimit", "evaluate", "visualize", "explain"]
+    assert stages_run(reproduced.printed) == ["check", "synthesize", "split", *after_split]
     assert "INFO" not in reproduced.complaints
     assert "Warning" not in reproduced.complaints
     assert "warning: MLflow" not in reproduced.complaints
@@ -46,7 +47,7 @@ def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_repr
     lock, before = project.read("dvc.lock"), contents(project)
     project.stage("sync")
     done = project.run("dvc", "repro", "--force")
-    assert len(stages_run(done.stdout)) == 6
+    assert len(stages_run(done.stdout)) == 8
     assert project.read("dvc.lock") == lock
     assert contents(project) == before
     newest, restored = runs_of(project)
@@ -91,7 +92,7 @@ def wait_for_queue(project: Project) -> None:
 
 @pytest.mark.slow
 def test_more_channels_rerun_the_training_and_not_the_split(explored: Explored) -> None:
-    assert stages_run(explored.wider) == ["check", "train", "evaluate", "visualize"]
+    assert stages_run(explored.wider) == ["check", "train", "delimit", "evaluate", "visualize", "explain"]
     card = json.loads(explored.project.read("models/model.json"))
     assert card["model"]["channels"] == 3
 
@@ -103,7 +104,7 @@ def test_a_parameter_of_the_pictures_reruns_them_alone(explored: Explored) -> No
 
 @pytest.mark.slow
 def test_an_experiment_without_pooling_runs_in_a_temporary_copy(explored: Explored) -> None:
-    assert stages_run(explored.temporary)[-3:] == ["train", "evaluate", "visualize"]
+    assert stages_run(explored.temporary)[-5:] == ["train", "delimit", "evaluate", "visualize", "explain"]
     rows = experiments_of(explored.project)
     assert rows["no-pool"]["model.pool"] == "none"
     assert rows["no-pool"]["model.channels"] == 2

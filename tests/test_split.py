@@ -117,6 +117,20 @@ def test_colour_images_of_any_size_and_number_of_classes_are_packed(
     assert padded.all() if fit == "pad" else not padded.any()
 
 
+@pytest.mark.parametrize(("count", "kept"), [(1, 1), (3, 3), (99, 8)])
+def test_fewer_training_images_are_the_first_of_each_class(
+    toy_images: Path, split_images: Split, count: int, kept: int
+) -> None:
+    out = split_images(toy_images, test=2, val=2)
+    train = images.read(out, "train", images.read_data_set(out))
+    fewer = images.first_of_each_class(train, count)
+
+    assert np.bincount(fewer.labels).tolist() == [kept, kept]
+    for label in (0, 1):
+        of_class = [subset.images[subset.labels == label] for subset in (train, fewer)]
+        assert np.array_equal(of_class[0][:kept], of_class[1])
+
+
 def test_no_validation_images_gives_an_empty_array(toy_images: Path, split_images: Split) -> None:
     out = split_images(toy_images, val=0)
 

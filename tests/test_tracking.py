@@ -90,10 +90,12 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     told.pop("epoch_seconds", None)
     test = json.loads(project.read("metrics/test.json"))["test"]
     assert told == expected_curve(project) | {f"test_{name}": [(0, value)] for name, value in test.items()}
-    pictures = sorted(file.name for file in (project.folder / "plots").iterdir())
+    folders = [project.folder / name for name in ("plots", "report")]
+    pictures = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "test.json"]
-    assert artifacts(client, run) == sorted([*files, *(f"plots/{name}" for name in pictures)])
-    assert len(pictures) >= 5
+    found = artifacts(client, run)
+    assert found == sorted([*files, *(file.relative_to(project.folder).as_posix() for file in pictures)])
+    assert {"plots/curves.png", "report/report.html", "report/film.gif"} <= set(found)
 
 
 def test_a_repro_is_one_run_with_all_of_its_parts(reproduced: Project) -> None:

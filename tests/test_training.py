@@ -84,12 +84,13 @@ def test_the_same_seed_repeats_itself_to_the_bit_and_another_does_not(params: Pa
     assert not same_weights(first, run(training(params, toy(20), toy(7, 1), momentum=0.9, net_seed=1), 4))
 
 
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
 @pytest.mark.parametrize("epochs_before", [0, 1, 3])
 def test_training_goes_on_after_an_interruption_as_if_there_were_none(
-    params: Params, schedule: str, epochs_before: int
+    params: Params, schedule: str, epochs_before: int, momentum: float
 ) -> None:
-    recipe = {"schedule": schedule, "momentum": 0.9, "weight_decay": 0.01, "lr": 0.05}
+    recipe = {"schedule": schedule, "momentum": momentum, "weight_decay": momentum / 90, "lr": 0.05}
     whole = run(training(params, toy(21), toy(6, 1), **recipe), 4)
     file = io.BytesIO()
     torch.save(run(training(params, toy(21), toy(6, 1), **recipe), epochs_before).state(), file)
@@ -114,6 +115,52 @@ def test_two_trainings_restored_from_one_state_do_not_disturb_each_other(params:
         assert same_weights(whole, learner)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_adamw_and_batch_norm_go_on_after_an_interruption_too(params: Params, schedule: str) -> None:
+    varied = params.model_copy(update={"model": params.model.model_copy(update={"norm": "batch"})})
+    recipe = {"optimizer": "adamw", "lr": 0.01, "weight_decay": 0.1, "schedule": schedule}
+    whole = run(training(varied, toy(20), toy(6, seed=1), **recipe), 4)
+    begun = run(training(varied, toy(20), toy(6, seed=1), **recipe), 2)
+    resumed = training(varied, toy(20), toy(6, seed=1), net_seed=8, **recipe)
+    resumed.restore(begun.state())
+    run(resumed, 2)
+    assert same_weights(whole, resumed)
+    assert whole.history == resumed.history
+
+
+def test_half_precision_repeats_itself_goes_on_and_stays_near_single_precision(params: Params) -> None:
+    recipe = {"precision": "bfloat16", "momentum": 0.9, "lr": 0.05}
+    whole, begun = (run(training(params, toy(21), toy(6, 1), **recipe), epochs) for epochs in (4, 2))
+    resumed = training(params, toy(21), toy(6, 1), net_seed=8, **recipe)
+    resumed.restore(begun.state())
+    run(resumed, 2)
+    assert same_weights(whole, resumed)
+    assert whole.history == resumed.history
+    single = run(training(params, toy(21), toy(6, 1), momentum=0.9, lr=0.05), 4)
+    assert not same_weights(whole, single)
+    assert all(weights.dtype == torch.float32 for weights in whole.net.parameters())
+    assert whole.history[0].train_loss == pytest.approx(single.history[0].train_loss, abs=0.01)
+
+
+def test_adamw_is_that_of_pytorch(params: Params) -> None:
+    learner = run(training(params, toy(8), optimizer="adamw", lr=0.01, weight_decay=0.1), 1)
+    net = network(params)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.1, foreach=False, fused=False)
+    pixels = torch.from_numpy(toy(8).images).permute(0, 3, 1, 2).contiguous()
+    functional.cross_entropy(net(pixels), torch.from_numpy(toy(8).labels)).backward()
+    optimizer.step()
+    for mine, plain in zip(learner.net.parameters(), net.parameters(), strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(9, 8), (8, 1), (1, 8)])
+def test_a_batch_of_one_is_refused_with_batch_norm(params: Params, count: int, batch_size: int) -> None:
+    varied = params.model_copy(update={"model": params.model.model_copy(update={"norm": "batch"})})
+    with pytest.raises(InputError, match=rf"train.batch_size={batch_size} makes a batch of one of {count} images"):
+        training(varied, toy(count), batch_size=batch_size)
+    training(params, toy(count), batch_size=batch_size)
+
+
 def expected_rate(schedule: str, step: int, total: int, lr: float) -> float:
     if schedule == "cosine":
         return lr * (1 + math.cos(math.pi * step / total)) / 2
@@ -127,10 +174,11 @@ def expected_rate(schedule: str, step: int, total: int, lr: float) -> float:
     return lr
 
 
+@pytest.mark.parametrize(("momentum", "decay"), [(0.9, 0.01), (0.0, 0.01), (0.9, 0.0), (0.0, 0.0)])
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
-def test_training_equals_a_plain_loop(params: Params, schedule: str) -> None:
+def test_training_equals_a_plain_loop(params: Params, schedule: str, momentum: float, decay: float) -> None:
     """An independent oracle: gradient descent with momentum written out, the same order of the images."""
-    data, lr, momentum, decay, epochs = toy(21), 0.05, 0.9, 0.01, 3
+    data, lr, epochs = toy(21), 0.05, 3
     recipe = {"lr": lr, "momentum": momentum, "weight_decay": decay, "schedule": schedule, "epochs": epochs, "seed": 5}
     learner = run(training(params, data, **recipe), epochs)
 

@@ -128,10 +128,10 @@ def test_answers_about_other_images_are_refused(tmp_path: Path) -> None:
     test = toy(DataSet(["x", "y"], 8, 8, 1, "stretch", 255), 4)
     answered = predictions.of([""] * 4, test.labels, np.full((4, 2), 0.5))
     predictions.write(answered, ["x", "y"], tmp_path / "table.csv")
-    assert np.array_equal(visualize.read_answers(tmp_path / "table.csv", ["x", "y"], test).labels, test.labels)
+    assert np.array_equal(predictions.read_for(tmp_path / "table.csv", ["x", "y"], test).labels, test.labels)
     for other in (Subset(test.images[:3], test.labels[:3]), Subset(test.images, 1 - test.labels)):
         with pytest.raises(InputError, match=r"not of the test images of this split; run `dvc repro evaluate`"):
-            visualize.read_answers(tmp_path / "table.csv", ["x", "y"], other)
+            predictions.read_for(tmp_path / "table.csv", ["x", "y"], other)
 
 
 def test_mistakes_are_the_most_confident_ones_in_order(

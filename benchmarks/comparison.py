@@ -1,0 +1,69 @@
+"""Two sides of a comparison: each run in a process of its own, in turn, several times."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one thing: the figures of both sides, in the order they were taken."""
+
+    name: str
+    unit: str
+    reference: list[float]
+    ours: list[float]
+    target: float
+    note: str = ""
+    more_is_better: bool = False
+
+    @property
+    def ratio(self) -> float:
+        """How many times better ours is, by the medians."""
+        reference, ours = statistics.median(self.reference), statistics.median(self.ours)
+        return ours / reference if self.more_is_better else reference / ours
+
+
+def in_turn(repeats: int, *sides: Callable[[int], Any]) -> list[list[Any]]:
+    """What each side gave in each repeat, 0 to `repeats` - 1; the first side goes first in even repeats only."""
+    results: list[list[Any]] = [[] for _ in sides]
+    for repeat in range(repeats):
+        order = range(len(sides)) if repeat % 2 == 0 else reversed(range(len(sides)))
+        for side in order:
+            results[side].append(sides[side](repeat))
+    return results
+
+
+def module(name: str, *options: object) -> list[str]:
+    return [sys.executable, "-m", name, *map(str, options)]
+
+
+def report_of(command: Sequence[str]) -> dict[str, Any]:
+    """The JSON that the command prints last. Raises CalledProcessError where it fails."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+def wall_seconds(commands: Sequence[Sequence[str]], folder: Path | None = None) -> float:
+    """How long the commands take, started at the same time. Raises CalledProcessError where one fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    began = time.perf_counter()
+    processes = [
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) for command in commands
+    ]
+    for process in processes:
+        process.wait()
+    seconds = time.perf_counter() - began
+    for process in processes:
+        if process.returncode != 0:
+            raise subprocess.CalledProcessError(process.returncode, process.args)
+    return seconds

@@ -1,0 +1,142 @@
+"""What is compared: each function makes the rows of one question, `repeats` times, the two sides in turn."""
+
+import math
+import os
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import reference
+from benchmarks.comparison import Row, in_turn, module, report_of, wall_seconds
+
+EPOCH_TARGETS = {"base": 3.5, "channels_18": 3.5, "three_conv": 3.5, "no_pool": 1.7}
+MEMORY_TARGETS = {"base": 1.6, "no_pool": 1.3}
+ACCURACY = 0.99
+EPOCHS = 10
+MOST_EPOCHS = 30
+SIZE = 116
+BATCH = 64
+SAME_STAGES = ("split", "train", "evaluate", "visualize")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where the images are, how many there are to train on, how often and how long to measure, on what
+    machine, and the project whose commit goes through its pipeline.
+    """
+
+    folder: Path
+    train_images: int
+    repeats: int
+    epochs: int
+    machine: dict[str, Any]
+    project: Path
+
+    def reference(self, *options: object) -> list[str]:
+        return module("benchmarks.reference", "--images", self.folder / "images", *options)
+
+    def ours(self, *options: object) -> list[str]:
+        return module("benchmarks.training", "--split", self.folder / "split", *options)
+
+
+def epoch(setting: Setting, network: str) -> list[Row]:
+    """Seconds of an epoch, the median of a process's epochs, and for some networks the process's peak memory."""
+    options = ("--network", network, "--epochs", setting.epochs)
+    theirs, ours = in_turn(
+        setting.repeats,
+        lambda seed: report_of(setting.reference(*options, "--seed", seed)),
+        lambda seed: report_of(setting.ours(*options, "--seed", seed)),
+    )
+    seconds = [[statistics.median(report["epoch_seconds"]) for report in side] for side in (theirs, ours)]
+    note = _share_of_limit(network, statistics.median(seconds[1]), setting)
+    rows = [Row(f"{network}, an epoch", "s", seconds[0], seconds[1], EPOCH_TARGETS[network], note)]
+    if network in MEMORY_TARGETS:
+        peaks = [[report["peak_bytes"] / 1e9 for report in side] for side in (theirs, ours)]
+        rows.append(Row(f"{network}, peak memory", "GB", peaks[0], peaks[1], MEMORY_TARGETS[network]))
+    return rows
+
+
+def _share_of_limit(network: str, seconds: float, setting: Setting) -> str:
+    """How near an epoch comes to the measured rate of products, and to the copy bandwidth with the weights alone."""
+    net = reference.network(network)
+    with FlopCounterMode(display=False) as counter:
+        loss = functional.cross_entropy(net(torch.zeros(BATCH, 1, SIZE, SIZE)), torch.zeros(BATCH, dtype=torch.long))
+        torch.autograd.backward(loss)
+    steps = setting.train_images / BATCH
+    rate = counter.get_total_flops() * steps / seconds / 1e9
+    # Read forwards and backwards, read and written to be changed.
+    moved = 4 * sum(weights.nbytes for weights in net.parameters()) * math.ceil(steps) / seconds / 1e9
+    return (
+        f"{rate:.0f} GFLOP/s: {rate / setting.machine['gflops']:.0%} of the products' rate; weights "
+        f"{moved:.1f} GB/s: {moved / setting.machine['copy_gigabytes_per_second']:.0%} of the copies'"
+    )
+
+
+def accuracy(setting: Setting) -> list[Row]:
+    """Seconds of training until 99 % of the test images are right, looked at after each epoch; a seed each repeat."""
+    options = ("--until", ACCURACY, "--epochs", MOST_EPOCHS)
+    theirs, ours = in_turn(
+        setting.repeats,
+        lambda seed: report_of(setting.reference(*options, "--seed", seed)),
+        lambda seed: report_of(setting.ours(*options, "--recipe", "fast", "--seed", seed)),
+    )
+    seconds = [[sum(report["epoch_seconds"]) for report in side] for side in (theirs, ours)]
+    epochs = [statistics.median(len(report["epoch_seconds"]) for report in side) for side in (theirs, ours)]
+    missed = [sum(report["test_accuracy"][-1] < ACCURACY for report in side) for side in (theirs, ours)]
+    note = f"median epochs {epochs[0]:g} and {epochs[1]:g}; {missed[0]} and {missed[1]} stopped short at {MOST_EPOCHS}"
+    return [Row("base to 99 % of the test images", "s", seconds[0], seconds[1], 12.0, note)]
+
+
+def pipeline(setting: Setting) -> list[Row]:
+    """The pipeline of this commit in a clone, made again by force, and with nothing to do."""
+    with tempfile.TemporaryDirectory(prefix="crosscheck-clone-") as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(setting.project), str(clone)], check=True)
+        wall_seconds([module("dvc", "repro", "--quiet")], clone)
+        script = setting.reference("--epochs", EPOCHS, "--pictures", Path(folder) / "pictures")
+        whole = in_turn(
+            setting.repeats,
+            lambda _: wall_seconds([script]),
+            lambda _: wall_seconds([module("dvc", "repro", "--force")], clone),
+            lambda _: wall_seconds([module("dvc", "repro", "--force", "--single-item", *SAME_STAGES)], clone),
+        )
+        idle = in_turn(
+            setting.repeats,
+            lambda _: wall_seconds([module("dvc", "status")], clone),
+            lambda _: wall_seconds([module("dvc", "repro")], clone),
+        )
+    return [
+        Row("dvc repro --force, all stages, against the script", "s", whole[0], whole[1], 1 / 0.6),
+        Row(f"the same, {', '.join(SAME_STAGES)} alone", "s", whole[0], whole[2], 1 / 0.6),
+        Row("dvc repro with nothing to do, against dvc status", "s", idle[0], idle[1], 1 / 1.5),
+    ]
+
+
+def throughput(setting: Setting) -> list[Row]:
+    """Trainings of `base` with a final test: one of a single thread on each core, against one script after another."""
+    cores = os.cpu_count() or 1
+    ours = [setting.ours("--epochs", EPOCHS, "--threads", 1, "--seed", seed) for seed in range(cores)]
+    seconds = in_turn(
+        setting.repeats,
+        lambda _: wall_seconds([setting.reference("--epochs", EPOCHS)]),
+        lambda _: wall_seconds(ours),
+    )
+    rates = [[runs * 3600 / second for second in side] for runs, side in zip((1, cores), seconds, strict=True)]
+    return [Row("runs of base", "per hour", rates[0], rates[1], 4.0, f"{cores} side by side", more_is_better=True)]
+
+
+ROWS: dict[str, Callable[[Setting], list[Row]]] = {
+    **{f"epoch-{name}": partial(epoch, network=name) for name in EPOCH_TARGETS},
+    "accuracy": accuracy,
+    "pipeline": pipeline,
+    "throughput": throughput,
+}

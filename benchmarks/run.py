@@ -1,0 +1,46 @@
+"""Compares this project with the original script, the two sides in turn, and writes the results.
+
+    python -m benchmarks.run --rows epoch-base accuracy --repeats 3 --results FOLDER
+
+Run it on an idle machine, from the project's root, with what is to be measured committed.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import drawings, machine, table
+from benchmarks.rows import ROWS, Setting
+from stages import hardware
+from stages.params import load
+
+
+def main() -> None:
+    asked = arguments()
+    hardware.prepare(load().compute)
+    limits = machine.limits()
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="crosscheck-benchmark-") as folder:
+        drawings.make(Path(folder), asked.train, asked.test)
+        setting = Setting(Path(folder), 2 * asked.train, asked.repeats, asked.epochs, limits, Path.cwd())
+        for name in asked.rows:
+            print(f"measuring {name}", file=sys.stderr, flush=True)
+            rows += ROWS[name](setting)
+            table.write(rows, limits, asked.results)
+    print(table.markdown(rows, limits))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="what to compare")
+    parser.add_argument("--repeats", type=int, default=5, help="processes of each side")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs of each process that times them")
+    parser.add_argument("--train", type=int, default=850, help="training images of each class")
+    parser.add_argument("--test", type=int, default=150, help="test images of each class")
+    parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), help="where the results go")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

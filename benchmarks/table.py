@@ -1,0 +1,52 @@
+"""The results as JSON and as a table."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison import Row
+
+
+def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
+    """Medians with the smallest and the largest value in brackets, and how many there are."""
+    about = (
+        f"{machine['threads']} threads of {machine['cpu']} ({machine['instructions']}), torch {machine['torch']}; "
+        f"float32 matrix products {machine['gflops']:.0f} GFLOP/s, "
+        f"copies {machine['copy_gigabytes_per_second']:.0f} GB/s (read and written)."
+    )
+    lines = [
+        "# Against the original script",
+        "",
+        about,
+        "",
+        "Medians, with the smallest and the largest in brackets; the ratio is how many times better ours is.",
+        "",
+        "| what | reference | ours | ratio | target | of the machine's limit |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        cells = [
+            f"{row.name} ({row.unit})",
+            _spread(row.reference),
+            _spread(row.ours),
+            f"{row.ratio:.2f}",
+            f"{row.target:.2f}",
+            row.note,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def write(rows: Sequence[Row], machine: dict[str, Any], folder: Path) -> None:
+    """`folder`/speed.json and `folder`/speed.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine, "rows": [{**asdict(row), "ratio": round(row.ratio, 3)} for row in rows]}
+    (folder / "speed.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    (folder / "speed.md").write_text(markdown(rows, machine), encoding="utf-8")
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3g} ({min(values):.3g} to {max(values):.3g}, n = {len(values)})"

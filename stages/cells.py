@@ -1,0 +1,94 @@
+"""The cells of a study on the disk: a file of results for each variant and seed, which knows what it follows from.
+
+A result is good for as long as its key is that of the plan: a hash of the parameters, the images and the code that
+decide it. So adding a variant or a seed runs only what is new, and after a kill only what is missing runs.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from stages import dealing, sources
+from stages.dealing import Stock
+from stages.errors import InputError
+from stages.files import read_json, write_text
+from stages.params import Params
+from stages.plans import Cell, Plan
+
+# All that a result follows from besides parameters and images: this module, and what it imports.
+CODE = "execution.py"
+KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
+
+
+def key_of(params: Params, data_digest: str, code_digest: str) -> str:
+    """A hash of all that decides a cell's result on a given machine."""
+    decisive = {
+        "data": params.data.model_dump(exclude={"images"}),
+        "model": params.model.model_dump(),
+        "train": params.train.model_dump(exclude={"images", "snapshots"}),
+        "compute": params.compute.model_dump(),
+    }
+    content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def keys_of(plan: Plan, stock: Stock) -> list[str]:
+    """The key of each cell of the plan, over these images and with the code at hand."""
+    code = sources.digest(Path(__file__).with_name(CODE))
+    digests: dict[str, str] = {}
+    keys = []
+    for cell in plan.cells:
+        split, count = cell.params.split, cell.params.train.images
+        dealt = f"{split} {count}"
+        if dealt not in digests:
+            digests[dealt] = dealing.digest(dealing.deal(stock, split, count), stock.data_set)
+        keys.append(key_of(cell.params, digests[dealt], code))
+    return keys
+
+
+def check(plan: Plan, stock: Stock, folder: Path) -> None:
+    """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
+    for cell, key in zip(plan.cells, keys_of(plan, stock), strict=True):
+        file = file_of(folder, cell)
+        if read(file)["key"] != key:
+            raise InputError(f"{file}: of other parameters, images or code than those at hand; run the study again")
+
+
+def file_of(folder: Path, cell: Cell) -> Path:
+    """Where the cell's result lies in `folder`."""
+    return folder / cell.variant / f"{cell.seed:03d}.json"
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Write a result as one line of strict JSON, whole or not at all."""
+    write_text(file, json.dumps(result, allow_nan=False) + "\n")
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a result. Raises InputError where it is missing or something else."""
+    result: dict[str, Any] = read_json(file)
+    for name, kind in KINDS.items():
+        if type(result.get(name)) is not kind:
+            raise InputError(
+                f"{file}: {name} is missing or no {kind.__name__}; remove the file and run the study again"
+            )
+    return result
+
+
+def known(file: Path) -> dict[str, Any] | None:
+    """The result in `file`, or None where there is none that can be read."""
+    try:
+        return read(file)
+    except InputError:
+        return None
+
+
+def remove_strangers(folder: Path, wanted: list[Cell]) -> None:
+    """Remove results in `folder` that belong to no cell of the plan."""
+    kept = {file_of(folder, cell) for cell in wanted}
+    for file in sorted(folder.glob("*/*.json")):
+        if file not in kept:
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()

@@ -1,0 +1,57 @@
+"""Says what a study knows and what it does not: a report with pictures, and the figures as JSON.
+
+    python -m stages.compare --study study/variants.yaml --stock study/stock --results study/results \\
+        --timings study/timings --report study/report --numbers study/numbers.json --metrics study/summary.json
+
+`report` is a folder with report.md, its pictures, and report.html, which needs no other file. It tells of seconds and
+of this machine, so it is left to git; `numbers` and `metrics` do not.
+"""
+
+from pathlib import Path
+
+from stages import cells, command, dealing, document, overview, plans, study_charts, study_report
+from stages.dealing import Stock
+from stages.files import fresh_folder, write_json
+from stages.overview import Overview
+from stages.plans import Plan
+
+
+def main(study: Path, stock: Path, results: Path, timings: Path, report: Path, numbers: Path, metrics: Path) -> None:
+    plan, packed = plans.read(study), dealing.read(stock)
+    cells.check(plan, packed, results)
+    found = overview.of(plan, results, timings, packed)
+    write_json(numbers, overview.numbers(plan, found))
+    write_json(metrics, overview.summary(found))
+    with fresh_folder(report) as folder:
+        blocks = study_report.blocks(plan, found, draw(plan, found, packed, folder))
+        document.write_markdown(plan.study.title, blocks, folder / "report.md")
+        document.write_html(plan.study.title, blocks, folder / "report.html")
+    print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
+
+
+def draw(plan: Plan, found: Overview, stock: Stock, folder: Path) -> dict[str, Path]:
+    """Draw the pictures of the report into `folder`, and say which is which."""
+    pictures = {name: folder / f"{name}.png" for name in ("dots", "losses")}
+    study_charts.dots(found.runs, found.means, plan.study.confidence, pictures["dots"])
+    study_charts.losses(found.runs, pictures["losses"])
+    for name, question in plan.study.questions.items():
+        runs = {arm: found.runs[arm] for arm in question.compare}
+        epochs = {arm: each[0].epochs for arm, each in runs.items()}
+        survival = {arm: found.survival[arm] for arm in runs}
+        pictures[f"survival-{name}"] = folder / f"survival-{name}.png"
+        study_charts.survival(survival, epochs, plan.study.target, pictures[f"survival-{name}"])
+        if any(not run.failed for each in runs.values() for run in each):
+            pictures[f"robustness-{name}"] = folder / f"robustness-{name}.png"
+            study_charts.robustness(runs, pictures[f"robustness-{name}"])
+    if plan.study.training_sizes:
+        pictures["sizes"] = folder / "sizes.png"
+        study_charts.sizes(overview.sizes(plan, found), pictures["sizes"])
+    if found.hardest:
+        pictures["hardest"] = folder / "hardest.png"
+        captions = [f"{stock.paths[hard.row]}\nwrong in {hard.wrong} of {hard.tested} runs" for hard in found.hardest]
+        study_charts.hardest(stock.images[[hard.row for hard in found.hardest]], captions, pictures["hardest"])
+    return pictures
+
+
+if __name__ == "__main__":
+    command.run(main)

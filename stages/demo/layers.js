@@ -1,0 +1,98 @@
+// Shows what each layer made of the drawing: a small picture for each channel, all of a layer on one scale.
+
+const IMAGE = "The image as the network gets it";
+const LARGEST_UNIT = 12; // px
+const isVector = (layer) => layer.name.startsWith("hidden") && layer.channels === 1 && layer.total > 1;
+const number = (value) => (value === 0 ? "0" : Math.abs(value) < 100 ? value.toPrecision(2) : value.toFixed(0));
+
+export function showLayers(place, answer, network, palettes) {
+  if (place.children.length !== answer.layers.length) place.replaceChildren(...answer.layers.map(empty));
+  let start = 0;
+  answer.layers.forEach((layer, index) => {
+    const figure = place.children[index];
+    const size = layer.height * layer.width;
+    const colours = layer.name === "image" ? null : palettes[layer.signed ? "signed" : "positive"];
+    figure.querySelector("figcaption").replaceChildren(...caption(layer, colours));
+    const canvases = figure.querySelectorAll("canvas.map");
+    if (layer.name === "image" && layer.channels === 3) {
+      paint(canvases[0], (at) => [0, 1, 2].map((channel) => answer.maps[start + channel * size + at]));
+      describe(canvases[0], IMAGE);
+    } else {
+      canvases.forEach((canvas, channel) => {
+        const from = start + channel * size;
+        paint(canvas, (at) => (colours ? colours[answer.maps[from + at]] : Array(3).fill(answer.maps[from + at])));
+        let most = layer.signed ? -1 : 0;
+        let differs = false;
+        for (let at = from; at < from + size; at += 1) {
+          most = Math.max(most, layer.signed ? (2 * answer.maps[at]) / 255 - 1 : answer.maps[at] / 255);
+          differs ||= answer.maps[at] !== answer.maps[from];
+        }
+        const silent = !layer.signed && most === 0;
+        const name = layer.name === "classify" ? network.classes[channel] : channel;
+        const range = silent ? "all 0" : `to ${number(most * layer.high)}`;
+        canvas.nextElementSibling.textContent = label(layer, name, range);
+        const text = `${layer.name} ${canvas.nextElementSibling.textContent || range}${differs ? "" : ", even"}`;
+        describe(canvas, layer.name === "image" ? IMAGE : text);
+      });
+    }
+    start += layer.channels * size;
+  });
+}
+
+function label(layer, name, range) {
+  if (layer.name === "image") return "";
+  return isVector(layer) ? "" : `${name}: ${range}`;
+}
+
+function caption(layer, colours) {
+  const what = {
+    block: `convolution and pooling, ${layer.total} channels of ${layer.height} x ${layer.width}`,
+    hidden: `${layer.total} units, row by row`,
+    classify: "a map for each class",
+  };
+  const kind = layer.name.replace(/\d+$/, "");
+  const shown = layer.channels > 1 && layer.channels < layer.total ? `, the first ${layer.channels} shown` : "";
+  const text = kind === "image" ? IMAGE : `${layer.name}: ${what[kind]}${shown}`;
+  if (!colours) return [text];
+  const bar = document.createElement("span");
+  bar.className = "scale";
+  const stops = [0, 51, 102, 153, 204, 255].map((level) => `rgb(${colours[level].join(",")})`);
+  bar.style.background = `linear-gradient(to right, ${stops.join(",")})`;
+  return [`${text}. Scale ${layer.signed ? number(-layer.high) : 0}`, bar, number(layer.high)];
+}
+
+function empty(layer) {
+  const figure = document.createElement("figure");
+  const maps = document.createElement("div");
+  maps.className = "maps";
+  const vector = isVector(layer);
+  const count = layer.name === "image" ? 1 : layer.channels;
+  for (let channel = 0; channel < count; channel += 1) {
+    const [box, canvas, text] = ["div", "canvas", "div"].map((tag) => document.createElement(tag));
+    box.classList.toggle("vector", vector);
+    canvas.className = vector ? "map wide" : "map";
+    Object.assign(canvas, { width: layer.width, height: layer.height });
+    if (vector) canvas.style.width = `${LARGEST_UNIT * layer.width}px`;
+    canvas.setAttribute("role", "img");
+    box.append(canvas, text);
+    maps.append(box);
+  }
+  figure.append(document.createElement("figcaption"), maps);
+  return figure;
+}
+
+function describe(canvas, text) {
+  canvas.setAttribute("aria-label", text);
+}
+
+function paint(canvas, colour) {
+  const image = new ImageData(canvas.width, canvas.height);
+  for (let at = 0; at < canvas.width * canvas.height; at += 1) {
+    const [red, green, blue] = colour(at);
+    image.data[4 * at] = red;
+    image.data[4 * at + 1] = green;
+    image.data[4 * at + 2] = blue;
+    image.data[4 * at + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}

@@ -1,0 +1,177 @@
+"""The film: kernels, feature maps, probes and loss over the epochs, a frame for each snapshot, also as a GIF."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from PIL import Image
+
+from stages.canvas import GREY, save, shown
+from stages.curves import Epoch, on_plateau
+from stages.files import write_file
+from stages.galleries import POSITIVE, SIGNED, in_rows, mosaic
+from stages.portraits import CLASS_COLORS, CLASS_MARKS
+
+DPI = 90
+MOST_TILES, MOST_EXAMPLES = 36, 3
+MILLISECONDS, LAST_MILLISECONDS = 900, 3000
+COLORS = 255
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The network after `epoch`: kernels of its first convolution, (out, height, width), mean over their inputs;
+    the last maps of an example of each class, (classes, channels, height, width); probes by layer."""
+
+    epoch: int
+    kernels: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    probes: dict[str, float]
+
+
+def plateau_end(history: list[Epoch], classes: int) -> int | None:
+    """The first epoch whose training loss is clearly below that of equal odds, or None where none is."""
+    return next((epoch.epoch for epoch in history if not on_plateau(epoch.train_loss, classes)), None)
+
+
+def draw(scenes: list[Scene], history: list[Epoch], names: list[str], classes: int, folder: Path) -> list[Path]:
+    """A PNG for each scene, all on the same scales. `names`: the classes of the examples; `classes`: all there are."""
+    kernel_limit = max(float(np.abs(scene.kernels).max()) for scene in scenes) or 1.0
+    map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
+    files = []
+    for scene in scenes:
+        figure = Figure(figsize=(10, 5.2))
+        figure.suptitle(caption(scene.epoch, history, classes), fontsize=12)
+        # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
+        _draw_kernels(
+            figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025)), scene, kernel_limit
+        )
+        _draw_maps(
+            figure.add_axes((0.27, 0.2, 0.33, 0.66)),
+            figure.add_axes((0.31, 0.12, 0.25, 0.025)),
+            scene,
+            map_limit,
+            names,
+        )
+        _draw_loss(figure.add_axes((0.66, 0.55, 0.32, 0.31)), scene.epoch, history, classes)
+        past = [other for other in scenes if other.epoch <= scene.epoch]
+        _draw_probes(figure.add_axes((0.66, 0.1, 0.32, 0.34)), past, scenes[-1].epoch)
+        files.append(folder / f"epoch_{scene.epoch:03d}.png")
+        save(figure, files[-1], DPI)
+    return files
+
+
+def caption(epoch: int, history: list[Epoch], classes: int) -> str:
+    """Which moment of the training it is, and whether the plateau still lasts."""
+    last, end = history[-1].epoch, plateau_end(history, classes)
+    if epoch == 0:
+        return f"before training (epoch 0 of {last})"
+    if end is None or epoch < end:
+        return f"after epoch {epoch} of {last}: on the plateau"
+    if epoch == end and end > 1:
+        return f"after epoch {epoch} of {last}: the plateau ends"
+    return f"after epoch {epoch} of {last}"
+
+
+def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
+    tiles = scene.kernels[:MOST_TILES]
+    drawn = axis.imshow(
+        mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5))),
+        cmap=SIGNED,
+        vmin=-limit,
+        vmax=limit,
+        interpolation="nearest",
+    )
+    axis.set_title("kernels of the first convolution", fontsize=9)
+    axis.set_axis_off()
+    axis.set_anchor("N")
+    _draw_scale(bar, drawn, "weight")
+
+
+def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[str]) -> None:
+    tiles = scene.maps[:, :MOST_TILES].transpose(1, 0, 2, 3)
+    channels, columns, height, width = tiles.shape
+    across = 1 if channels <= 8 else 2 if channels <= 18 else 3
+    rows = -(-channels // across)
+    padded = np.full((rows * across, columns, height, width), np.nan, np.float32)
+    padded[:channels] = tiles
+    grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
+    together = mosaic(grid.reshape(rows, across * columns, height, width))
+    drawn = axis.imshow(together, cmap=POSITIVE, vmin=0, vmax=limit, interpolation="nearest")
+    axis.set_title("maps of the last convolution's channels", fontsize=9)
+    middle = (width - 1) / 2
+    ticks = [column * (width + 1) + middle for column in range(across * columns)]
+    axis.set_xticks(
+        ticks, [shown(name, 10) for name in names] * across, fontsize=7, rotation=0 if len(ticks) < 5 else 90
+    )
+    axis.set_yticks([])
+    axis.set_anchor("N")
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    _draw_scale(bar, drawn, "value")
+
+
+def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
+    bar.figure.colorbar(drawn, cax=bar, orientation="horizontal")
+    bar.set_xlabel(label, fontsize=8)
+    bar.tick_params(labelsize=7)
+
+
+def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], classes: int) -> None:
+    epochs, losses = [each.epoch for each in history], [each.train_loss for each in history]
+    axis.plot(epochs, losses, color="#CCCCCC", linewidth=1)
+    so_far = [each for each in history if each.epoch <= epoch]
+    axis.plot([each.epoch for each in so_far], [each.train_loss for each in so_far], color=CLASS_COLORS[0], linewidth=2)
+    for each in so_far[-1:]:
+        axis.plot(each.epoch, each.train_loss, color=CLASS_COLORS[0], marker="o")
+    axis.axhline(math.log(classes), color=GREY, linestyle=":")
+    axis.set_title(f"training loss (nats); dotted: equal odds, ln {classes}", fontsize=9)
+    axis.set_ylim(0, 1.15 * max(math.log(classes), *losses))
+    _along_epochs(axis, epochs[-1])
+
+
+def _draw_probes(axis: Axes, past: list[Scene], last: int) -> None:
+    for number, layer in enumerate(past[0].probes):
+        look = number % len(CLASS_COLORS)
+        values = [scene.probes[layer] for scene in past]
+        axis.plot(
+            [scene.epoch for scene in past], values, color=CLASS_COLORS[look], marker=CLASS_MARKS[look], markersize=4,
+            label=layer,
+        )  # fmt: skip
+    axis.set_title("accuracy of a linear probe on each layer", fontsize=9)
+    axis.set_ylim(0, 1.03)
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.legend(fontsize=7, loc="lower right", ncols=2 if len(past[0].probes) > 3 else 1)
+    axis.set_xlabel("epoch", fontsize=8)
+    _along_epochs(axis, last)
+
+
+def _along_epochs(axis: Axes, last: int) -> None:
+    axis.set_xlim(-0.3, last + 0.3)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.3)
+
+
+def animate(frames: list[Path], file: Path) -> None:
+    """An endless GIF of the frames, the last one longer. All share one palette; the same frames give the same bytes."""
+    pictures = [Image.open(frame).convert("RGB") for frame in frames]
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (width, height * len(pictures)))
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture, (0, number * height))
+    palette = sheet.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
+    drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    durations = [MILLISECONDS] * (len(drawn) - 1) + [LAST_MILLISECONDS]
+    write_file(
+        file,
+        lambda partial: drawn[0].save(
+            partial, format="GIF", save_all=True, append_images=drawn[1:], duration=durations, loop=0, optimize=False
+        ),
+    )

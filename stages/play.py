@@ -1,0 +1,45 @@
+"""A page to play with: draw, and see what the trained networks make of it, layer by layer.
+
+    python -m stages.play [--port 8000] [CHECKPOINT ...]
+
+Serves it on this machine alone. The networks are the trained one, with its snapshots, and the checkpoints that are
+named, or all that lie beside it.
+"""
+
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from stages import command, hardware, pipeline, server, variants
+from stages.errors import InputError
+from stages.params import load_section
+
+HOST = "127.0.0.1"
+
+
+def main(*checkpoints: Path, port: int = 8000) -> None:
+    hardware.prepare(load_section("compute"))
+    at = pipeline.paths("train", "delimit")
+    found = variants.find(at["checkpoint"], at["surroundings"], at["snapshots"], at["split"], checkpoints)
+    config = uvicorn.Config(server.app(found), log_level="warning")
+    with listen(port) as listener:
+        names = ", ".join(variant.name for variant in found)
+        print(f"http://{HOST}:{listener.getsockname()[1]} shows {names}; Ctrl-C ends it", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback. Raises InputError where the port cannot be had."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise InputError(f"port {port} cannot be had ({error}); choose another: make demo DEMO_PORT=8001") from None
+    return listener
+
+
+if __name__ == "__main__":
+    command.run(main)

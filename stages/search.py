@@ -1,0 +1,165 @@
+"""Searches for small networks that are as accurate as large ones.
+
+    python -m stages.search --space search/space.yaml --report search
+
+Draws networks and recipes from the space, trains each on the training images, and keeps those that nothing beats in
+every objective. At the end these are trained again with several seeds, and only then is the test set read. The trials
+stand in a database, so that a search goes on where it stopped, and so that several machines may take part in one: set
+CROSSCHECK_SEARCH_DATABASE to the same address on each. docs/search.md explains the space and the report.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from optuna import Study
+from optuna.study import StudyDirection
+from tqdm import tqdm
+
+from stages import command, cost, database, front, pipeline, search_charts, search_report, trials
+from stages import space as spaces
+from stages.errors import InputError
+from stages.files import sha256, write_json, write_text
+from stages.front import Candidate, Finalist
+from stages.params import load_section
+from stages.space import Search, SpaceParams
+from stages.trial_runs import TrialRuns
+from stages.trials import Setup
+from stages.workers import end_with_parent
+
+# The study's note of how many trials it had at each reading of the test set.
+OPENINGS = "test_openings"
+
+
+def main(space: Path, report: Path) -> None:
+    setup = read_setup(space)
+    study = open_study(setup)
+    runs = TrialRuns(study)
+    with pool_of(setup.search.study.workers) as pool:
+        explore(pool, setup, study, runs)
+        candidates = front.front(study)
+        finals = train_again(pool, setup, study, runs, front.finalists(candidates, setup.search.final.models))
+    for trial in front.finished(study):
+        runs.trial(trial)
+
+    findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
+    search_charts.front(study, candidates, findings["winner"], report / "front.png")
+    write_json(report / "report.json", findings)
+    write_text(report / "report.md", search_report.in_words(findings))
+    runs.finish(findings["trials"])
+    print(*search_report.summary(findings), f"Report: {report / 'report.md'}", sep="\n")
+
+
+def read_setup(space: Path) -> Setup:
+    """What the workers need to know. Raises InputError for a wrong parameter, missing images, or none to validate."""
+    split = pipeline.paths("split")["split"]
+    model, train = load_section("model"), load_section("train")
+    data = trials.pictures(split, train.images)
+    search = spaces.load(space, data.data_set)
+    # Side by side, two samplers with the same seed would draw the same points.
+    seed = search.study.seed if search.study.workers == 1 else None
+    return Setup(
+        url=database.address(),
+        search=search,
+        split=split,
+        model=model,
+        train=train,
+        compute=load_section("compute"),
+        baseline=cost.of(model, data.data_set, len(data.train), train.epochs),
+        seed=seed,
+    )
+
+
+def open_study(setup: Setup) -> Study:
+    """The search's study; it goes on only with the space and the images that it was begun with."""
+    search = setup.search
+    left_open = {**setup.train.model_dump(), **setup.model.model_dump()}
+    for name in (*SpaceParams.model_fields, "further_channels", "seed", "snapshots"):
+        left_open.pop(name, None)
+    description = {
+        "space": search.space.model_dump(),
+        "objectives": search.objectives,
+        "stop": search.stop.model_dump(),
+        "limits": {**search.limits.model_dump(), "baseline": setup.baseline.training_cost},
+        "params.yaml": left_open,
+        "images": [sha256(setup.split / name) for name in ("dataset.json", "train.npy", "val.npy")],
+    }
+    sampler = trials.sampler(search.study.startup, setup.seed)
+    study = database.open_study(setup.url, search.study.name, directions(search), description, sampler)
+    for point in search.known:
+        study.enqueue_trial(point.drawn(), skip_if_exists=True)
+    return study
+
+
+def directions(search: Search) -> list[StudyDirection]:
+    """Accuracy is to be high, and all that it costs, low."""
+    return [StudyDirection.MAXIMIZE if name == "accuracy" else StudyDirection.MINIMIZE for name in search.objectives]
+
+
+@contextmanager
+def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes. Raises InputError where one of them was killed."""
+    try:
+        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
+            yield pool
+    except BrokenProcessPool:
+        raise InputError("a worker was killed, perhaps for want of memory; run this again: it goes on") from None
+
+
+def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: TrialRuns) -> None:
+    """Keep every worker busy with a trial until the study has as many as wanted, or the session's minutes are over."""
+    wanted = setup.search.study
+    deadline = time.monotonic() + wanted.minutes * 60 if wanted.minutes else float("inf")
+    pending: set[Future[int]] = set()
+    with tqdm(total=wanted.trials, unit="trial", disable=None) as bar:
+        while True:
+            # Counted anew each time, since other machines may add to them.
+            finished = sum(map(front.was_trained, front.finished(study)))
+            bar.update(finished - bar.n)
+            while len(pending) < min(wanted.workers, wanted.trials - finished) and time.monotonic() < deadline:
+                pending.add(pool.submit(trials.run, setup))
+            if not pending:
+                return
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                runs.trial(study.get_trials(deepcopy=False)[future.result()])
+
+
+def train_again(
+    pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: TrialRuns, chosen: list[Candidate]
+) -> list[Finalist]:
+    """Train each of the chosen with every seed, unless the study has that already, and score them on the test set."""
+    evaluate = load_section("evaluate")
+    wanted = [(each, seed) for each in chosen for seed in setup.search.final.seeds]
+    missing = [(each, seed) for each, seed in wanted if final_key(each, seed) not in study.user_attrs]
+    if missing:
+        finished = sum(map(front.was_trained, front.finished(study)))
+        study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), finished])
+    pending: dict[Future[dict[str, Any]], tuple[Candidate, int]] = {}
+    for each, seed in missing:
+        recipe = each.train.model_copy(update={"seed": seed})
+        pending[pool.submit(trials.run_final, setup, each.model, recipe, evaluate)] = (each, seed)
+    for future in tqdm(as_completed(pending), total=len(pending), unit="final training", disable=None):
+        each, seed = pending[future]
+        study.set_user_attr(final_key(each, seed), future.result())
+    finals = []
+    for each in chosen:
+        figures = [study.user_attrs[final_key(each, seed)] for seed in setup.search.final.seeds]
+        for one in figures:
+            runs.final(each, one)
+        finals.append(Finalist(each, figures))
+    return finals
+
+
+def final_key(candidate: Candidate, seed: int) -> str:
+    """Under which the study keeps a second training."""
+    return f"final {candidate.number} seed {seed}"
+
+
+if __name__ == "__main__":
+    command.run(main)

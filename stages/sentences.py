@@ -1,0 +1,99 @@
+"""What the report says of one network, computed from that network."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.curves import Epoch
+from stages.film import plateau_end
+from stages.responses import Response
+
+MOST_LISTED = 12
+
+
+def of_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
+    """What one layer sees, which of its channels are dead, how sparse it is, and which class excites which channel."""
+    n, (height, width) = len(labels), response.shape
+    layer, unit = response.layer, "channel" if response.layer.step else "unit"
+    if layer.step:
+        size = f"{_count(response.channels, 'channel')} of {height} x {width} values"
+        sees = f"each value sees {layer.height} x {layer.width} px of the image, its neighbour {layer.step} px further"
+    else:
+        size = _count(response.channels, "unit")
+        sees = f"each sees the whole image of {layer.height} x {layer.width} px"
+    return [
+        f"{layer.name} has {size}; {sees}.",
+        f"{_of_dead(response, unit)} Of all values, {response.zeros:.1%} are 0 (n = {n:,} training images).",
+        _of_favourites(response, labels, classes, unit),
+    ]
+
+
+def of_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:
+    """Where the classes are easiest to tell apart, and what training added."""
+    best = int(np.argmax(trained))
+    gains = [after - before for after, before in zip(trained, untrained, strict=True)]
+    most = int(np.argmax(gains))
+    learnt = (
+        f"Training added most at {names[most]}: {trained[most]:.1%} instead of {untrained[most]:.1%}."
+        if gains[most] > 0
+        else "Training made no layer easier to read."
+    )
+    easiest = f"at {names[best]}, where the probe is right for {trained[best]:.1%}"
+    return f"The classes are easiest to tell apart {easiest}. {learnt}"
+
+
+def of_film(history: list[Epoch], classes: int, epochs: list[int]) -> str:
+    """The plateau and the moment it ends, as the curve has them."""
+    end, chance = plateau_end(history, classes), f"ln {classes} = {math.log(classes):.3f}"
+    frames = f"{_count(len(epochs), 'frame')}, of the epochs {_listed([str(epoch) for epoch in epochs])}."
+    if end is None:
+        return (
+            f"{frames} The training loss stays on the plateau of equal odds, {chance}, to the end: nothing was learnt."
+        )
+    if end == 1:
+        return (
+            f"{frames} There is no plateau: the training loss of the first epoch is below that of equal odds, {chance}."
+        )
+    before, after = history[end - 2].train_loss, history[end - 1].train_loss
+    return (
+        f"{frames} The training loss stays on the plateau of equal odds, {chance}, for {_count(end - 1, 'epoch')} "
+        f"({before:.3f} in epoch {end - 1}), and leaves it in epoch {end} ({after:.3f})."
+    )
+
+
+def _of_dead(response: Response, unit: str) -> str:
+    dead = np.flatnonzero(response.dead)
+    if not len(dead):
+        return f"No {unit} is dead."
+    which = _listed([str(number) for number in dead])
+    verb = "is" if len(dead) == 1 else "are"
+    return f"{len(dead)} of {response.channels} {unit}s {verb} dead, 0 for every image: {which}."
+
+
+def _of_favourites(response: Response, labels: NDArray[np.int64], classes: list[str], unit: str) -> str:
+    favourites = response.favourites(labels)
+    members = {name: np.flatnonzero(favourites == label) for label, name in enumerate(classes)}
+    parts = [
+        f"{name} {'for' if len(found) == 1 else 'for the'} {unit}{'' if len(found) == 1 else 's'} "
+        f"{_listed([str(number) for number in found])}"
+        for name, found in members.items()
+        if len(found)
+    ]
+    alike = int(((favourites == -1) & ~response.dead).sum())
+    rest = f"{_count(alike, unit)} respond{'s' if alike == 1 else ''} to no class by that much more."
+    if not parts:
+        return f"{_count(alike, unit)} respond to all classes alike: by mean response, none leads by 5 %."
+    shown = parts[:MOST_LISTED] + [f"{len(parts) - MOST_LISTED} more classes"] * (len(parts) > MOST_LISTED)
+    excites = f"Which class excites most, by mean response and at least 5 % more than any other: {'; '.join(shown)}."
+    return f"{excites} {rest}" if alike else excites
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(words: list[str]) -> str:
+    if len(words) > MOST_LISTED:
+        return f"{', '.join(words[:MOST_LISTED])} and {len(words) - MOST_LISTED:,} more"
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

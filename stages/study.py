@@ -1,0 +1,111 @@
+"""Runs every variant of a study with every seed. A result stays good until what it follows from changes.
+
+    python -m stages.study --study study/variants.yaml --stock study/stock --results study/results \\
+        --timings study/timings
+
+As many cells run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the
+cells that have ended. `timings` is left out of DVC: it tells of this machine.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from stages import cells, command, crew, dealing, plans
+from stages.crew import Job
+from stages.errors import InputError
+from stages.files import read_json
+from stages.progress import Progress, spoken
+from stages.study_runs import StudyRuns
+
+WORKERS = "STUDY_WORKERS"
+
+
+def main(study: Path, stock: Path, results: Path, timings: Path) -> None:
+    plan = plans.read(study)
+    count = worker_count()
+    keys = cells.keys_of(plan, dealing.read(stock))
+    jobs = [
+        Job(cell, key, stock, cells.file_of(results, cell), cells.file_of(timings, cell))
+        for cell, key in zip(plan.cells, keys, strict=True)
+    ]
+    with alone(results):
+        new = [job for job in jobs if not is_done(job)]
+        print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
+        runs = StudyRuns(plan)
+        progress = Progress([job.cell for job in new], count, known_seconds(jobs))
+        crew.run(new, count, teller(progress, runs))
+        if not plan.is_part:
+            cells.remove_strangers(results, plan.cells)
+        for job in jobs:
+            runs.cell(job.cell, cells.read(job.result), timing_of(job))
+        runs.finish()
+
+
+def worker_count() -> int:
+    """How many cells run at a time. Raises InputError where STUDY_WORKERS is no such number."""
+    asked = os.environ.get(WORKERS, "")
+    if not asked:
+        return os.cpu_count() or 1
+    if not asked.isdecimal() or not 1 <= int(asked) <= 1024:
+        raise InputError(f"{WORKERS} is {asked!r}; set it to a number of cells at a time, such as 2, or unset it")
+    return int(asked)
+
+
+def alone(results: Path) -> FileLock:
+    """A lock on the folder of results. Raises InputError where another study is at work in it."""
+    results.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(results.with_name(f".{results.name}.lock"), timeout=0)
+    try:
+        return lock.acquire().lock
+    except Timeout:
+        raise InputError(f"{results}: a study is running there already; wait until it ends or stop it") from None
+
+
+def is_done(job: Job) -> bool:
+    known = cells.known(job.result)
+    return known is not None and known["key"] == job.key
+
+
+def timing_of(job: Job) -> dict[str, Any]:
+    """How long the cell took, if it ran on this machine."""
+    return read_json(job.timing) if job.timing.exists() else {}
+
+
+def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
+    """The seconds that cells took here before, by variant."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for job in jobs:
+        timing = timing_of(job)
+        if timing:
+            seconds[job.cell.variant].append(timing["seconds"])
+    return seconds
+
+
+def teller(progress: Progress, runs: StudyRuns) -> Callable[[Job], None]:
+    """What to do when a cell has ended: a line for the user, a run for MLflow."""
+
+    def tell(job: Job) -> None:
+        result, timing = cells.read(job.result), timing_of(job)
+        progress.ended(job.cell, timing["seconds"])
+        print(f"{job.name}: {outcome(result)}, {spoken(timing['seconds'])}; {progress.line()}", flush=True)
+        runs.cell(job.cell, result, timing)
+
+    return tell
+
+
+def outcome(result: dict[str, Any]) -> str:
+    """How a cell ended, in a few words."""
+    if result["diverged"]:
+        return "the loss became no number"
+    losses = result["curve"]["train_loss"]
+    right = sum(map(int.__eq__, result["test"]["actual"], result["test"]["predicted"]))
+    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right"
+
+
+if __name__ == "__main__":
+    command.run(main)

@@ -1,0 +1,177 @@
+"""One trial of a search, and one training of a finalist: what a worker process does."""
+
+import math
+import time
+import warnings
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from optuna import Study, Trial, TrialPruned
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, TPESampler
+
+from stages import cost, database, hardware, images, inference, space
+from stages.cost import Cost
+from stages.curves import Epoch
+from stages.errors import InputError
+from stages.params import ComputeParams, EvaluateParams, ModelParams, TrainParams
+from stages.space import Search, StopParams
+from stages.training import Training, new_network
+
+WANTED, RESULT = "wanted", "result"
+OVER = "not trained: over the limit"
+# Far from the seeds of the finals, so that no model is chosen for its luck with one of these.
+FIRST_SEED = 1_000_000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker process needs to know.
+
+    `baseline`: the cost of what params.yaml describes; `seed`: the sampler's, or None for another one in each process.
+    """
+
+    url: str
+    search: Search
+    split: Path
+    model: ModelParams
+    train: TrainParams
+    compute: ComputeParams
+    baseline: Cost
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The packed data set, as far as a trial may see it."""
+
+    data_set: images.DataSet
+    train: images.Subset
+    val: images.Subset
+
+
+@cache
+def pictures(split: Path, train_images: int | Literal["all"]) -> Pictures:
+    """Map `train_images` of each class, and the validation images. Raises InputError where there are none of these."""
+    data_set = images.read_data_set(split)
+    train, val = (images.read(split, name, data_set) for name in ("train", "val"))
+    if train_images != "all":
+        train = images.first_of_each_class(train, train_images)
+    if not len(val):
+        raise InputError("params.yaml: split.val is 0, but a search chooses by validation images; set it to 100, say")
+    return Pictures(data_set, train, val)
+
+
+def sampler(startup: int, seed: int | None) -> BaseSampler:
+    """Tree-structured Parzen estimators over all parameters jointly (Bergstra et al. 2011; Ozaki et al. 2020)."""
+    with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+        return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
+
+
+def run(setup: Setup) -> int:
+    """Ask the study for a trial, train it, tell what came out; return its number."""
+    numbers: list[int] = []
+    search = setup.search.study
+    _study(setup.url, search.name, search.startup, setup.seed).optimize(
+        lambda trial: _objectives(setup, trial), n_trials=1, callbacks=[lambda _, trial: numbers.append(trial.number)]
+    )
+    return numbers[0]
+
+
+@cache
+def _study(url: str, name: str, startup: int, seed: int | None) -> Study:
+    return database.load_study(url, name, sampler(startup, seed))
+
+
+def _objectives(setup: Setup, trial: Trial) -> list[float]:
+    """Train the trial's point of the space. Raises TrialPruned where it is beyond a limit or hopeless.
+
+    Optuna's pruners know one objective only; a trial of several may still end itself as pruned. How far it is beyond
+    the limits guides the sampler all the same.
+    """
+    search, known = setup.search, pictures(setup.split, setup.train.images)
+    wanted, recipe = space.draw(trial, search.space, setup.model, setup.train)
+    recipe = recipe.model_copy(update={"seed": FIRST_SEED + trial.number})
+    trial.set_user_attr(WANTED, {"model": wanted.model_dump(), "train": recipe.model_dump()})
+    figures = cost.of(wanted, known.data_set, len(known.train), recipe.epochs)
+    result = {**asdict(figures), "accuracy": None, "curve": [], "seconds": 0.0, "stopped": beyond(setup, figures)}
+    excess = {
+        "parameters": figures.parameters / search.limits.parameters - 1,
+        "cost": figures.training_cost / (search.limits.cost * setup.baseline.training_cost) - 1,
+    }
+    if not result["stopped"]:
+        began = time.perf_counter()
+        training = start(setup, wanted, recipe)
+        result["stopped"] = fit(training, search.stop, len(known.data_set.classes))
+        result["seconds"] = time.perf_counter() - began
+        result["curve"] = [asdict(epoch) for epoch in training.history]
+        accuracy = training.history[-1].val_accuracy if training.history else None
+        result["accuracy"] = accuracy
+        excess["accuracy"] = search.limits.accuracy - (accuracy or 0.0)
+    for name, value in excess.items():
+        trial.set_constraint(name, value)
+    trial.set_user_attr(RESULT, result)
+    if result["stopped"]:
+        raise TrialPruned(result["stopped"])
+    return [float(result[name]) for name in search.objectives]
+
+
+def beyond(setup: Setup, figures: Cost) -> str | None:
+    """Which limit the network is beyond before it is trained, or None."""
+    limits = setup.search.limits
+    if figures.parameters > limits.parameters:
+        return f"{OVER} of {limits.parameters:,} parameters"
+    if figures.training_cost > limits.cost * setup.baseline.training_cost:
+        return f"{OVER} of {limits.cost:.1%} of the cost"
+    return None
+
+
+def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Training:
+    """A training about to begin, with one thread."""
+    device = hardware.prepare(setup.compute.model_copy(update={"threads": 1}))
+    known = pictures(setup.split, setup.train.images)
+    net = new_network(wanted, known.data_set, known.train, recipe.seed)
+    hardware.keep_freed_memory(net)
+    return Training(net, known.train, known.val, recipe, device)
+
+
+def fit(training: Training, stop: StopParams | None, classes: int) -> str | None:
+    """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
+    while len(training.history) < training.params.epochs:
+        try:
+            training.run_epoch(lambda _loss, _accuracy: None)
+        except InputError:
+            return f"diverged in epoch {len(training.history) + 1}"
+        if stop is not None and on_plateau(training.history, stop, classes):
+            return f"on the plateau at ln {classes} after epoch {len(training.history)}"
+    return None
+
+
+def on_plateau(history: list[Epoch], stop: StopParams, classes: int) -> bool:
+    """Whether, after the epochs that every trial gets, no loss was ever below its share of ln(classes).
+
+    Both losses: with batch normalisation, the validation loss of a network that learns well may lag for some epochs.
+    """
+    losses = [loss for epoch in history for loss in (epoch.train_loss, epoch.val_loss) if loss is not None]
+    return len(history) >= stop.epochs and min(losses) >= stop.loss * math.log(classes)
+
+
+def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> dict[str, Any]:
+    """Train a finalist with a seed of its own, whatever its curve, and score it on the validation and test sets."""
+    known = pictures(setup.split, setup.train.images)
+    began = time.perf_counter()
+    training = start(setup, wanted, recipe)
+    diverged = fit(training, None, len(known.data_set.classes))
+    seconds = time.perf_counter() - began
+    test = images.read(setup.split, "test", known.data_set)
+    _, test_accuracy = inference.score(training.net, test, evaluate.batch_size)
+    return {
+        "seed": recipe.seed,
+        "val_accuracy": 0.0 if diverged else training.history[-1].val_accuracy,
+        "test_accuracy": 0.0 if diverged else test_accuracy,
+        "diverged": diverged,
+        "curve": [asdict(epoch) for epoch in training.history],
+        "seconds": seconds,
+    }

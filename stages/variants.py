@@ -1,0 +1,69 @@
+"""The networks that there are to choose from: the trained one with its snapshots, and other checkpoints beside it."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import nn
+
+from stages import decoding, images, model, novelty, snapshots
+from stages.errors import InputError
+from stages.files import sha256
+from stages.params import DataParams
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network under a name, with what is known of it.
+
+    `preparation` is how its images are made, `learnt` what it was trained on where that can be told, and `epochs` are
+    its states after so many epochs of training.
+    """
+
+    name: str
+    trained: model.Checkpoint
+    preparation: DataParams
+    learnt: novelty.Surroundings | None
+    epochs: dict[int, nn.Sequential] = field(default_factory=dict)
+
+
+def find(checkpoint: Path, surroundings: Path, film: Path, split: Path, others: tuple[Path, ...]) -> list[Variant]:
+    """The trained network `checkpoint`, then `others`, or all the checkpoints beside it where none is named.
+
+    What the first was trained on stands in `surroundings`; for the others it is learnt again from `split`, if they
+    were trained on images of that kind. Raises InputError where there is no network at all, and for a damaged one.
+    """
+    files = [checkpoint] if checkpoint.exists() else []
+    files += others or sorted(file for file in checkpoint.parent.glob("*.pt") if file != checkpoint)
+    if not files:
+        raise InputError(f"{checkpoint}: not found; there is no network yet: run `make repro` first")
+    return [_variant(file, checkpoint, surroundings, film, split) for file in files]
+
+
+def _variant(file: Path, checkpoint: Path, surroundings: Path, film: Path, split: Path) -> Variant:
+    trained = model.load(file)
+    preparation = decoding.params_of(trained.data_set, str(file))
+    try:
+        is_first = file == checkpoint
+        learnt = novelty.load(surroundings, sha256(file)) if is_first else _learn(trained, file, split)
+    except InputError as error:
+        print(f"warning: {file}: nothing will be said to be unlike its training images: {error}", file=sys.stderr)
+        learnt = None
+    epochs = _epochs(trained, film) if file == checkpoint and film.exists() else {}
+    return Variant(file.stem, trained, preparation, learnt, epochs)
+
+
+def _learn(trained: model.Checkpoint, file: Path, split: Path) -> novelty.Surroundings:
+    if images.read_data_set(split) != trained.data_set:
+        raise InputError(f"{split} holds other classes or another image size")
+    train, val = (images.read(split, name, trained.data_set) for name in ("train", "val"))
+    return novelty.surroundings(trained.net, train, val, sha256(file))
+
+
+def _epochs(trained: model.Checkpoint, film: Path) -> dict[int, nn.Sequential]:
+    files, _ = snapshots.read(film)
+    states = {epoch: model.load(file) for epoch, file in files.items()}
+    for epoch, state in states.items():
+        if (state.params, state.data_set) != (trained.params, trained.data_set):
+            raise InputError(f"{files[epoch]}: of another network than the trained one; run `dvc repro train`")
+    return {epoch: state.net for epoch, state in states.items()}

@@ -1,0 +1,143 @@
+"""The benchmark: both sides compute the same, and every row comes out on tiny data. No time is tested."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, Project
+from torch.nn import functional
+
+from benchmarks import comparison, drawings, reference, rows, table, training
+from benchmarks.comparison import Row
+from benchmarks.rows import Setting
+from stages import images, model
+from stages.params import load
+
+NETWORKS = ["base", "channels_18", "three_conv"]
+MACHINE = {"cpu": "a", "instructions": "b", "threads": "2", "torch": "c", "gflops": 200.0}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three training images and two test images of each class."""
+    folder = tmp_path_factory.mktemp("drawn")
+    drawings.make(folder / "data", 3, 2)
+    return folder / "data"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_both_sides_have_the_same_loss_and_gradients_for_the_same_weights(name: str, drawn: Path) -> None:
+    asked = training.arguments(["--split", str(drawn / "split"), "--network", name])
+    data_set = images.read_data_set(drawn / "split")
+    ours = model.build(training.parameters(asked).model, data_set)
+    theirs = reference.network(name)
+    with torch.no_grad():
+        for mine, plain in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert mine.shape == plain.shape
+            mine.copy_(plain)
+    pixels = torch.from_numpy(np.load(drawn / "split" / "train.npy")).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(np.load(drawn / "split" / "train_labels.npy"))
+    losses = [
+        functional.cross_entropy(net(batch), labels) for net, batch in ((ours, pixels), (theirs, pixels.float() / 255))
+    ]
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-6)
+    gradients = [
+        torch.autograd.grad(loss, list(net.parameters())) for loss, net in zip(losses, (ours, theirs), strict=True)
+    ]
+    for mine, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-3, atol=1e-5)
+
+
+def test_the_networks_are_those_of_the_table() -> None:
+    counts = {"base": 4_452_694, "channels_18": 4_453_189, "three_conv": 501_372, "no_pool": 260_491_702}
+    with torch.device("meta"):
+        for name, count in counts.items():
+            assert sum(weights.numel() for weights in reference.network(name).parameters()) == count
+
+
+def test_both_sides_see_the_same_images(drawn: Path) -> None:
+    folder = reference.datasets.ImageFolder(drawn / "images" / "train", reference.PREPARE)
+    files = torch.stack([image for image, _ in folder])
+    packed = torch.from_numpy(np.load(drawn / "split" / "train.npy")).permute(0, 3, 1, 2)
+    # The weights of red, green and blue that torchvision makes grey with add up to 0.9999.
+    torch.testing.assert_close(files, packed.float() / 255, rtol=0, atol=2e-4)
+    assert folder.targets == np.load(drawn / "split" / "train_labels.npy").tolist()
+
+
+def test_one_command_measures_a_row_and_writes_it_down(tmp_path: Path) -> None:
+    words = ["--rows", "epoch-three_conv", "--repeats", "1", "--epochs", "1", "--train", "2", "--test", "1"]
+    command = [sys.executable, "-m", "benchmarks.run", *words, "--results", str(tmp_path / "results")]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    content = json.loads((tmp_path / "results" / "speed.json").read_text(encoding="utf-8"))
+    assert [row["name"] for row in content["rows"]] == ["three_conv, an epoch"]
+    assert len(content["rows"][0]["reference"]) == len(content["rows"][0]["ours"]) == 1
+    assert content["machine"]["gflops"] > 0
+    assert printed.strip() == (tmp_path / "results" / "speed.md").read_text(encoding="utf-8").strip()
+
+
+def test_the_script_draws_all_pictures_and_saves_the_model(drawn: Path, tmp_path: Path) -> None:
+    options = ["--images", drawn / "images", "--network", "three_conv", "--epochs", 1, "--pictures", tmp_path]
+    report = comparison.report_of(comparison.module("benchmarks.reference", *options))
+    assert len(report["epoch_seconds"]) == len(report["test_accuracy"]) == 1
+    maps = [f"maps_{number}_{kind}.png" for number, kind in enumerate(("Conv2d", "ReLU", "MaxPool2d") * 3)]
+    kernels = [f"kernels_{number}.png" for number in (1, 2, 3)]
+    samples = [f"samples_{name}.png" for name in ("circles", "crosses")]
+    expected = {*maps, *kernels, *samples, "prediction.png", "model.pt", "weights.pt"}
+    assert {file.name for file in tmp_path.iterdir()} == expected
+
+
+def test_the_fast_recipe_is_a_valid_one_and_stops_at_the_accuracy_asked_for(drawn: Path) -> None:
+    options = ["--split", drawn / "split", "--recipe", "fast", "--until", 0.0, "--epochs", 3]
+    assert comparison.report_of(comparison.module("benchmarks.training", *options))["epoch_seconds"] == []
+
+
+def setting(drawn: Path, project: Path) -> Setting:
+    return Setting(drawn, 6, 1, 1, {**MACHINE, "copy_gigabytes_per_second": 20.0}, project)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", ["epoch-base", "accuracy", "pipeline", "throughput"])
+def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
+    monkeypatch.setattr(rows, "EPOCHS", 1)
+    monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
+    made = rows.ROWS[name](setting(drawn, reproduced.folder))
+    assert made
+    for row in made:
+        assert len(row.reference) == len(row.ours) == 1
+        assert row.ratio > 0
+
+
+def test_sides_take_turns_and_the_first_to_go_changes() -> None:
+    order: list[str] = []
+
+    def side(name: str) -> comparison.Callable[[int], int]:
+        return lambda repeat: order.append(name) or repeat
+
+    assert comparison.in_turn(3, side("a"), side("b")) == [[0, 1, 2], [0, 1, 2]]
+    assert order == ["a", "b", "b", "a", "a", "b"]
+
+
+def test_the_table_has_medians_spread_ratio_and_target() -> None:
+    measured = [
+        Row("epoch", "s", [4.0, 3.0, 5.0], [1.0, 2.0, 0.5], 3.5, "note"),
+        Row("runs", "per hour", [60.0], [300.0], 4.0, more_is_better=True),
+    ]
+    text = table.markdown(measured, {**MACHINE, "copy_gigabytes_per_second": 20.0})
+    assert "| epoch (s) | 4 (3 to 5, n = 3) | 1 (0.5 to 2, n = 3) | 4.00 | 3.50 | note |" in text
+    assert "| runs (per hour) | 60 (60 to 60, n = 1) | 300 (300 to 300, n = 1) | 5.00 | 4.00 |" in text
+
+
+def test_a_command_that_fails_stops_the_benchmark() -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        comparison.wall_seconds([[sys.executable, "-c", "raise SystemExit(3)"]])
+
+
+def test_the_shipped_parameters_are_those_that_are_compared() -> None:
+    shipped = load(ROOT / "params.yaml")
+    asked = training.arguments(["--split", "x", "--epochs", str(shipped.train.epochs)])
+    assert training.parameters(asked) == shipped

@@ -1,0 +1,57 @@
+"""Images that were packed once are dealt out again by another seed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages import dealing, images
+from stages.params import Params
+from stages.subsets import SUBSETS
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_it_deals_as_split_does_with_that_seed(
+    split_images: Callable[..., Path], toy_images: Path, params: Params, seed: int
+) -> None:
+    stock = dealing.read(split_images(toy_images, seed=3))
+    wanted = params.split.model_copy(update={"seed": seed, "test": 4, "val": 2})
+    dealt = dealing.deal(stock, wanted)
+    folder = split_images(toy_images, seed=seed, test=4, val=2)
+    for name in SUBSETS:
+        expected = images.read(folder, name, stock.data_set)
+        found: images.Subset = getattr(dealt, name)
+        assert (found.images == expected.images).all() and (found.labels == expected.labels).all()
+    assert (stock.images[dealt.test_rows] == dealt.test.images).all()
+
+
+def test_fewer_training_images_leave_the_other_subsets_alone(
+    split_images: Callable[..., Path], toy_images: Path, params: Params
+) -> None:
+    stock = dealing.read(split_images(toy_images))
+    wanted = params.split.model_copy(update={"test": 3, "val": 2})
+    few, every = dealing.deal(stock, wanted, 2), dealing.deal(stock, wanted)
+    assert np.bincount(few.train.labels).tolist() == [2, 2]
+    assert (few.test.images == every.test.images).all() and (few.val.images == every.val.images).all()
+
+
+def test_its_hash_tells_other_images_labels_and_seeds_apart(
+    split_images: Callable[..., Path], toy_images: Path, params: Params
+) -> None:
+    stock = dealing.read(split_images(toy_images))
+    wanted = params.split.model_copy(update={"test": 3, "val": 2})
+
+    def digest(stock: dealing.Stock = stock, seed: int = 0, count: int = 5) -> str:
+        dealt = dealing.deal(stock, wanted.model_copy(update={"seed": seed}), count)
+        return dealing.digest(dealt, stock.data_set)
+
+    pixels, labels = stock.images.copy(), 1 - stock.labels
+    pixels[0, 0, 0, 0] ^= 1
+    others = [
+        dealing.Stock(stock.data_set, pixels, stock.labels, stock.paths, stock.contents),
+        dealing.Stock(stock.data_set, stock.images, labels, stock.paths, stock.contents),
+    ]
+    found = [digest(), digest(seed=1), digest(count=4), *map(digest, others)]
+    assert len(set(found)) == len(found)
+    assert digest() == found[0]

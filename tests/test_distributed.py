@@ -1,0 +1,211 @@
+"""Training in several processes gives what one process gives, but for rounding, and ends cleanly when one dies."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from conftest import ROOT, Project
+from numpy.typing import NDArray
+from torch import multiprocessing
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+
+from stages import distributed, model, pipeline
+from stages.distributed import ALONE, Group
+from stages.errors import InputError
+from stages.images import DataSet, Subset
+from stages.params import Params, load
+from stages.training import Training
+
+CPU = torch.device("cpu")
+EPOCHS = 3
+
+
+def toy(count: int, seed: int) -> Subset:
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    images = random.integers(0, 256, (count, 24, 24, 1), dtype=np.uint8)
+    images[labels == 1, :12] //= 4
+    return Subset(images, labels)
+
+
+def training(params: Params, group: Group, **model_changes: Any) -> Training:
+    """28 images in batches of 9: the last batch holds one image, too few for every process to get one."""
+    small = {"channels": 4, "further_channels": [5], "hidden": [40, 20], **model_changes}
+    recipe = {"batch_size": 9, "epochs": EPOCHS, "momentum": 0.9, "lr": 0.05}
+    torch.manual_seed(1)
+    net = model.build(params.model.model_copy(update=small), DataSet(["a", "b"], 24, 24, 1, "stretch", 255))
+    return Training(net, toy(28, 0), toy(7, 1), params.train.model_copy(update=recipe), CPU, group)
+
+
+def run(learner: Training) -> Training:
+    while len(learner.history) < EPOCHS:
+        learner.run_epoch(lambda loss, accuracy: None)
+    return learner
+
+
+def run_in_group(rank: int, folder: str, size: int) -> None:
+    """One process of a group: it trains twice, once in one go and once from the state after the first epoch."""
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=size)
+    params, group = load(ROOT / "params.yaml"), Group(rank, size)
+    whole = training(params, group)
+    whole.run_epoch(lambda loss, accuracy: None)
+    torch.save(whole.state(), f"{folder}/{rank}.pt")
+    run(whole)
+    resumed = training(params, group)
+    if rank == 0:
+        resumed.restore(torch.load(f"{folder}/0.pt", weights_only=True))
+    resumed.agree()
+    run(resumed)
+    if rank == 0:
+        torch.save({"whole": whole.state(), "resumed": resumed.state()}, f"{folder}/result.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_group_trains_as_one_process_does_and_resumes_to_the_bit(params: Params, tmp_path: Path, size: int) -> None:
+    multiprocessing.spawn(run_in_group, (str(tmp_path), size), nprocs=size)
+    states = torch.load(tmp_path / "result.pt", weights_only=True)
+    alone = run(training(params, ALONE)).state()
+    for name, weights in alone["weights"].items():
+        torch.testing.assert_close(states["whole"]["weights"][name], weights, rtol=1e-4, atol=1e-6)
+        assert torch.equal(states["whole"]["weights"][name], states["resumed"]["weights"][name]), name
+    assert states["whole"]["history"] == states["resumed"]["history"]
+    for mine, wanted in zip(states["whole"]["history"], alone["history"], strict=True):
+        assert mine["train_accuracy"] == wanted["train_accuracy"]
+        assert mine["val_accuracy"] == wanted["val_accuracy"]
+        assert mine["train_loss"] == pytest.approx(wanted["train_loss"], abs=1e-5)
+        assert mine["val_loss"] == pytest.approx(wanted["val_loss"], abs=1e-5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 64])
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_the_shares_of_a_batch_are_even_and_together_the_batch(size: int, count: int) -> None:
+    batch: NDArray[np.int64] = np.arange(100, 100 + count)
+    shares = [Group(rank, size).share_of(batch) for rank in range(size)]
+    assert np.array_equal(np.concatenate([rows[:counted] for rows, counted in shares]), batch)
+    assert max(counted for _, counted in shares) - min(counted for _, counted in shares) <= 1
+    # Every process has something to run, since the others wait for its gradient.
+    assert all(len(rows) for rows, _ in shares)
+
+
+def test_a_group_refuses_batch_normalisation(params: Params) -> None:
+    with pytest.raises(InputError, match=r"model\.norm is 'batch'.*train\.processes to 1"):
+        training(params, Group(0, 2), norm="batch")
+
+
+def test_another_number_of_processes_than_train_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(InputError, match=r"train\.processes is 2, but torchrun started 4"), distributed.join(2, CPU):
+        pass
+
+
+def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "error.json"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(file))
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    with pytest.raises(SystemExit), distributed.join(2, CPU):
+        raise InputError("params.yaml: something is wrong")
+    failures = {
+        0: ProcessFailure(0, 1, distributed.LOST_ANOTHER, "none"),
+        1: ProcessFailure(1, 2, 1, str(file)),
+    }
+    with pytest.raises(InputError, match=r"^params\.yaml: something is wrong$"):
+        distributed._report(failures, 2)
+
+
+def train_command(project: Project) -> list[str]:
+    """The words of the stage's command after `python`."""
+    words = [f"--{name}={path}" for name, path in pipeline.paths("train").items()]
+    return ["-m", "stages.train", *words]
+
+
+@pytest.fixture
+def two_processes(copy_of_reproduced: Project) -> Project:
+    copy_of_reproduced.set(train={"processes": 2, "epochs": 40, "momentum": 0.9}, split={"val": 3})
+    copy_of_reproduced.run("dvc", "repro", "split")
+    (copy_of_reproduced.folder / "models" / "model.pt").unlink()
+    return copy_of_reproduced
+
+
+def start(project: Project, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=project.folder,
+        env=project.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_a_worker(project: Project, process: subprocess.Popen[str], number: int) -> None:
+    """Kill process `number` of the group once an epoch is saved."""
+    until = time.monotonic() + 240
+    while not list((project.folder / ".checkpoints").glob("*/last.pt")):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.01)
+    for child in psutil.Process(process.pid).children():
+        if child.environ().get("RANK") == str(number):
+            child.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_killed_process_ends_the_training_in_one_line_and_the_next_run_goes_on(
+    two_processes: Project, number: int
+) -> None:
+    command = train_command(two_processes)
+    two_processes.run(sys.executable, *command)
+    checkpoint = two_processes.folder / "models" / "model.pt"
+    expected = checkpoint.read_bytes()
+    checkpoint.unlink()
+    process = start(two_processes, *command)
+    kill_a_worker(two_processes, process, number)
+    _, complaints = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert complaints.splitlines() == [
+        f"error: process {number} of the training's 2 was ended by SIGKILL; "
+        "run the same command again: it goes on from the last epoch"
+    ]
+    assert not checkpoint.exists()
+    assert "going on after epoch" in two_processes.run(sys.executable, *command).stderr
+    assert checkpoint.read_bytes() == expected
+
+
+@pytest.mark.soak
+def test_torchrun_restarts_the_processes_and_they_go_on_from_the_saved_state(two_processes: Project) -> None:
+    command = train_command(two_processes)
+    two_processes.run(sys.executable, *command)
+    checkpoint = two_processes.folder / "models" / "model.pt"
+    expected = checkpoint.read_bytes()
+    checkpoint.unlink()
+    # Else gloo waits for the addresses of the processes that are gone.
+    two_processes.env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
+    elastic = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
+    process = start(two_processes, *elastic, *command)
+    kill_a_worker(two_processes, process, 1)
+    _, complaints = process.communicate(timeout=240)
+    assert process.returncode == 0, complaints
+    assert "going on after epoch" in complaints
+    assert checkpoint.read_bytes() == expected
+
+
+@pytest.mark.soak
+def test_a_mistake_in_a_group_is_told_once(two_processes: Project) -> None:
+    two_processes.set(model={"norm": "batch"})
+    done = two_processes.run(sys.executable, *train_command(two_processes), check=False)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1 and "model.norm is 'batch'" in done.stderr

@@ -1,0 +1,196 @@
+"""The report: one page that needs nothing else, for every kind of network and data, the same bytes each time."""
+
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Project
+from PIL import Image
+from test_visualize import toy, trained
+
+from stages import chapters, film, layers, page, predictions, responses, sentences, snapshots
+from stages.curves import Epoch
+from stages.images import DataSet, Subset
+from stages.params import ExplainParams, Params, TrainParams
+
+NAMES = ["<script>alert(1)</script>", "a$b_c \"quoted\" & 'more'", "emoji 🙂 " + "long " * 20]
+TINY = ExplainParams(dpi=30, images=9, probe_images=9, channels=3, classes=3, patches=2, decisions=1)
+HISTORY = [Epoch(1, 1.09, 0.4, None, None), Epoch(2, 0.9, 0.6, None, None), Epoch(3, 0.1, 1.0, None, None)]
+
+
+class Outline(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def study(params: Params, folder: Path, data_set: DataSet, val: int = 6, **changes: Any) -> chapters.Study:
+    checkpoint = trained(params, data_set, **changes)
+    subsets = toy(data_set, 18), toy(data_set, val), toy(data_set, 9)
+    return chapters.Study(checkpoint, layers.untrained(checkpoint, 1), *subsets, TINY, 1, folder)
+
+
+def answered(about: chapters.Study, right: bool) -> predictions.Predictions:
+    labels, classes = about.test.labels, len(about.classes)
+    odds = np.full((len(labels), classes), 0.1)
+    odds[np.arange(len(labels)), labels if right else (labels + 1) % classes] = 0.8
+    return predictions.of([str(row) for row in range(len(labels))], labels, odds)
+
+
+def album(about: chapters.Study, folder: Path, params: Params, **recipe: Any) -> Path:
+    wanted = TrainParams.model_validate({**params.train.model_dump(), "epochs": 3, **recipe})
+    kept = snapshots.Album(folder / "kept", wanted, about.trained.params, about.trained.data_set, about.trained.net)
+    for epoch in range(4):
+        kept.take(epoch, about.trained.net)
+    kept.deliver(folder / "snapshots")
+    return folder / "snapshots"
+
+
+def tell(about: chapters.Study, film_of: Path, right: bool = False) -> Outline:
+    """What `main` writes, without the tracking; no warning may come of it."""
+    about.folder.mkdir(parents=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        told = [
+            *chapters.of_layers(about),
+            chapters.of_knowledge(about),
+            chapters.of_decisions(about, answered(about, right)),
+        ]
+        words, frames = chapters.of_film(about, film_of, HISTORY)
+        page.write("Title", chapters.summary(about, HISTORY), told, words, frames, about.folder / "report.html")
+    return Outline((about.folder / "report.html").read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "channels"),
+    [
+        ({}, 1),
+        ({"pool": "avg", "head": "average", "norm": "batch"}, 3),
+        ({"pool": "stride", "head": "convolution", "hidden": [4]}, 1),
+        ({"pool": "none", "further_channels": [], "hidden": []}, 3),
+    ],
+    ids=str,
+)
+def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
+    params: Params, tmp_path: Path, changes: dict[str, Any], channels: int
+) -> None:
+    about = study(params, tmp_path / "report", DataSet(NAMES, 20, 24, channels, "pad", 0), **changes)
+    outline = tell(about, album(about, tmp_path, params))
+    assert [tag for tag, _ in outline.tags].count("script") == 1
+    for tag, attributes in outline.tags:
+        assert not {"srcset", "action", "data", "onload", "onerror"} & attributes.keys()
+        if tag == "img":
+            assert str(attributes["src"]).startswith("data:image/png;base64,")
+            assert attributes["alt"]
+        if "href" in attributes:
+            assert str(attributes["href"]).startswith("#")
+    sections = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
+    assert sections == [*(layer.name for layer in about.layers), "knowledge", "decisions", "film"]
+    assert sorted(file.name for file in about.folder.iterdir()) == ["film.gif", "frames", "pictures", "report.html"]
+    for file in about.folder.rglob("*.png"):
+        with Image.open(file) as image:
+            image.load()
+
+
+@pytest.mark.slow
+def test_two_reports_are_the_same_to_the_byte(params: Params, tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        about = study(params, tmp_path / name / "report", DataSet(NAMES[:2], 16, 16, 1, "pad", 0), hidden=[])
+        tell(about, album(about, tmp_path / name, params))
+        contents.append({file.name: file.read_bytes() for file in about.folder.rglob("*.*")})
+    assert contents[0] == contents[1]
+
+
+def test_without_snapshots_wrong_answers_or_validation_images_the_page_says_so(params: Params, tmp_path: Path) -> None:
+    about = study(params, tmp_path / "report", DataSet(NAMES[:2], 16, 16, 1, "pad", 0), val=0, hidden=[])
+    outline = tell(about, album(about, tmp_path, params, snapshots=0), right=True)
+    assert "There is no film: train.snapshots is 0." in outline.text
+    assert "There is no wrong answer to explain among n = 9 test images." in outline.text
+    assert "9 other training images" in outline.text
+    assert "script" not in [tag for tag, _ in outline.tags]
+    assert not (about.folder / "film.gif").exists()
+
+
+def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -> None:
+    data_set = DataSet([f"class {number}" for number in range(40)], 14, 14, 1, "pad", 0)
+    checkpoint = trained(params, data_set, channels=40, further_channels=[], hidden=[100])
+    (tmp_path / "report").mkdir()
+    subsets = toy(data_set, 80), toy(data_set, 80), toy(data_set, 80)
+    about = chapters.Study(checkpoint, layers.untrained(checkpoint, 1), *subsets, TINY, 1, tmp_path / "report")
+    told = chapters.of_layers(about)
+    assert all(len(sentence) < 1500 for section in told for sentence in section.sentences)
+    assert "first 10 classes" in chapters.of_knowledge(about).pictures[0].caption
+
+
+@pytest.mark.parametrize(
+    ("losses", "words"),
+    [
+        ([0.69, 0.69], "stays on the plateau of equal odds, ln 2 = 0.693, to the end"),
+        ([0.4, 0.2], "There is no plateau"),
+        ([0.69, 0.693, 0.5], "for 2 epochs (0.693 in epoch 2), and leaves it in epoch 3 (0.500)"),
+    ],
+)
+def test_the_film_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
+    history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
+    assert words in sentences.of_film(history, 2, [0, len(losses)])
+    captions = [film.caption(epoch, history, 2) for epoch in range(len(losses) + 1)]
+    assert captions[0].startswith("before training")
+    assert ("the plateau ends" in captions[-1]) == (losses[-1] == 0.5)
+
+
+def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> None:
+    frames = []
+    for number in range(3):
+        frames.append(tmp_path / f"{number}.png")
+        Image.new("RGB", (20, 10), (80 * number, 0, 255 - 80 * number)).save(frames[-1])
+    film.animate(frames, tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as gif:
+        assert gif.n_frames == 3
+        durations, colors = [], []
+        for number in range(3):
+            gif.seek(number)
+            durations.append(gif.info["duration"])
+            colors.append(gif.convert("RGB").getpixel((5, 5)))
+    assert durations == [900, 900, 3000]
+    assert colors == [(0, 0, 255), (80, 0, 175), (160, 0, 95)]
+
+
+def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
+    section = page.Section("x", NAMES[0], [NAMES[1]])
+    frames = [page.Picture("data:image/png;base64,AA==", "</script><script>alert(1)</script>")] * 2
+    page.write(NAMES[0], [NAMES[0]], [section], NAMES[0], frames, tmp_path / "page.html")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert len(re.findall(r"<script", html)) == 1
+    assert "alert(1)</script>" not in html
+
+
+def test_the_pipelines_own_report_stands_beside_its_pictures(reproduced: Project) -> None:
+    files = {file.name for file in (reproduced.folder / "report").rglob("*.*")}
+    assert {"report.html", "film.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
+    assert "report/report.html" in reproduced.stage("summary").stdout
+
+
+def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tmp_path: Path) -> None:
+    data_set = DataSet(["x", "y"], 12, 12, 1, "pad", 0)
+    labels = np.array([1, 0, 1, 0, 1, 1], np.int64)
+    images = np.broadcast_to((labels * 100).astype(np.uint8)[:, None, None, None], (6, 12, 12, 1)).copy()
+    some = responses.one_of_each_class(Subset(images, labels))
+    assert some.labels.tolist() == [0, 1]
+    assert some.images[:, 0, 0, 0].tolist() == [0, 100]
+    assert data_set.classes[: len(some)] == ["x", "y"]

@@ -1,0 +1,183 @@
+"""`predict` on files as users have them, with the network that the tiny pipeline trained."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT, change_params
+from PIL import Image
+from test_model import plain_logits
+
+from stages import command, drawing, model, novelty, predict
+from stages.errors import InputError
+from stages.files import sha256, write_json
+from stages.images import DataSet, Subset
+from stages.params import ModelParams, Params
+
+SIZE = 40
+Answers = list[dict[str, Any]]
+
+
+def drawings(params: Params, first: int, count: int) -> Subset:
+    small = params.synthesize.model_copy(update={"size": SIZE})
+    ink = [drawing.draw(small, label, first + index) for index in range(count) for label in (0, 1)]
+    return Subset(np.where(np.stack(ink), 0, 255).astype(np.uint8)[..., None], np.tile([0, 1], count))
+
+
+def write_checkpoint(folder: Path, params: Params, data_set: DataSet) -> model.Checkpoint:
+    """An untrained network with its card; it answers like any other."""
+    small = {"channels": 4, "further_channels": [3], "hidden": [4], "invert": True}
+    wanted = ModelParams.model_validate({**params.model.model_dump(), **small})
+    torch.manual_seed(0)
+    made = model.Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
+    model.save(made, folder / "model.pt")
+    card = {"sha256": sha256(folder / "model.pt"), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
+    write_json(folder / "model.json", {**card, "data": {"train_images": 1, "val_images": 1}})
+    return made
+
+
+@pytest.fixture
+def trained(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> model.Checkpoint:
+    """A working directory with all that `predict` reads, and ten images of each class in `images`."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, name)
+    made = write_checkpoint(Path("models"), params, DataSet(["circles", "crosses"], SIZE, SIZE, 1, "stretch", 255))
+    learnt = novelty.surroundings(
+        made.net, drawings(params, 0, 60), drawings(params, 60, 30), sha256(Path("models/model.pt"))
+    )
+    novelty.save(learnt, Path("models/surroundings.npz"))
+    Path("images").mkdir()
+    for index, pixels in enumerate(drawings(params, 90, 10).images):
+        Image.fromarray(pixels[..., 0]).save(f"images/{index:02d}.png")
+    return made
+
+
+@pytest.fixture
+def ask(trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answers]:
+    def run(*words: str) -> Answers:
+        predict.main(*map(Path, words), json=True)
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return run
+
+
+def test_answers_are_the_softmax_of_the_logits(trained: model.Checkpoint, ask: Callable[..., Answers]) -> None:
+    answers = ask("images")
+    assert [answer["image"] for answer in answers] == [f"images/{index:02d}.png" for index in range(20)]
+    known = [answer for answer in answers if answer["known"]]
+    assert len(known) >= 15
+    for answer in known:
+        with Image.open(answer["image"]) as image:
+            pixels = torch.from_numpy(np.array(image))[None, None]
+        odds = plain_logits(trained.net, trained.params, pixels).double().softmax(1)[0].tolist()
+        assert answer["probabilities"] == pytest.approx(dict(zip(("circles", "crosses"), odds, strict=True)), abs=2e-6)
+        assert answer["class"] == max(answer["probabilities"], key=answer["probabilities"].get)
+        assert answer["probability"] == answer["probabilities"][answer["class"]]
+
+
+def test_an_image_unlike_all_training_images_gets_no_class(
+    ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("odd").mkdir()
+    Image.new("L", (SIZE, SIZE), 0).save("odd/black.png")
+    noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    Image.fromarray(noise).save("odd/noise.png")
+    answers = ask("odd")
+    assert [answer["image"] for answer in answers] == ["odd/black.png", "odd/noise.png"]
+    for answer in answers:
+        assert answer["distance"] > 1
+        assert [answer[name] for name in ("known", "class", "probability", "probabilities")] == [
+            False,
+            None,
+            None,
+            None,
+        ]
+    predict.main(Path("odd"))
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].split() == ["class", "probability", "distance", "image"]
+    assert [line.split()[:2] for line in table[1:]] == [["unknown", "-"]] * 2
+
+
+def test_a_bad_file_is_one_line_and_the_others_go_on(
+    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("mixed/sub").mkdir(parents=True)
+    shutil.copy("images/00.png", "mixed/a.png")
+    shutil.copy("images/01.png", "mixed/sub/z ü.png")
+    Path("mixed/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 40)
+    Path("mixed/empty.jpg").write_bytes(b"")
+    Path("mixed/notes.txt").write_text("no image, and not said to be one", encoding="utf-8")
+    Path("mixed/.hidden.png").write_bytes(b"")
+    with pytest.raises(InputError, match="4 of the files could not be used, each named above"):
+        predict.main(Path("mixed"), Path("mixed/notes.txt"), Path("missing.png"))
+    printed = capsys.readouterr()
+    names = [line.split(maxsplit=3)[3] for line in printed.out.splitlines()]
+    assert names == ["image", "mixed/a.png", "mixed/sub/z ü.png"]
+    named = ["mixed/broken.png", "mixed/empty.jpg", "mixed/notes.txt", "missing.png"]
+    assert [line.split(": ")[:2] for line in printed.err.splitlines()] == [["error", name] for name in named]
+
+
+def test_images_are_prepared_as_for_training_whatever_params_yaml_says_now(ask: Callable[..., Answers]) -> None:
+    before = ask("images")
+    change_params(Path("params.yaml"), data={"height": 20, "channels": 3, "fit": "pad", "background": 0})
+    assert ask("images") == before
+
+
+def test_a_large_colour_image_is_brought_to_the_size_of_the_training_images(ask: Callable[..., Answers]) -> None:
+    with Image.open("images/00.png") as image:
+        image.convert("RGB").resize((4 * SIZE, 4 * SIZE), Image.Resampling.NEAREST).save("large.png")
+    small, large = ask("images/00.png", "large.png")
+    assert large["distance"] == pytest.approx(small["distance"], abs=0.2)
+
+
+def test_a_link_that_the_user_names_is_followed(ask: Callable[..., Answers], tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    Path("links/link").symlink_to(tmp_path / "images" / "00.png")
+    (answer,) = ask("links/link")
+    assert answer["image"] == "links/link"
+
+
+def test_what_is_missing_or_does_not_belong_together_is_one_line(
+    trained: model.Checkpoint, ask: Callable[..., Answers], params: Params
+) -> None:
+    with pytest.raises(InputError, match="no image given"):
+        ask()
+    write_checkpoint(Path("models"), params, DataSet(["a", "b", "c"], SIZE, SIZE, 1, "stretch", 255))
+    with pytest.raises(InputError, match=r"surroundings\.npz: belongs to another network"):
+        ask("images")
+    Path("models/surroundings.npz").unlink()
+    with pytest.raises(InputError, match=r"surroundings\.npz: not found; run `dvc repro delimit`"):
+        ask("images")
+    Path("models/model.pt").unlink()
+    with pytest.raises(InputError, match=r"model\.pt: not found; run `dvc repro train`"):
+        ask("images")
+
+
+def test_a_checkpoint_that_describes_no_way_to_prepare_images_is_refused(
+    trained: model.Checkpoint, ask: Callable[..., Answers], params: Params
+) -> None:
+    write_checkpoint(Path("models"), params, DataSet(["a", "b"], SIZE, SIZE, 1, "crop", 255))
+    learnt = novelty.surroundings(trained.net, drawings(params, 0, 5), drawings(params, 5, 5), "")
+    novelty.save(
+        novelty.Surroundings(learnt.mean, learnt.deviation, learnt.known, 1.0, sha256(Path("models/model.pt"))),
+        Path("models/surroundings.npz"),
+    )
+    with pytest.raises(InputError, match=r"model\.pt: its description of images is wrong \(data_set\.fit must be"):
+        ask("images")
+
+
+def test_the_command_takes_files_and_flags(
+    trained: model.Checkpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["predict", "images/00.png", "--json", "images/01.png", "missing.png"])
+    with pytest.raises(SystemExit, match="error: 1 of the files could not be used"):
+        command.run(predict.main)
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["image"] for line in lines] == ["images/00.png", "images/01.png"]
