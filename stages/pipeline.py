@@ -13,6 +13,9 @@ from ruamel.yaml.error import YAMLError
 from stages.errors import InputError
 
 DVC_FILE = Path("dvc.yaml")
+# DVC itself gives up after three seconds, or, told to wait, never; a command of its own that takes longer is stuck.
+LONGEST_WAIT = 600
+LOCKED = "Unable to acquire lock"
 
 
 def paths(*stages: str) -> dict[str, Path]:
@@ -43,8 +46,7 @@ def changed(*stages: str) -> list[str]:
     Changed code and parameters do not count: they make results outdated, but not results of something else.
     Raises InputError where DVC cannot tell.
     """
-    asked = [sys.executable, "-m", "dvc", "--wait-for-lock", "status", "--json", *stages]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    answer = _status(stages)
     if answer.returncode != 0:
         problem = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
         raise InputError(f"`dvc status` failed ({problem}); mend that first")
@@ -58,3 +60,23 @@ def changed(*stages: str) -> list[str]:
         for path in difference.get(kind, {})
         if used & {path, *map(str, Path(path).parents)}
     )
+
+
+def _status(stages: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """`dvc status` of these stages as JSON, after another DVC command that holds DVC's lock, which is said once."""
+    words = ["status", "--json", *stages]
+    answer = _dvc(*words)
+    if answer.returncode == 0 or LOCKED not in answer.stderr:
+        return answer
+    print("waiting for another DVC command, which holds DVC's lock", file=sys.stderr)
+    try:
+        return _dvc("--wait-for-lock", *words, timeout=LONGEST_WAIT)
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"another DVC command has held DVC's lock for {LONGEST_WAIT} s; run this again when it has ended"
+        ) from None
+
+
+def _dvc(*words: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    asked = [sys.executable, "-m", "dvc", *words]
+    return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=timeout)

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import uuid
 from pathlib import Path
 from pickle import UnpicklingError
 from types import TracebackType
@@ -25,7 +26,6 @@ from stages.files import sha256, write_file, write_text
 from stages.snapshots import Album
 from stages.training import Training
 
-FOLDER = ".checkpoints"
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
 
 
@@ -44,7 +44,7 @@ class Resumable:
     """The saved state of one training. A context that no second training of the same key can enter."""
 
     def __init__(self, key: str) -> None:
-        self.folder = store.root() / FOLDER / key
+        self.folder = store.root() / store.STATES / key
         self.lock = FileLock(self.folder.with_suffix(".lock"), timeout=0)
         self.ancestors = _ancestors()
         self.can_save = True
@@ -69,14 +69,18 @@ class Resumable:
     ) -> None:
         self.lock.release()
 
-    def run_id(self) -> str | None:
-        """The MLflow run of the interrupted training, if there was one."""
-        file = self.folder / "run_id"
-        return file.read_text(encoding="utf-8").strip() or None if file.exists() else None
+    def name(self) -> tuple[str, bool]:
+        """A name of this training alone, for its MLflow run, and whether an interrupted one has had it already.
 
-    def remember_run(self, run_id: str | None) -> None:
-        """Note the MLflow run, so that a resumed training goes on in it."""
-        self._try_to_save(lambda: write_text(self.folder / "run_id", run_id or ""))
+        It is noted before the run is made, so that no moment of an interruption leaves a run that is not found again.
+        """
+        file = self.folder / "name"
+        known = file.read_text(encoding="utf-8") if file.exists() else ""
+        if known:
+            return known, True
+        fresh = uuid.uuid4().hex
+        self._try_to_save(lambda: write_text(file, fresh))
+        return fresh, False
 
     def save(self, training: Training) -> None:
         """Keep the state after the newest epoch, and the one before it. A full disk is a warning, once."""

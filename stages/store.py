@@ -9,8 +9,12 @@ from types import ModuleType
 
 from filelock import FileLock
 
+from stages.files import write_text
+
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
+# What outlives an interruption, under the project's root: a folder for each training, and notes for `make sync`.
+STATES = ".checkpoints"
 DEFAULT_EXPERIMENT = "crosscheck"
 SQLITE = "sqlite:///"
 LOCK_SECONDS = 600
@@ -85,6 +89,26 @@ def connect() -> tuple[ModuleType, str]:
 def lock() -> FileLock:
     """For what must not happen in two processes at once; it holds among all that use this project's folder."""
     return FileLock(root() / f".{DATABASE}.lock", timeout=LOCK_SECONDS)
+
+
+def note_unfinished(checkpoint: str, training: str) -> None:
+    """Note that the run of this training does not know its checkpoint, of this SHA-256, since the store was away."""
+    write_text(_note_of(checkpoint), training)
+
+
+def unfinished(checkpoint: str) -> str | None:
+    """The name of the training of this checkpoint, where its run does not know the checkpoint yet."""
+    note = _note_of(checkpoint)
+    return note.read_text(encoding="utf-8") if note.exists() else None
+
+
+def forget_unfinished(checkpoint: str) -> None:
+    """The run of this checkpoint knows it now."""
+    _note_of(checkpoint).unlink(missing_ok=True)
+
+
+def _note_of(checkpoint: str) -> Path:
+    return root() / STATES / "unfinished" / checkpoint
 
 
 def _make_database(database: Path) -> None:

@@ -1,7 +1,8 @@
 """Tells MLflow what a stage did. It observes: files are written first, and an outage is a warning, not an error.
 
-There is one run for each trained checkpoint, found again by the checkpoint's SHA-256. Every part of a run (curve,
-model, evaluation, pictures) leaves a tag with a hash of what was recorded, so that recording again adds nothing.
+There is one run for each trained checkpoint, found again by the checkpoint's SHA-256. While it trains it has no
+checkpoint yet, and is found by a name that its training gave it before it was made. Every part of a run (curve, model,
+evaluation, pictures) leaves a tag with a hash of what was recorded, so that recording again adds nothing.
 """
 
 import os
@@ -11,18 +12,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from stages import store
 
 CHECKPOINT_TAG = "crosscheck.checkpoint"
+TRAINING_TAG = "crosscheck.training"
 ORIGIN_TAG = "crosscheck.origin"
 EXPERIMENT_TAG = "dvc.experiment"
 # What a tracking server takes at once, and the longest parameter that also an older one takes.
 MOST_METRICS = 1000
 LONGEST_VALUE = 500
+# How long a training waits for MLflow in all, in seconds, and as a share of its time, before it goes on without.
+PATIENCE = 30.0
+SHARE = 0.1
 
 Point = tuple[int, dict[str, float | None]]
 
@@ -34,19 +39,23 @@ class Recorder:
         self.run_id: str | None = None
         self.failed = False
         self.is_new = False
+        self.training = ""
+        self.began = time.monotonic()
+        self.waited = 0.0
 
-    def start(self, parameters: dict[str, Any], tags: dict[str, str], run_id: str | None = None) -> None:
-        """Open a run for a training that begins, or go on with the run `run_id` of one that was interrupted."""
+    def start(self, parameters: dict[str, Any], tags: dict[str, str], training: str, resumed: bool = False) -> None:
+        """Open the run of the training of this name, or go on with it where an interrupted one has made it."""
+        self.training = training
 
         def open_run() -> None:
             mlflow, experiment = store.connect()
             client = mlflow.MlflowClient()
-            if run_id is not None and _exists(client, run_id):
-                self.run_id = run_id
-                client.update_run(run_id, status="RUNNING")
-            else:
-                self.run_id = _create(client, experiment, tags | {ORIGIN_TAG: "trained"})
+            self.run_id = _find(client, experiment, TRAINING_TAG, training) if resumed else None
+            if self.run_id is None:
+                self.run_id = _create(client, experiment, tags | {ORIGIN_TAG: "trained", TRAINING_TAG: training})
                 self.is_new = True
+            else:
+                client.update_run(self.run_id, status="RUNNING")
             _log_parameters(client, self.run_id, parameters)
 
         self._attempt(open_run)
@@ -58,13 +67,20 @@ class Recorder:
             mlflow, experiment = store.connect()
             client = mlflow.MlflowClient()
             with store.lock():
-                self.run_id = _find(client, experiment, checkpoint)
+                self.run_id = _find(client, experiment, CHECKPOINT_TAG, checkpoint)
+                training = store.unfinished(checkpoint)
+                if self.run_id is None and training:
+                    # The store was out of reach when this training ended.
+                    self.run_id = _find(client, experiment, TRAINING_TAG, training)
+                    if self.run_id is not None:
+                        _close(client, self.run_id, checkpoint)
                 if self.run_id is None:
                     tags = {ORIGIN_TAG: "restored", CHECKPOINT_TAG: checkpoint}
                     self.run_id = _create(client, experiment, tags)
                     client.set_terminated(self.run_id)
                 # Also where it was found: an outage may have come between.
                 _log_parameters(client, self.run_id, parameters)
+                store.forget_unfinished(checkpoint)
 
         self._attempt(find)
 
@@ -78,24 +94,28 @@ class Recorder:
             raise
 
     def metrics(self, values: dict[str, float | None], step: int) -> None:
-        """Log the values of an epoch that has just ended; those that are None are left out."""
+        """Log the values of an epoch that has just ended; those that are None are left out.
+
+        A store that answers, but so slowly that it holds up the training, is told no more.
+        """
 
         def log() -> None:
             known = set() if self.is_new else _steps(_client(), self.run_id, values)
             fresh = {name: value for name, value in values.items() if (name, step) not in known}
             _log_metrics(_client(), self.run_id, [(step, fresh)])
+            if self.waited > max(PATIENCE, SHARE * (time.monotonic() - self.began)):
+                raise TimeoutError(f"it answers too slowly, {self.waited:.0f} s so far")
 
         self._attempt(log)
 
     def finish(self, checkpoint: str) -> None:
         """Tie the run to the checkpoint that training wrote, and close it."""
 
-        def close() -> None:
-            client = _client()
-            client.set_tag(self.run_id, CHECKPOINT_TAG, checkpoint)
-            client.set_terminated(self.run_id)
-
-        self._attempt(close)
+        self._attempt(lambda: _close(_client(), self.run_id, checkpoint))
+        if self.failed:
+            # Without the note, `make sync` makes another run.
+            with suppress(OSError):
+                store.note_unfinished(checkpoint, self.training)
 
     def part(self, name: str, content_hash: str, record: Callable[[], None]) -> None:
         """Let `record` log one part of the run, unless exactly this content of it is recorded already.
@@ -139,6 +159,7 @@ class Recorder:
     def _attempt(self, action: Callable[[], None]) -> None:
         if self.failed:
             return
+        asked = time.monotonic()
         try:
             action()
         except outages() as error:
@@ -149,6 +170,8 @@ class Recorder:
                 "nothing else is lost: `make sync` records it later",
                 file=sys.stderr,
             )
+        finally:
+            self.waited += time.monotonic() - asked
 
 
 def outages() -> tuple[type[Exception], ...]:
@@ -181,25 +204,17 @@ def _create(client: Any, experiment: str, tags: dict[str, str]) -> str:
     return str(run.info.run_id)
 
 
-def _find(client: Any, experiment: str, checkpoint: str) -> str | None:
-    runs = client.search_runs(
-        [experiment], f"tags.`{CHECKPOINT_TAG}` = '{checkpoint}'", order_by=["attributes.start_time DESC"]
-    )
+def _find(client: Any, experiment: str, tag: str, value: str) -> str | None:
+    runs = client.search_runs([experiment], f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time DESC"])
     name = os.environ.get("DVC_EXP_NAME", "")
     same_experiment = [run for run in runs if run.data.tags.get(EXPERIMENT_TAG) == name]
     found = (same_experiment or list(runs))[:1]
     return str(found[0].info.run_id) if found else None
 
 
-def _exists(client: Any, run_id: str) -> bool:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return str(client.get_run(run_id).info.lifecycle_stage) == "active"
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
-        raise
+def _close(client: Any, run_id: str | None, checkpoint: str) -> None:
+    client.set_tag(run_id, CHECKPOINT_TAG, checkpoint)
+    client.set_terminated(run_id)
 
 
 def _steps(client: Any, run_id: str | None, names: Iterable[str]) -> set[tuple[str, int]]:

@@ -53,8 +53,7 @@ def main(
             resumable.resume(training, album)
             training.agree()
             recorder = Recorder()
-            recorder.start(recording.parameters(described), machine, resumable.run_id())
-            resumable.remember_run(recorder.run_id)
+            recorder.start(recording.parameters(described), machine, *resumable.name())
             with recorder.watch():
                 fit(training, album, recorder, resumable)
 

@@ -90,7 +90,7 @@ def test_the_inspection_itself_finds_a_pickle_that_runs_code(tmp_path: Path) -> 
 def test_no_output_and_nothing_in_mlflow_holds_a_pickle_that_names_code(reproduced: Project) -> None:
     files = [
         path
-        for folder in ("data", "models", "metrics", "plots", "mlartifacts")
+        for folder in ("data", "models", "metrics", "plots", "report", "mlartifacts")
         for path in (reproduced.folder / folder).rglob("*")
         if path.is_file()
     ]

@@ -11,7 +11,7 @@ import pytest
 from conftest import Project, copy_project, free_port, runs_of, stop, wait_for
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
-STAGES = ("check", "synthesize", "split", "train", "delimit", "evaluate", "visualize")
+STAGES = ("check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain")
 
 pytestmark = pytest.mark.soak
 
@@ -118,7 +118,7 @@ def check_nothing_to_do(project: Project) -> None:
 def outputs(project: Project) -> dict[str, bytes]:
     return {
         str(path.relative_to(project.folder)): path.read_bytes()
-        for folder in ("data", "models", "metrics", "plots")
+        for folder in ("data", "models", "metrics", "plots", "report")
         for path in (project.folder / folder).rglob("*")
         if path.is_file()
     }

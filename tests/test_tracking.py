@@ -17,10 +17,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import Project, free_port, runs_of, stop, wait_for
+from dvc.lock import Lock
 
 from stages import curves, images, model, pipeline, store, tracking
 from stages.errors import InputError
 from stages.files import sha256
+from stages.resumable import Resumable
 from stages.tracking import Recorder
 
 # The one line that an outage costs.
@@ -215,14 +217,54 @@ def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_r
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+# DVC's lock.
+
+
+@contextmanager
+def dvc_locked(project: Project) -> Iterator[None]:
+    """What another DVC command that runs in the project does."""
+    with Lock(str(project.folder / ".dvc" / "tmp" / "lock")):
+        yield
+
+
+@pytest.mark.soak
+def test_sync_waits_for_another_dvc_command_and_says_so_once(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    command = [sys.executable, "-m", "stages.sync"]
+    with dvc_locked(project):
+        waiting = subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr
+        said = waiting.stderr.readline()
+        assert waiting.poll() is None
+    rest = waiting.communicate(timeout=300)[1]
+    assert waiting.returncode == 0, rest
+    assert said == "waiting for another DVC command, which holds DVC's lock\n"
+    assert rest == ""
+    (run,) = runs_of(project)
+    check_run_is_complete(project, client_of(project), run)
+
+
+@pytest.mark.soak
+def test_a_dvc_command_that_never_ends_is_one_line(
+    copy_of_reproduced: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copy_of_reproduced.folder)
+    monkeypatch.setattr(pipeline, "LONGEST_WAIT", 1)
+    with dvc_locked(copy_of_reproduced), pytest.raises(InputError, match="has held DVC's lock for 1 s; run this again"):
+        pipeline.changed("train")
+
+
 # A tracking server.
 
 
 @contextmanager
-def tracking_server(folder: Path) -> Iterator[str]:
-    """A real `mlflow server` with a store of its own in `folder`, stopped at the end with all its processes."""
-    folder.mkdir()
-    address = f"http://127.0.0.1:{free_port()}"
+def tracking_server(folder: Path, address: str = "") -> Iterator[str]:
+    """A real `mlflow server` with a store of its own in `folder`, stopped at the end with all its processes.
+
+    At `address`, or at a free port; a folder that an earlier one left is taken over.
+    """
+    folder.mkdir(exist_ok=True)
+    address = address or f"http://127.0.0.1:{free_port()}"
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
     env |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", "sqlite:///server.db"]
@@ -288,9 +330,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def started(parameters: dict[str, Any] | None = None, run_id: str | None = None) -> Recorder:
+def started(parameters: dict[str, Any] | None = None, training: str = "one", resumed: bool = False) -> Recorder:
     recorder = Recorder()
-    recorder.start(parameters or {"model.channels": 2}, {"threads": "1"}, run_id)
+    recorder.start(parameters or {"model.channels": 2}, {"threads": "1"}, training, resumed)
     return recorder
 
 
@@ -386,7 +428,7 @@ def test_an_outage_within_a_part_leaves_it_to_be_recorded_another_time(
     assert recorder.failed
     assert told(recorder, "test_accuracy") == []
 
-    later = started(run_id=recorder.run_id)
+    later = started(resumed=True)
     later.part("evaluation", "hash", lambda: later.points(points))
     assert told(later, "test_accuracy") == [(1, 0.5)]
 
@@ -435,7 +477,7 @@ def test_a_long_curve_passes_in_batches_that_a_server_takes(root: Path) -> None:
 def test_a_resumed_training_goes_on_with_its_run_and_logs_nothing_twice(root: Path) -> None:
     first = started()
     first.metrics({"train_loss": 0.5, "epoch_seconds": 1.0}, 1)
-    second = started({"model.channels": 2, "train.lr": 0.1}, first.run_id)
+    second = started({"model.channels": 2, "train.lr": 0.1}, resumed=True)
     second.metrics({"train_loss": 0.5, "epoch_seconds": 3.0}, 1)
     second.metrics({"train_loss": 0.4, "epoch_seconds": 1.0}, 2)
     assert second.run_id == first.run_id
@@ -447,10 +489,83 @@ def test_a_resumed_training_goes_on_with_its_run_and_logs_nothing_twice(root: Pa
 def test_a_resumed_training_whose_run_is_gone_gets_a_new_one(root: Path) -> None:
     first = started()
     store.connect()[0].MlflowClient().delete_run(first.run_id)
-    for run_id in (first.run_id, "0" * 32):
-        again = started(run_id=run_id)
-        assert again.run_id not in (None, run_id)
-        assert not again.failed
+    again = started(resumed=True)
+    assert again.run_id not in (None, first.run_id)
+    assert not again.failed
+
+
+def test_another_training_gets_another_run(root: Path) -> None:
+    first, second = started(training="one"), started(training="two")
+    third = started(training="one")
+    assert len({first.run_id, second.run_id, third.run_id}) == 3
+
+
+def test_a_training_that_was_killed_before_it_knew_its_run_goes_on_in_it(root: Path) -> None:
+    with Resumable("key") as resumable:
+        name, resumed = resumable.name()
+        assert not resumed
+    first = started(training=name)
+    with Resumable("key") as resumable:
+        assert resumable.name() == (name, True)
+    assert started(training=name, resumed=True).run_id == first.run_id
+
+
+def test_a_run_whose_end_the_store_missed_is_completed_later_and_not_made_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = started()
+    recorder.metrics({"train_loss": 0.5}, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking, "_client", lambda: (_ for _ in ()).throw(ConnectionError("gone")))
+        recorder.metrics({"train_loss": 0.4}, 2)
+        recorder.finish("c" * 64)
+    assert recorder.failed
+
+    for _ in range(2):
+        later = Recorder()
+        later.find_or_restore("c" * 64, {})
+        assert later.run_id == recorder.run_id
+        run = store.connect()[0].MlflowClient().get_run(later.run_id)
+        assert run.info.status == "FINISHED"
+        assert run.data.tags["crosscheck.checkpoint"] == "c" * 64
+    assert not list((root / ".checkpoints").rglob("c*"))
+
+
+def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_most(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorder = started()
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    log = tracking._log_metrics
+
+    def slow(*told: Any) -> None:
+        now[0] += 4
+        log(*told)
+
+    monkeypatch.setattr(tracking, "_log_metrics", slow)
+    for step in range(1, 100):
+        recorder.metrics({"train_loss": 0.5}, step)
+    assert recorder.failed
+    assert capfd.readouterr().err.count("answers too slowly") == 1
+    assert now[0] - recorder.began < 60
+
+
+def test_a_long_training_may_wait_longer_for_its_store(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = started()
+    now = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    log = tracking._log_metrics
+
+    def slow(*told: Any) -> None:
+        now[0] += 1
+        log(*told)
+
+    monkeypatch.setattr(tracking, "_log_metrics", slow)
+    for step in range(1, 100):
+        now[0] += 20
+        recorder.metrics({"train_loss": 0.5}, step)
+    assert not recorder.failed
 
 
 def test_an_interrupted_training_closes_its_run_as_failed(root: Path) -> None:

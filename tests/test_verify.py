@@ -15,7 +15,7 @@ from stages import verify
 from stages.errors import InputError
 from stages.files import sha256
 
-STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize"]
+STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
 FINGERPRINT = "models/fingerprint.json"
 NOT_COMPARED = {".git", "__pycache__"}
 
