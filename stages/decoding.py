@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import stat
 import struct
 import warnings
@@ -154,14 +155,29 @@ def _resize(image: Image.Image, data: DataParams) -> Image.Image:
 
 def _read(file: Path, root: Path) -> bytes:
     # First, since a loop of links is an OSError here and, up to Python 3.12, a RuntimeError where it is resolved.
-    status = file.stat()
+    file.stat()
     if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
         raise OSError("a link to a file outside of the folder; copy the file here instead")
-    if not stat.S_ISREG(status.st_mode):
+    # What is asked of the open file cannot be another file than is read; and a pipe would hang without O_NONBLOCK.
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return _read_whole(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_whole(descriptor: int) -> bytes:
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
         raise OSError("not a regular file")
-    if status.st_size > MAX_BYTES:
-        raise OSError(f"{status.st_size} bytes are over the limit of {MAX_BYTES}")
-    return file.read_bytes()
+    if before.st_size > MAX_BYTES:
+        raise OSError(f"{before.st_size} bytes are over the limit of {MAX_BYTES}")
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        content = stream.read(before.st_size + 1)
+    after = os.fstat(descriptor)
+    if len(content) != before.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise OSError("changed while it was read; run this again when it is whole")
+    return content
 
 
 def _sha256(content: bytes) -> str:

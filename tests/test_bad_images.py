@@ -114,11 +114,11 @@ def test_a_file_that_may_not_be_read_is_refused(
     file.chmod(0)
     if os.access(file, os.R_OK):
 
-        def refuse(path: Path) -> bytes:
+        def refuse(path: Path, flags: int) -> int:
             raise PermissionError(13, "Permission denied", str(path))
 
         # The superuser may read every file, so the refusal is made here.
-        monkeypatch.setattr(Path, "read_bytes", refuse)
+        monkeypatch.setattr(os, "open", refuse)
 
     assert decode(tmp_path, "locked.png", data).note == "Permission denied"
 
@@ -130,6 +130,46 @@ def test_a_file_that_vanishes_or_changes_after_the_listing_is_refused(tmp_path: 
     assert decode(tmp_path, "now a folder.png", data).note == "not a regular file"
 
 
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])
+def test_a_file_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, data: DataParams, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    file = tmp_path / "changing.png"
+    whole = encoded(Image.fromarray(GREY), "PNG")
+    file.write_bytes(whole)
+    os.utime(file, ns=(1, 1))
+    asked = os.fstat
+
+    def then_change(descriptor: int) -> os.stat_result:
+        status = asked(descriptor)
+        if change == "grows":
+            file.write_bytes(whole + b"more" * 2**20)
+        elif change == "shrinks":
+            os.truncate(file, len(whole) // 2)
+        else:
+            file.write_bytes(whole)
+        return status
+
+    monkeypatch.setattr(os, "fstat", then_change)
+    assert decode(tmp_path, file.name, data).note == "changed while it was read; run this again when it is whole"
+
+
+def test_a_file_that_becomes_a_pipe_before_it_is_opened_does_not_hang(
+    tmp_path: Path, data: DataParams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.png"
+    file.write_bytes(encoded(Image.fromarray(GREY), "PNG"))
+    is_symlink = Path.is_symlink
+
+    def then_swap(path: Path) -> bool:
+        path.unlink()
+        os.mkfifo(path)
+        return is_symlink(path)
+
+    monkeypatch.setattr(Path, "is_symlink", then_swap)
+    assert decode(tmp_path, file.name, data).note == "not a regular file"
+
+
 def test_a_bomb_is_refused_without_the_memory_that_it_claims(tmp_path: Path, data: DataParams) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for name in ("bomb.png", "large.png", "bomb.ico"):
@@ -137,6 +177,54 @@ def test_a_bomb_is_refused_without_the_memory_that_it_claims(tmp_path: Path, dat
         assert decode(tmp_path, name, data).kind == "bad"
 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000, "kB"
+
+
+# What the largest image that is read may take: four bytes a pixel, in six copies.
+MOST_MEMORY = 24 * decoding.MAX_PIXELS
+LIMITED = """
+import json, resource, sys
+from pathlib import Path
+from stages import params
+from stages.decoding import decode
+
+root, room = Path(sys.argv[1]), int(sys.argv[2])
+data = params.load(Path(sys.argv[3])).data
+decode(root, sorted(path.name for path in root.iterdir())[0], data)
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + room, used + room))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+found = {path.name: decode(root, path.name, data) for path in root.iterdir()}
+print(json.dumps({name: [decoded.kind, decoded.note] for name, decoded in found.items()}))
+"""
+
+
+def decode_all_within(room: int, folder: Path) -> dict[str, list[str]]:
+    """Kind and note of every file of `folder`, read by a process that gets `room` bytes more and a minute."""
+    words = [sys.executable, "-c", LIMITED, str(folder), str(room), str(ROOT / "params.yaml")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, timeout=300)
+    return dict(json.loads(done.stdout))
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is counted as Linux does")
+def test_every_kind_of_image_is_read_or_refused_within_limits(tmp_path: Path) -> None:
+    bad = {name: content for name, (content, _) in BAD.items() if name.isprintable()}
+    for name, content in [*bad.items(), *((odd.name, odd.content) for odd in ODD)]:
+        (tmp_path / name).write_bytes(content)
+    found = decode_all_within(100 * 2**20, tmp_path)
+    assert len(found) == len(bad) + len(ODD)
+    assert {name for name, (kind, _) in found.items() if kind == "bad"} == set(bad)
+    assert not [note for _, note in found.values() if "emory" in note]
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is counted as Linux does")
+@pytest.mark.parametrize(("mode", "kind"), [("L", "PNG"), ("RGBA", "PNG"), ("I;16", "PNG"), ("CMYK", "TIFF")])
+def test_the_largest_image_that_is_read_takes_bounded_memory(tmp_path: Path, mode: str, kind: str) -> None:
+    side = int(decoding.MAX_PIXELS**0.5)
+    content = encoded(Image.new(mode, (side, side)), kind, **({"compression": "tiff_lzw"} if kind == "TIFF" else {}))
+    (tmp_path / "largest.png").write_bytes(content)
+    Image.new("L", (1, 1)).save(tmp_path / "a small one first.png")
+    assert decode_all_within(MOST_MEMORY, tmp_path)["largest.png"][0] == "image"
 
 
 @pytest.mark.parametrize("fit", ["pad", "stretch"])

@@ -6,8 +6,11 @@ import locale
 import os
 import shlex
 import shutil
+import subprocess
 import sys
+import sysconfig
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +140,30 @@ def test_an_experiment_has_the_same_outputs_in_the_workspace_in_a_temporary_fold
     assert found["workspace"] == found["temp"] == found["queued"]
     before = outputs(one_copy_for_each_way["temp"].read("dvc.lock"))
     assert before["models/model.pt"] != outputs(found["temp"])["models/model.pt"]
+
+
+def fresh_environment(folder: Path) -> Path:
+    """A virtual environment of its own in `folder` with the same packages; returns the folder of its programs."""
+    venv.create(folder, symlinks=True)
+    (packages,) = folder.glob("lib/*/site-packages")
+    packages.rmdir()
+    # Links to the same bytes take seconds, an installation minutes and a network.
+    subprocess.run(["cp", "-al", sysconfig.get_path("purelib"), str(packages)], check=True)
+    return folder / "bin"
+
+
+@pytest.mark.soak
+def test_a_fresh_virtual_environment_does_not_matter(copy_of_reproduced: Project, tmp_path: Path) -> None:
+    project = copy_of_reproduced
+    programs = fresh_environment(tmp_path / "another environment")
+    project.env["PATH"] = f"{programs}{os.pathsep}{project.env['PATH']}"
+    project.env.pop("VIRTUAL_ENV", None)
+    where = project.run("python", "-c", "import torch, stages.files; print(torch.__file__)").stdout
+    assert where.startswith(str(tmp_path / "another environment"))
+    before = project.read("dvc.lock")
+    project.run("python", "-m", "dvc", "repro", "--force", "--no-run-cache")
+    assert project.read("dvc.lock") == before
+    assert project.run("git", "status", "--short").stdout == ""
 
 
 # What the environment says.

@@ -4,9 +4,11 @@ import random
 import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -86,6 +88,9 @@ def kill_tree(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 def assert_one_complete_run(project: Project) -> None:
     """One MLflow run for the checkpoint, finished, with each epoch once."""
+    with closing(sqlite3.connect(project.folder / "mlflow.db")) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     assert len(runs) == 1
@@ -172,7 +177,7 @@ def test_dvc_killed_alone_loses_nothing_that_the_training_goes_on_to_finish(trai
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("stage", ["synthesize", "split", "evaluate", "visualize"])
+@pytest.mark.parametrize("stage", ["check", "synthesize", "split", "delimit", "evaluate", "visualize", "explain"])
 def test_a_stage_killed_with_dvc_leaves_no_half_output_and_runs_again(
     reproduced: Project, tmp_path: Path, stage: str
 ) -> None:

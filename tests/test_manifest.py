@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from stages import manifest
 from stages.errors import InputError
@@ -51,3 +53,33 @@ def test_a_manifest_that_does_not_fit_is_one_line(tmp_path: Path, content: str, 
 def test_a_missing_manifest_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found; run `dvc repro split` to make it"):
         manifest.paths_of(tmp_path / "manifest.csv", "test", 0)
+
+
+WHOLE = HEADER + "".join(f"a/{row}.png,a,test,{row},{row:064x}\n" for row in range(3))
+cells = st.sampled_from(
+    ["a.png", "../a.png", "test", "train", "0", "1", "-1", "1e9", "9" * 30, "", '"', "\0", "\r", "£"]
+)
+damages = st.one_of(
+    st.binary(max_size=200),
+    st.lists(st.lists(cells, max_size=6).map(",".join), max_size=6).map(
+        lambda rows: (HEADER + "\n".join(rows)).encode()
+    ),
+    st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 9), st.binary(max_size=9)).map(
+        lambda slip: WHOLE.encode()[: slip[0]] + slip[2] + WHOLE.encode()[slip[0] + slip[1] :]
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damages)
+def test_any_damage_to_a_manifest_reads_as_three_names_or_ends_in_one_line(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "manifest.csv"
+    file.write_bytes(content)
+    try:
+        names = manifest.paths_of(file, "test", 3)
+    except InputError as error:
+        assert len(str(error).splitlines()) == 1, str(error)
+        assert str(error).startswith(f"{file}: ")
+    else:
+        assert len(names) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.csv"]

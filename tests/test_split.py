@@ -131,6 +131,17 @@ def test_fewer_training_images_are_the_first_of_each_class(
         assert np.array_equal(of_class[0][:kept], of_class[1])
 
 
+def test_the_number_of_processes_that_decode_makes_no_difference(
+    toy_images: Path, split_images: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for cores in (1, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        out = split_images(toy_images)
+        found.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert found[0] == found[1]
+
+
 def test_no_validation_images_gives_an_empty_array(toy_images: Path, split_images: Split) -> None:
     out = split_images(toy_images, val=0)
 
