@@ -20,7 +20,15 @@ WANTED_BY = {canonicalize_name(Requirement(text).name): "run" for text in PROJEC
     if wanted.name != PROJECT["name"]
 }
 TEXT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TEXT.splitlines() if line.startswith("| ")][1:]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The cells of each row of a table, without its head."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")][1:]
+
+
+BEFORE_REVIEW, _, REVIEW = TEXT.partition("\n## Review\n")
+ROWS, REVIEWED = rows_of(BEFORE_REVIEW), rows_of(REVIEW)
 # How a licence's short name is spelt in the metadata of packages that state it in words.
 SPELLINGS = {"PSF": "Python Software Foundation", "Apache-2.0": "Apache", "LGPL": "Lesser General Public"}
 
@@ -49,6 +57,21 @@ def test_the_licence_is_the_one_that_the_package_states(row: list[str]) -> None:
     told = "\n".join(text for text in texts if text)
     for licence in licences.split(", "):
         assert licence in told or SPELLINGS.get(licence, licence) in told, f"{name} states {told[:300]}"
+
+
+def test_the_review_is_of_the_releases_that_are_pinned() -> None:
+    pinned: dict[str, list[str]] = {}
+    for pin in CONSTRAINTS:
+        pinned.setdefault(canonicalize_name(pin.name), []).append(str(pin.specifier).removeprefix("=="))
+    assert len(REVIEWED) > 10
+    for name, releases, *_ in REVIEWED:
+        assert releases.split(", ") == pinned[canonicalize_name(name)], name
+
+
+def test_the_tests_that_the_review_names_are_there() -> None:
+    for *_, why in REVIEWED:
+        for file in re.findall(r"`(tests/\w+\.py)`", why):
+            assert (ROOT / file).is_file(), file
 
 
 def test_the_constraints_name_no_host_and_no_file() -> None:
