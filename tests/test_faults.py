@@ -4,8 +4,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -163,8 +164,16 @@ def kill_all(process: "subprocess.Popen[str]", family: list[psutil.Process]) -> 
         member.send_signal(signal.SIGKILL)
 
 
+def kill_training(process: "subprocess.Popen[str]", family: list[psutil.Process]) -> None:
+    for member in family:
+        if "stages.train" in member.cmdline():
+            member.send_signal(signal.SIGKILL)
+
+
 Ending = Callable[["subprocess.Popen[str]", list[psutil.Process]], None]
-ENDINGS = pytest.mark.parametrize("ending", [ctrl_c, terminate_dvc, kill_all], ids=lambda ending: ending.__name__)
+ENDINGS = pytest.mark.parametrize(
+    "ending", [ctrl_c, terminate_dvc, kill_training, kill_all], ids=lambda ending: ending.__name__
+)
 
 
 @pytest.mark.soak
@@ -264,6 +273,29 @@ def check_sync_completes_the_run(project: Project, client: MlflowClient) -> None
     check_run_is_complete(project, client, run)
 
 
+@contextmanager
+def kept_full(folder: Path) -> Iterator[threading.Event]:
+    """From when the event is set to the end of the block, whatever becomes free on the disk of `folder` is taken."""
+    begin, done = threading.Event(), threading.Event()
+
+    def take() -> None:
+        begin.wait()
+        with (folder / "filler").open("ab", buffering=0) as filler:
+            while not done.wait(0.005):
+                with suppress(OSError):
+                    filler.write(bytes(max(4096, shutil.disk_usage(folder).free)))
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    try:
+        yield begin
+    finally:
+        done.set()
+        begin.set()
+        thread.join()
+        (folder / "filler").unlink()
+
+
 @pytest.mark.soak
 def test_an_sqlite_file_whose_disk_fills_up_in_mid_run_costs_one_line_and_sync_completes_its_run(
     trained: Project, tmp_path: Path
@@ -272,8 +304,8 @@ def test_an_sqlite_file_whose_disk_fills_up_in_mid_run_costs_one_line_and_sync_c
     disk = tmp_path / "disk"
     with small_disk(disk, 16 * ROOM):
         trained.env["MLFLOW_TRACKING_URI"] = f"sqlite:///{disk}/mlflow.db"
-        said = training_beside(trained, lambda: fill(disk, 0))
-        (disk / "filler").unlink()
+        with kept_full(disk) as fill_up:
+            said = training_beside(trained, fill_up.set)
         check_sync_completes_the_run(trained, MlflowClient(f"sqlite:///{disk}/mlflow.db"))
     assert said.count(WARNING) == 1
     assert "full" in said

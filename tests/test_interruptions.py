@@ -54,8 +54,15 @@ def training_command(project: Project, stage: str = "train") -> list[str]:
 
 
 def start(project: Project, words: list[str]) -> subprocess.Popen[str]:
+    """Start a command that Ctrl-C reaches, also where the tests run in the background of a script, which ignores it."""
     return subprocess.Popen(
-        words, cwd=project.folder, env=project.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        words,
+        cwd=project.folder,
+        env=project.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

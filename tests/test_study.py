@@ -1,6 +1,7 @@
 """A study as a whole: on real processes and files, small."""
 
 import json
+import operator
 import os
 import shutil
 import signal
@@ -207,12 +208,13 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
     until = time.monotonic() + 120
     while not files_of(copied) and time.monotonic() < until:
         time.sleep(0.1)
-    done = files_of(copied)
     os.kill(study.pid, signal.SIGKILL)
     study.wait()
     while _alive(study.pid) and time.monotonic() < until:
         time.sleep(0.2)
     assert not _alive(study.pid)
+    done = files_of(copied)
+    assert done
     assert f"{len(done)} of them known" in run(copied)
     after = files_of(copied)
     assert len(after) == 4 and {name: after[name] for name in done} == done
@@ -271,7 +273,12 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
     assert verdicts["hopeless", "accuracy"] == "unknown"
     assert numbers["baselines"]["majority"] == pytest.approx(0.1)
     page = (project.folder / "report" / "report.html").read_text(encoding="utf-8")
-    assert "5 of 5 runs end within 2 points of it" in page
+    # How many follows from the untrained weights, which another CPU makes otherwise.
+    ends = [json.loads(file.read_text("utf-8"))["test"] for file in (project.folder / "results" / "hopeless").iterdir()]
+    rights = [sum(map(operator.eq, test["actual"], test["predicted"])) / len(test["actual"]) for test in ends]
+    alike = sum(abs(right - 0.1) <= 0.02 for right in rights)
+    assert len(rights) == 5
+    assert f"{alike} of 5 runs end within 2 points of it" in page
     assert "http" not in page
 
 
