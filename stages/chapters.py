@@ -87,7 +87,8 @@ def of_layers(study: Study) -> list[page.Section]:
     told = []
     for response in responses.of(study.trained.net, study.layers, scanned, study.batch):
         name = response.layer.name
-        section = page.Section(name, name, sentences.of_layer(response, scanned.labels, study.classes))
+        heading = f"{name}, which sees {sentences.seen(response.layer)}"
+        section = page.Section(name, heading, sentences.of_layer(response, scanned.labels, study.classes))
         show_kernels(study, name, section)
         show_responses(study, response, section)
         show_patches(study, response, scanned, section)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stages.curves import Epoch
 from stages.film import plateau_end
+from stages.layers import Layer
 from stages.responses import Response
 
 MOST_LISTED = 12
@@ -18,15 +19,20 @@ def of_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) 
     layer, unit = response.layer, "channel" if response.layer.step else "unit"
     if layer.step:
         size = f"{_count(response.channels, 'channel')} of {height} x {width} values"
-        sees = f"each value sees {layer.height} x {layer.width} px of the image, its neighbour {layer.step} px further"
+        sees = f"each value sees {seen(layer)} of the image, its neighbour {layer.step} px further"
     else:
         size = _count(response.channels, "unit")
-        sees = f"each sees the whole image of {layer.height} x {layer.width} px"
+        sees = f"each sees {seen(layer)} of {layer.height} x {layer.width} px"
     return [
         f"{layer.name} has {size}; {sees}.",
         _of_zeros(response, unit, n),
         _of_favourites(response, labels, classes, unit),
     ]
+
+
+def seen(layer: Layer) -> str:
+    """How much of the image one value of `layer` depends on."""
+    return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
 
 
 def of_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:

@@ -173,6 +173,35 @@ def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> No
     assert colors == [(0, 0, 255), (80, 0, 175), (160, 0, 95)]
 
 
+def test_the_film_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    frames = []
+    for number in range(3):
+        Image.new("RGB", (20, 10), (80 * number, 0, 0)).save(tmp_path / "frame.png")
+        frames.append(page.embedded(tmp_path / "frame.png", f"after epoch {number}"))
+    page.write("Title", [], [], "Three frames.", frames, tmp_path / "report.html")
+    opened, problems = browser.new_page(), []
+    opened.on("console", lambda message: problems.append(message.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.goto((tmp_path / "report.html").as_uri())
+
+    def shown(caption: str) -> str:
+        opened.wait_for_function("caption => document.getElementById('which').textContent === caption", arg=caption)
+        assert opened.get_attribute("#frame", "alt") == caption
+        return str(opened.get_attribute("#frame", "src"))
+
+    first = shown("after epoch 0")
+    opened.get_by_role("button", name="Play").click()
+    assert shown("after epoch 1") != first
+    opened.get_by_role("button", name="Pause").click()
+    number = int(opened.input_value("#epoch"))
+    for key, by in (("ArrowRight", 1), ("ArrowRight", 1), ("ArrowLeft", -1)):
+        number = (number + by) % 3
+        opened.keyboard.press(key)
+        assert shown(f"after epoch {number}") == frames[number].source
+    opened.close()
+    assert problems == []
+
+
 def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
     section = page.Section("x", NAMES[0], [NAMES[1]])
     frames = [page.Picture("data:image/png;base64,AA==", "</script><script>alert(1)</script>")] * 2
