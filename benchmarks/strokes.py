@@ -41,16 +41,19 @@ def main(address: str) -> None:
 def draw(page: Any) -> list[float]:
     """Draw a circle on clean paper; the milliseconds that each of its strokes took to be answered."""
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_timeout(PAUSE)
+    page.wait_for_timeout(10 * PAUSE)
     box = page.locator("#drawing").bounding_box()
     took = []
     for step in range(POINTS + 1):
         turn = 2 * math.pi * step / POINTS
         x, y = (0.5 + 0.3 * along for along in (math.cos(turn), math.sin(turn)))
+        answers = int(page.evaluate("document.body.dataset.answers"))
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
         if step == 0:
             page.mouse.down()
         page.wait_for_timeout(PAUSE)
+        # An answer that is late must not be taken for the one before it.
+        page.wait_for_function("answers => document.body.dataset.answers > answers", arg=answers)
         took.append(float(page.evaluate("document.body.dataset.milliseconds")))
     page.mouse.up()
     return took

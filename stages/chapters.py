@@ -87,7 +87,8 @@ def of_layers(study: Study) -> list[page.Section]:
     told = []
     for response in responses.of(study.trained.net, study.layers, scanned, study.batch):
         name = response.layer.name
-        section = page.Section(name, name, sentences.of_layer(response, scanned.labels, study.classes))
+        heading = f"{name}, which sees {sentences.seen(response.layer)}"
+        section = page.Section(name, heading, sentences.of_layer(response, scanned.labels, study.classes))
         show_kernels(study, name, section)
         show_responses(study, response, section)
         show_patches(study, response, scanned, section)
@@ -119,7 +120,7 @@ def show_responses(study: Study, response: responses.Response, section: page.Sec
         examples = images.first_of_each_class(study.shown_test, PER_CLASS)
         values = values_of(study.trained.net, name, examples)[:, units]
         which = "" if len(units) == response.channels else f", the {len(units)} that vary most"
-        title = f"{name}: {response.channels} units{which}, for n = {len(examples)} test images"
+        title = f"{name}: {response.channels:,} units{which}, for n = {len(examples)} test images"
         portraits.unit_responses(values, units, examples.labels, names, title, file, study.params.dpi)
     section.show(file, f"{title}.")
 
@@ -127,13 +128,14 @@ def show_responses(study: Study, response: responses.Response, section: page.Sec
 def show_patches(study: Study, response: responses.Response, scanned: Subset, section: page.Section) -> None:
     channels = response.drawn(study.params.channels)
     file = study.pictures / f"patches_{response.layer.name}.png"
-    seen = "receptive field" if response.layer.step else "whole image"
-    title = (
-        f"{response.layer.name}: the {seen} where each channel responds most, in n = {len(scanned):,} training images"
-    )
+    unit = "channel" if response.layer.step else "unit"
+    seen = f"the receptive fields where each {unit}" if response.layer.step else "the images to which each unit"
+    title = f"{response.layer.name}: {seen} responds most, of n = {len(scanned):,} training images"
     portraits.exciting_patches(response, channels, scanned, study.params.patches, title, file, study.params.dpi)
-    cut = f" ({len(channels)} of {response.channels} channels)" if len(channels) < response.channels else ""
-    section.show(file, f"{title}; at most one of an image, with its value{cut}.")
+    which = "the first" if response.layer.step else "those that vary most,"
+    cut = f"; {which} {len(channels)} of {response.channels:,} {unit}s" if len(channels) < response.channels else ""
+    once = "; at most one of an image" if response.layer.step else ""
+    section.show(file, f"{title}, the strongest first, with the value{once}{cut}.")
 
 
 def values_of(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
@@ -194,9 +196,12 @@ def of_decisions(study: Study, answered: predictions.Predictions) -> page.Sectio
             section.sentences.append(f"There is no {word} answer to explain among n = {n} test images.")
             continue
         found = [decision(study, int(row), int(answered.predicted[row])) for row in rows[:most]]
-        title = f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images)"
+        title = (
+            f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images): "
+            "red speaks for the answer, blue against it"
+        )
         portraits.decisions(found, title, file := study.pictures / f"decisions_{word}.png", study.params.dpi)
-        section.show(file, f"{title}; each map on its own scale, which stands below it.")
+        section.show(file, f"{title}. Trained and untrained share a scale; below each map, its extremes.")
     return section
 
 
@@ -228,7 +233,8 @@ def of_film(study: Study, folder: Path, history: list[curves.Epoch]) -> tuple[st
     examples = responses.one_of_each_class(responses.of_first_classes(study.test, film.MOST_EXAMPLES))
     scenes = [scene(study, epoch, model.load(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
-    pictures = film.draw(scenes, history, names, len(study.classes), study.folder / "frames")
+    scored_on = len(study.probing.scored)
+    pictures = film.draw(scenes, history, names, len(study.classes), scored_on, study.folder / "frames")
     film.animate(pictures, study.folder / "film.gif")
     captions = [film.caption(epoch, history, len(study.classes)) for epoch in files]
     return words, [page.embedded(file, caption) for file, caption in zip(pictures, captions, strict=True)]

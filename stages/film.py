@@ -40,8 +40,13 @@ def plateau_end(history: list[Epoch], classes: int) -> int | None:
     return next((epoch.epoch for epoch in history if not on_plateau(epoch.train_loss, classes)), None)
 
 
-def draw(scenes: list[Scene], history: list[Epoch], names: list[str], classes: int, folder: Path) -> list[Path]:
-    """A PNG for each scene, all on the same scales. `names`: the classes of the examples; `classes`: all there are."""
+def draw(
+    scenes: list[Scene], history: list[Epoch], names: list[str], classes: int, scored_on: int, folder: Path
+) -> list[Path]:
+    """A PNG for each scene, all on the same scales.
+
+    `names`: the classes of the examples; `classes`: all there are; `scored_on`: the images that probes are scored on.
+    """
     kernel_limit = max(float(np.abs(scene.kernels).max()) for scene in scenes) or 1.0
     map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
     files = []
@@ -59,9 +64,8 @@ def draw(scenes: list[Scene], history: list[Epoch], names: list[str], classes: i
             map_limit,
             names,
         )
-        _draw_loss(figure.add_axes((0.66, 0.55, 0.32, 0.31)), scene.epoch, history, classes)
-        past = [other for other in scenes if other.epoch <= scene.epoch]
-        _draw_probes(figure.add_axes((0.66, 0.1, 0.32, 0.34)), past, scenes[-1].epoch)
+        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, history, classes)
+        _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, scenes, scored_on)
         files.append(folder / f"epoch_{scene.epoch:03d}.png")
         save(figure, files[-1], DPI)
     return files
@@ -110,7 +114,11 @@ def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[st
     axis.set_xticks(
         ticks, [shown(name, 10) for name in names] * across, fontsize=7, rotation=0 if len(ticks) < 5 else 90
     )
-    axis.set_yticks([])
+    # Where channels stand in several columns, their numbers go down each column in turn.
+    axis.set_yticks(
+        [row * (height + 1) + (height - 1) / 2 for row in range(rows)],
+        [",".join(str(at) for at in range(row, channels, rows)) for row in range(rows)], fontsize=7,
+    )  # fmt: skip
     axis.set_anchor("N")
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
@@ -131,12 +139,17 @@ def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], classes: int) -> No
     for each in so_far[-1:]:
         axis.plot(each.epoch, each.train_loss, color=CLASS_COLORS[0], marker="o")
     axis.axhline(math.log(classes), color=GREY, linestyle=":")
+    end = plateau_end(history, classes) or epochs[-1] + 1
+    if end > 1:
+        axis.axvspan(-0.3, end - 0.5, color="#EEEEEE", zorder=0)
+        axis.text(-0.15, 0.03, "plateau", fontsize=8, color=GREY)
     axis.set_title(f"training loss (nats); dotted: equal odds, ln {classes}", fontsize=9)
     axis.set_ylim(0, 1.15 * max(math.log(classes), *losses))
     _along_epochs(axis, epochs[-1])
 
 
-def _draw_probes(axis: Axes, past: list[Scene], last: int) -> None:
+def _draw_probes(axis: Axes, epoch: int, scenes: list[Scene], scored_on: int) -> None:
+    past = [scene for scene in scenes if scene.epoch <= epoch]
     for number, layer in enumerate(past[0].probes):
         look = number % len(CLASS_COLORS)
         values = [scene.probes[layer] for scene in past]
@@ -144,12 +157,13 @@ def _draw_probes(axis: Axes, past: list[Scene], last: int) -> None:
             [scene.epoch for scene in past], values, color=CLASS_COLORS[look], marker=CLASS_MARKS[look], markersize=4,
             label=layer,
         )  # fmt: skip
-    axis.set_title("accuracy of a linear probe on each layer", fontsize=9)
-    axis.set_ylim(0, 1.03)
+    axis.set_title(f"accuracy of a linear probe on each layer (n = {scored_on})", fontsize=9)
+    axis.set_ylim(max(0, min(min(scene.probes.values()) for scene in scenes) - 0.05), 1.03)
     axis.yaxis.set_major_formatter(PercentFormatter(1))
-    axis.legend(fontsize=7, loc="lower right", ncols=2 if len(past[0].probes) > 3 else 1)
+    # Below the axis, where no line can run into it.
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.38), ncols=3, frameon=False)
     axis.set_xlabel("epoch", fontsize=8)
-    _along_epochs(axis, last)
+    _along_epochs(axis, scenes[-1].epoch)
 
 
 def _along_epochs(axis: Axes, last: int) -> None:

@@ -19,22 +19,25 @@ HOST = "127.0.0.1"
 
 
 def main(*checkpoints: Path, port: int = 8000) -> None:
-    hardware.prepare(load_section("compute"))
+    compute = load_section("compute")
+    hardware.prepare(compute)
     at = pipeline.paths("train", "delimit")
-    found = variants.find(at["checkpoint"], at["surroundings"], at["snapshots"], at["split"], checkpoints)
-    config = uvicorn.Config(server.app(found), log_level="warning")
+    # The port first: loading networks takes a while.
     with listen(port) as listener:
+        found = variants.find(at["checkpoint"], at["surroundings"], at["snapshots"], at["split"], checkpoints)
+        config = uvicorn.Config(server.app(found, compute.threads), log_level="warning")
         names = ", ".join(variant.name for variant in found)
         print(f"http://{HOST}:{listener.getsockname()[1]} shows {names}; Ctrl-C ends it", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on loopback. Raises InputError where the port cannot be had."""
+    """A socket on loopback, where callers wait to be served. Raises InputError where the port cannot be had."""
     listener = socket.socket()
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise InputError(f"port {port} cannot be had ({error}); choose another: make demo DEMO_PORT=8001") from None

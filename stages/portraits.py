@@ -22,6 +22,7 @@ CLASS_COLORS = (BLUE, "#E69F00", GREEN, VERMILION, "#CC79A7", "#56B4E9", "#00000
 CLASS_MARKS = "ox^sDv*P"
 # Grey between patches, so that white paper has an edge.
 GAP = 222
+MOST_NUMBERS = 20
 # In nats of log odds: what changes them by less than 5 % speaks for nothing.
 NOTHING = 0.05
 
@@ -80,9 +81,9 @@ def unit_responses(
     axis.set_yticks((bounds[:-1] + bounds[1:] - 1) / 2, [shown(name, 18) for name in names])
     for bound in bounds[1:-1]:
         axis.axhline(bound - 0.5, color="white", linewidth=2)
-    if len(units) <= 20:
-        axis.set_xticks(range(len(units)), [str(unit) for unit in units], fontsize=8)
-    axis.set_xlabel("unit" if len(units) <= 20 else "units, in the order of their numbers")
+    numbered = range(0, len(units), -(-len(units) // MOST_NUMBERS))
+    axis.set_xticks(numbered, [str(units[place]) for place in numbered], fontsize=8)
+    axis.set_xlabel("unit")
     axis.set_ylabel("images, by class")
     figure.colorbar(drawn, ax=axis, label="value", pad=0.01)
     save(figure, file, dpi)
@@ -100,8 +101,8 @@ def exciting_patches(
     sheet = np.full(
         (len(channels), height + band, count, width + max(1, width // 12), subset.images.shape[3]), GAP, np.uint8
     )
-    tall = height_of(found[0][0][0], 0.8) * 1.25
-    figure, axes = grid(1, 1, count * 0.87, len(channels) * tall, title, 0.8)
+    across = count * 0.87
+    figure, axes = grid(1, 1, across, across * sheet.shape[0] * sheet.shape[1] / (count * sheet.shape[3]), title, 0.8)
     axis = axes[0, 0]
     for row, line in enumerate(found):
         for column, (patch, peak) in enumerate(line):
@@ -110,13 +111,18 @@ def exciting_patches(
             sheet[row, band:, column, :width] = patch
             # The upper edge of a pixel lies half a pixel above its number.
             place = column * sheet.shape[3] + (width - 1) / 2, row * sheet.shape[1] + band * 0.9 - 0.5
-            axis.text(*place, f"{peak:.2g}", fontsize=7, ha="center", va="bottom")
+            axis.text(*place, _two_figures(peak), fontsize=7, ha="center", va="bottom")
     show_image(axis, sheet.reshape(sheet.shape[0] * sheet.shape[1], -1, sheet.shape[4]))
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     axis.set_yticks([row * sheet.shape[1] + band + (height - 1) / 2 for row in range(len(channels))])
     _name_channels(axis.yaxis, channels, response.dead[channels])
     save(figure, file, dpi)
+
+
+def _two_figures(value: float) -> str:
+    """A value with two significant figures, as 1.0 beside 0.98, and without an exponent where it is large."""
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:#.2g}"
 
 
 def _name_channels(axis: Axis, channels: NDArray[np.int64], dead: NDArray[np.bool_]) -> None:
@@ -199,7 +205,7 @@ class Decision:
 
 
 def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
-    """A row for each answer: the image, occlusion, Grad-CAM, trained beside untrained; each map on its own scale."""
+    """A row for each answer: the image, occlusion, Grad-CAM, trained beside untrained, each such pair on one scale."""
     tall = height_of(found[0].image, 1.5)
     figure, axes = grid(len(found), 5, 1.5, tall + 0.35, title, 1.3)
     heads = ("image", "occlusion\ntrained", "occlusion\nuntrained", "Grad-CAM\ntrained", "Grad-CAM\nuntrained")
@@ -212,16 +218,21 @@ def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
             f"true: {shown(each.actual, 14)}\nanswer: {shown(each.answer, 14)}", fontsize=8,
             color=VERMILION if wrong else "black",
         )  # fmt: skip
-        maps = (each.trained.occlusion, each.untrained.occlusion, each.trained.grad_cam, each.untrained.grad_cam)
-        for axis, values in zip(line[1:], maps, strict=True):
-            _reason(axis, values, each.image)
+        for axes_of_pair, pair in (
+            (line[1:3], (each.trained.occlusion, each.untrained.occlusion)),
+            (line[3:5], (each.trained.grad_cam, each.untrained.grad_cam)),
+        ):
+            # On a scale of its own, the noise of untrained weights would look like a reason.
+            limit = max(NOTHING, *(float(np.abs(values).max()) for values in pair))
+            for axis, values in zip(axes_of_pair, pair, strict=True):
+                _reason(axis, values, limit, each.image)
     save(figure, file, dpi)
 
 
-def _reason(axis: Axes, values: Map, image: NDArray[np.uint8]) -> None:
-    """A map with the image drawn through it; red speaks for the answer, blue against it."""
-    highest, limit = float(values.max()), max(NOTHING, float(np.abs(values).max()))
+def _reason(axis: Axes, values: Map, limit: float, image: NDArray[np.uint8]) -> None:
+    """A map from -limit to limit with the image drawn through it; red speaks for the answer, blue against it."""
+    highest = float(values.max())
     axis.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
     axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, alpha=0.25)
-    span = f"{values.min():+.2g} to {highest:+.2g} nats"
+    span = f"{values.min():+.2g} to {highest:+.2g} nats" if values.any() else "0 nats"
     axis.set_xlabel(f"no positive evidence\n{span}" if highest < NOTHING else span, fontsize=7)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stages.curves import Epoch
 from stages.film import plateau_end
+from stages.layers import Layer
 from stages.responses import Response
 
 MOST_LISTED = 12
@@ -18,15 +19,20 @@ def of_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) 
     layer, unit = response.layer, "channel" if response.layer.step else "unit"
     if layer.step:
         size = f"{_count(response.channels, 'channel')} of {height} x {width} values"
-        sees = f"each value sees {layer.height} x {layer.width} px of the image, its neighbour {layer.step} px further"
+        sees = f"each value sees {seen(layer)} of the image, its neighbour {layer.step} px further"
     else:
         size = _count(response.channels, "unit")
-        sees = f"each sees the whole image of {layer.height} x {layer.width} px"
+        sees = f"each sees {seen(layer)} of {layer.height} x {layer.width} px"
     return [
         f"{layer.name} has {size}; {sees}.",
-        f"{_of_dead(response, unit)} Of all values, {response.zeros:.1%} are 0 (n = {n:,} training images).",
+        _of_zeros(response, unit, n),
         _of_favourites(response, labels, classes, unit),
     ]
+
+
+def seen(layer: Layer) -> str:
+    """How much of the image one value of `layer` depends on."""
+    return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
 
 
 def of_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:
@@ -62,24 +68,27 @@ def of_film(history: list[Epoch], classes: int, epochs: list[int]) -> str:
     )
 
 
-def _of_dead(response: Response, unit: str) -> str:
+def _of_zeros(response: Response, unit: str, n: int) -> str:
+    images = f"n = {n:,} training images"
+    if response.layer.name == "classify":
+        low, high = float(response.peak.min()), float(response.peak.max())
+        where = "the highest of each map lies" if response.layer.step else "they lie"
+        return f"These are the logits, of either sign: {where} between {low:.1f} and {high:.1f} ({images})."
     dead = np.flatnonzero(response.dead)
-    if not len(dead):
-        return f"No {unit} is dead."
     which = _listed([str(number) for number in dead])
     verb = "is" if len(dead) == 1 else "are"
-    return f"{len(dead)} of {response.channels} {unit}s {verb} dead, 0 for every image: {which}."
+    told = (
+        f"{len(dead):,} of {response.channels:,} {unit}s {verb} dead, 0 for every image: {which}."
+        if len(dead)
+        else f"No {unit} is dead."
+    )
+    return f"{told} Of all values, {response.zeros:.1%} are 0 ({images})."
 
 
 def _of_favourites(response: Response, labels: NDArray[np.int64], classes: list[str], unit: str) -> str:
     favourites = response.favourites(labels)
     members = {name: np.flatnonzero(favourites == label) for label, name in enumerate(classes)}
-    parts = [
-        f"{name} {'for' if len(found) == 1 else 'for the'} {unit}{'' if len(found) == 1 else 's'} "
-        f"{_listed([str(number) for number in found])}"
-        for name, found in members.items()
-        if len(found)
-    ]
+    parts = [f"{name} for {_counted(found, unit)}" for name, found in members.items() if len(found)]
     alike = int(((favourites == -1) & ~response.dead).sum())
     rest = f"{_count(alike, unit)} respond{'s' if alike == 1 else ''} to no class by that much more."
     if not parts:
@@ -87,6 +96,14 @@ def _of_favourites(response: Response, labels: NDArray[np.int64], classes: list[
     shown = parts[:MOST_LISTED] + [f"{len(parts) - MOST_LISTED} more classes"] * (len(parts) > MOST_LISTED)
     excites = f"Which class excites most, by mean response and at least 5 % more than any other: {'; '.join(shown)}."
     return f"{excites} {rest}" if alike else excites
+
+
+def _counted(numbers: NDArray[np.int64], noun: str) -> str:
+    """Which channels or units, or how many where a list would say nothing."""
+    if len(numbers) > MOST_LISTED:
+        return _count(len(numbers), noun)
+    plural = "" if len(numbers) == 1 else "s"
+    return f"{'the ' if plural else ''}{noun}{plural} {_listed([str(number) for number in numbers])}"
 
 
 def _count(number: int, noun: str) -> str:

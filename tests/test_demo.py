@@ -220,6 +220,18 @@ def test_an_odd_image_is_unlike_anything_and_what_is_no_image_is_a_line(
     assert page.text("#answer-0") in ("", "unlike all")
     drawn = page.page.evaluate("document.getElementById('drawing').toDataURL()")
     assert drawn == page.maps(0)[0]
+    page.page.get_by_role("button", name="Clear").click()
+    page.see("Nothing is drawn")
+    # Dropped instead of chosen: a circle.
+    page.page.evaluate(
+        """bytes => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([Uint8Array.from(bytes)], "circle.png", { type: "image/png" }));
+            document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        list(picture(drawings(700, 1).images[0, ..., 0])),
+    )
+    page.see("circles, ")
     chooser.set_input_files(tmp_path / "text.png")
     page.wait("document.getElementById('problem').textContent.startsWith('No answer: this file is no image')")
     page.page.get_by_role("button", name="Clear").click()
@@ -421,7 +433,8 @@ def test_what_keeps_the_page_from_coming_up_is_one_line(played: Project, address
     port = address.rpartition(":")[2]
     assert fault(played.folder, "--port", port).startswith(f"error: port {port} cannot be had (")
     bare = make_project(tmp_path / "bare").folder
-    assert fault(bare) == "error: models/model.pt: not found; there is no network yet: run `make repro` first"
+    missing = "error: models/model.pt: not found; there is no network yet: run `make repro` first"
+    assert fault(bare, "--port", "0") == missing
     (bare / "models").mkdir(exist_ok=True)
     (bare / "models" / "mine.pt").write_bytes(b"no checkpoint")
-    assert "models/mine.pt: not a readable checkpoint" in fault(bare)
+    assert "models/mine.pt: not a readable checkpoint" in fault(bare, "--port", "0")

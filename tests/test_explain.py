@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Project
+from matplotlib.figure import Figure
 from PIL import Image
 from test_visualize import toy, trained
 
-from stages import chapters, film, layers, page, predictions, responses, sentences, snapshots
+from stages import chapters, film, layers, page, portraits, predictions, responses, sentences, snapshots
 from stages.curves import Epoch
+from stages.decisions import Reasons
 from stages.images import DataSet, Subset
 from stages.params import ExplainParams, Params, TrainParams
 
@@ -171,6 +173,35 @@ def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> No
     assert colors == [(0, 0, 255), (80, 0, 175), (160, 0, 95)]
 
 
+def test_the_film_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path: Path) -> None:
+    frames = []
+    for number in range(3):
+        Image.new("RGB", (20, 10), (80 * number, 0, 0)).save(tmp_path / "frame.png")
+        frames.append(page.embedded(tmp_path / "frame.png", f"after epoch {number}"))
+    page.write("Title", [], [], "Three frames.", frames, tmp_path / "report.html")
+    opened, problems = browser.new_page(), []
+    opened.on("console", lambda message: problems.append(message.text))
+    opened.on("pageerror", lambda error: problems.append(str(error)))
+    opened.goto((tmp_path / "report.html").as_uri())
+
+    def shown(caption: str) -> str:
+        opened.wait_for_function("caption => document.getElementById('which').textContent === caption", arg=caption)
+        assert opened.get_attribute("#frame", "alt") == caption
+        return str(opened.get_attribute("#frame", "src"))
+
+    first = shown("after epoch 0")
+    opened.get_by_role("button", name="Play").click()
+    assert shown("after epoch 1") != first
+    opened.get_by_role("button", name="Pause").click()
+    number = int(opened.input_value("#epoch"))
+    for key, by in (("ArrowRight", 1), ("ArrowRight", 1), ("ArrowLeft", -1)):
+        number = (number + by) % 3
+        opened.keyboard.press(key)
+        assert shown(f"after epoch {number}") == frames[number].source
+    opened.close()
+    assert problems == []
+
+
 def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
     section = page.Section("x", NAMES[0], [NAMES[1]])
     frames = [page.Picture("data:image/png;base64,AA==", "</script><script>alert(1)</script>")] * 2
@@ -194,3 +225,44 @@ def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tm
     assert some.labels.tolist() == [0, 1]
     assert some.images[:, 0, 0, 0].tolist() == [0, 100]
     assert data_set.classes[: len(some)] == ["x", "y"]
+
+
+def test_the_maps_of_trained_and_untrained_weights_share_a_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(portraits, "save", lambda figure, *rest: drawn.append(figure))
+    strong, weak = np.full((8, 8), 4.0, np.float32), np.full((8, 8), 0.06, np.float32)
+    empty = np.zeros((8, 8), np.float32)
+    reasons = Reasons(strong, -weak), Reasons(weak, empty)
+    image = np.full((8, 8, 1), 255, np.uint8)
+    portraits.decisions([portraits.Decision(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
+    axes = drawn[0].axes[1:]
+    assert [axis.images[0].get_clim()[1] for axis in axes] == pytest.approx([4, 4, 0.06, 0.06])
+    said = [axis.get_xlabel() for axis in axes]
+    assert said == ["+4 to +4 nats", "+0.06 to +0.06 nats", "no positive evidence\n-0.06 to -0.06 nats", said[3]]
+    assert said[3] == "no positive evidence\n0 nats"
+
+
+def test_what_is_said_of_a_layer_follows_from_its_values() -> None:
+    peak = np.tile(np.array([[2.0] * 20 + [1.0] * 3 + [0.0]], np.float32), (4, 1))
+    labels = np.array([0, 0, 1, 1])
+    peak[labels == 1, :20] = 1
+    peak[labels == 0, 20:22] = 0.5
+    dead = np.arange(24) == 23
+
+    def said(name: str, values: np.ndarray) -> list[str]:
+        response = responses.Response(
+            layers.Layer(name, 30, 40, 0), (1, 1), values, values, np.zeros((4, 24, 2), np.int64), 0.25, dead
+        )
+        return sentences.of_layer(response, labels, ["circles", "crosses"])
+
+    size, zeros, favourites = said("hidden1", peak)
+    assert size == "hidden1 has 24 units; each sees the whole image of 30 x 40 px."
+    assert zeros == (
+        "1 of 24 units is dead, 0 for every image: 23. Of all values, 25.0% are 0 (n = 4 training images)."
+    )
+    assert "circles for 20 units; crosses for the units 20 and 21. 1 unit responds to no class" in favourites
+    assert said("classify", peak - 3)[1] == (
+        "These are the logits, of either sign: they lie between -3.0 and -1.0 (n = 4 training images)."
+    )

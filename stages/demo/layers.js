@@ -47,7 +47,7 @@ function label(layer, name, range) {
 function caption(layer, colours) {
   const what = {
     block: `convolution and pooling, ${layer.total} channels of ${layer.height} x ${layer.width}`,
-    hidden: `${layer.total} units, row by row`,
+    hidden: `${layer.total.toLocaleString("en")} units, row by row`,
     classify: "a map for each class",
   };
   const kind = layer.name.replace(/\d+$/, "");

@@ -11,7 +11,7 @@ let palettes = {};
 let chosen = 0;
 let content = null; // what is looked at: the drawing as PNG, or the user's file
 let busy = false;
-let again = false;
+let again = null; // of the strokes that came while it was busy: when the first came, and the newest one's file
 let resting = 0;
 
 const sheet = new Sheet(element("drawing"), element("pen"), (moved) => look(moved));
@@ -35,11 +35,11 @@ async function ask(network, epoch) {
 // One question at a time, and always about the newest drawing.
 async function look(began = performance.now(), file = null) {
   if (busy) {
-    again = file ?? true;
+    again = { began: again?.began ?? began, file };
     return;
   }
   busy = true;
-  again = false;
+  again = null;
   try {
     content = file ?? (await sheet.png());
     const asked = chosen;
@@ -57,10 +57,11 @@ async function look(began = performance.now(), file = null) {
     element("problem").textContent = "";
   } catch (error) {
     element("problem").textContent = `No answer: ${error.message}.`;
+    content = null;
   }
   busy = false;
   if (again) {
-    look(performance.now(), again === true ? null : again);
+    look(again.began, again.file);
   } else {
     clearTimeout(resting);
     resting = setTimeout(compare, REST);
@@ -86,7 +87,9 @@ function epoch() {
   return place < epochs.length ? epochs[place] : null;
 }
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.9995 && share < 1 ? 2 : 1)}%`;
+// Never 100 %, nor 0 %: no softmax gives that.
+const percent = (share) =>
+  share >= 0.9995 ? "over 99.9%" : share < 0.0005 ? "under 0.1%" : `${(100 * share).toFixed(1)}%`;
 
 function inShort(answer, network) {
   return answer.known ? `${network.classes[answer.label]} ${percent(answer.probabilities[answer.label])}` : "unlike all";
@@ -178,9 +181,15 @@ async function start() {
     if (event.target.files[0]) look(performance.now(), event.target.files[0]);
     event.target.value = "";
   });
-  document.addEventListener("dragover", (event) => event.preventDefault());
+  const over = (yes) => element("sheet").classList.toggle("over", yes);
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    over(true);
+  });
+  document.addEventListener("dragleave", () => over(false));
   document.addEventListener("drop", (event) => {
     event.preventDefault();
+    over(false);
     if (event.dataTransfer.files[0]) look(performance.now(), event.dataTransfer.files[0]);
   });
   choose(0);
