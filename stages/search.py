@@ -57,7 +57,8 @@ def main(space: Path, report: Path) -> None:
 
 def read_setup(space: Path) -> Setup:
     """What the workers need to know. Raises InputError for a wrong parameter, missing images, or none to validate."""
-    split = pipeline.paths("split")["split"]
+    # Absolute, since a worker keeps the images by it.
+    split = pipeline.paths("split")["split"].resolve()
     model, train = load_section("model"), load_section("train")
     data = trials.pictures(split, train.images)
     search = spaces.load(space, data.data_set)
@@ -84,6 +85,7 @@ def open_study(setup: Setup) -> Study:
     description = {
         "space": search.space.model_dump(),
         "objectives": search.objectives,
+        "repeats": search.study.repeats,
         "stop": search.stop.model_dump(),
         "limits": {**search.limits.model_dump(), "baseline": setup.baseline.training_cost},
         "params.yaml": left_open,

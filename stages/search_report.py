@@ -25,6 +25,7 @@ def findings(
     return {
         "search": search.study.name,
         "objectives": search.objectives,
+        "repeats": search.study.repeats,
         "trials": {
             "complete": states.count(TrialState.COMPLETE),
             "stopped": len(stopped),
@@ -95,7 +96,7 @@ def in_words(content: dict[str, Any]) -> str:
         _finalists_table(content),
         "## The front",
         "Models within all limits (or, where none is, the most accurate ones) that no other beats in every objective. "
-        "One training each.",
+        f"Validation is the lowest of {content['repeats']} trainings.",
         _front_table(content["front"]),
         "## Stopped early",
         _stopped_table(content["stopped"]),

@@ -79,6 +79,7 @@ class StudyParams(Section):
     trials: int = Field(ge=1, le=100_000, description="finished trials in all")
     minutes: int = Field(ge=0, le=100_000, description="longest duration of a session, 0 for no limit")
     workers: int = Field(ge=1, le=256, description="processes on this machine, with one thread each")
+    repeats: int = Field(ge=1, le=100, description="trainings of a trial, each with a seed; its lowest accuracy counts")
     startup: int = Field(ge=1, le=100_000, description="trials drawn at random before the sampler learns")
     seed: Seed = Field(description="seed of the sampler")
 

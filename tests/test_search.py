@@ -20,7 +20,7 @@ from conftest import ROOT, TINY, change_params
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 
-from stages import cost, front, search, space
+from stages import cost, front, search, space, trials
 from stages.curves import Epoch
 from stages.errors import InputError
 from stages.files import read_json
@@ -58,7 +58,7 @@ def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pyt
     change_params(root / "params.yaml", model=TINY["model"], train=TINY["train"])
     change_space(
         root / "space.yaml",
-        study={"trials": 3, "workers": 1, "startup": 2},
+        study={"trials": 3, "workers": 1, "repeats": 1, "startup": 2},
         space={
             "convolutions": {"low": 1, "high": 2},
             "channels": {"low": 1, "high": 3},
@@ -162,6 +162,24 @@ def test_hopeless_trials_are_stopped_and_said_to_be_stopped(folder: Path) -> Non
     assert {child.data.tags["crosscheck.stopped"] for child in runs.values()} == {found["stopped"][0]["reason"]}
     client = mlflow.MlflowClient(store_of(folder))
     assert [point.step for point in client.get_metric_history(runs["trial 0"].info.run_id, "val_loss")] == [1, 2]
+
+
+def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = {0: 0.9, 1: 0.7, 2: 0.8, 3: 0.6, 4: 1.0, 5: 1.0}
+    seeds: list[int] = []
+
+    def fit(training: Training, stop: StopParams | None, classes: int) -> None:
+        seed = training.params.seed - trials.FIRST_SEED
+        seeds.append(seed)
+        training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
+
+    monkeypatch.setattr(trials, "fit", fit)
+    change_space(folder / "space.yaml", study={"trials": 2, "repeats": 3}, limits={"accuracy": 0.65})
+    found = run(folder)
+    assert [each["val_accuracy"] for each in found["front"]] == [0.7]
+    assert [seed for seed in seeds if seed >= 0] == [0, 1, 2, 3]
 
 
 def test_what_is_over_a_limit_is_not_trained_and_takes_no_place_among_the_trials(folder: Path) -> None:
