@@ -5,11 +5,8 @@ One is ended with the study, however that ends; its cell then runs again next ti
 """
 
 import multiprocessing
-import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from stages import cells, dealing
 from stages.errors import InputError
 from stages.files import write_json
 from stages.plans import Cell
+from stages.workers import end_with_parent
 
 PRELOAD = "stages.execution"
 
@@ -92,17 +90,11 @@ def work(job: Job) -> None:
 
     # Ctrl-C is for the study, which ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with, args=(os.getppid(),), daemon=True).start()
+    # By the operating system, its parent is the server that forked it, which lives for as long as a cell does.
+    end_with_parent()
     try:
         result, timing = execution.execute(job.cell.params, dealing.read(job.stock))
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
     write_json(job.timing, timing)
     cells.write(job.result, {"key": job.key, **result})
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent is gone, as after kill -9 of the study."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)

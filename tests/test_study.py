@@ -210,9 +210,9 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
         time.sleep(0.1)
     os.kill(study.pid, signal.SIGKILL)
     study.wait()
-    while _alive(study.pid) and time.monotonic() < until:
+    while _processes(study.pid) and time.monotonic() < until:
         time.sleep(0.2)
-    assert not _alive(study.pid)
+    assert not _processes(study.pid)
     done = files_of(copied)
     assert done
     assert f"{len(done)} of them known" in run(copied)
@@ -220,8 +220,33 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
     assert len(after) == 4 and {name: after[name] for name in done} == done
 
 
-def _alive(session: int) -> bool:
-    return subprocess.run(["pgrep", "-s", str(session)], capture_output=True, check=False).returncode == 0
+@pytest.mark.soak
+def test_a_cell_that_has_long_to_go_ends_with_a_killed_study(studied: Project, copied: Project) -> None:
+    shutil.rmtree(copied.folder / "results")
+    write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 100_000}})
+    words = command("study", "results", "timings")
+    study = subprocess.Popen(
+        words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    until = time.monotonic() + 120
+    # The study, what tracks its resources, the server that forks, and its two cells.
+    while len(_processes(study.pid)) < 5 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(_processes(study.pid)) >= 5
+    os.kill(study.pid, signal.SIGKILL)
+    study.wait()
+    until = time.monotonic() + 30
+    while _processes(study.pid) and time.monotonic() < until:
+        time.sleep(0.2)
+    left = _processes(study.pid)
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+    assert not left
+
+
+def _processes(session: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-s", str(session)], capture_output=True, check=False, text=True)
+    return [int(line) for line in found.stdout.split()]
 
 
 @pytest.mark.soak
