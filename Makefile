@@ -26,7 +26,7 @@ test: $(READY) ## run the tests
 	pytest -n 2 --dist loadfile -m "not soak"
 
 soak: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
-	pytest -n 2 --dist loadfile -m soak
+	pytest -n 2 --dist loadfile -m soak $(SOAK)
 
 bench-scale: $(READY) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
