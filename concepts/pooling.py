@@ -16,9 +16,9 @@ from stages import architecture, canvas, command, layers, model
 from stages.images import Subset
 
 SIZE, CHANNELS, HIDDEN = 32, 8, [16]
-TRAIN, TEST, EPOCHS = 300, 200, 8
+TRAIN, TEST, EPOCHS = 300, 200, 20
 SHIFTS = (0, 2, 4)
-SEEDS = range(2)
+SEEDS = range(3)
 POOLS = ("none", "max", "avg", "stride")
 LOOKS = dict(
     zip(POOLS, zip((canvas.GREY, canvas.BLUE, canvas.GREEN, canvas.VERMILION), "Dos^", strict=True), strict=True)
@@ -95,6 +95,7 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
         right.plot(SHIFTS, [row["mean"] for row in rows], color=color, marker=marker, label=pool)
         low, high = ([row[end] for row in rows] for end in ("lowest", "highest"))
         right.fill_between(SHIFTS, low, high, color=color, alpha=0.15, linewidth=0)
+    right.set_xticks(SHIFTS)
     right.set_xlabel("test images moved by (px)")
     right.set_ylabel(f"accuracy, n = {TEST} test images")
     right.set_title(f"mean of {len(SEEDS)} seeds; band: lowest to highest", fontsize=9)

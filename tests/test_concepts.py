@@ -35,7 +35,7 @@ def spellings(value: float) -> set[str]:
 
 def quoted(text: str) -> list[str]:
     """Every number of a page, but for those in code, links and picture names."""
-    text = re.sub(r"2 cores|AVX-512|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)
+    text = re.sub(r"2 cores|AVX2|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)
     return re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", text)
 
 
