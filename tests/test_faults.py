@@ -53,7 +53,8 @@ def small_disk(folder: Path, size: int = ROOM) -> Iterator[None]:
         shutil.copytree(aside, folder, dirs_exist_ok=True)
         yield
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: whatever still has a file of it open must not leave it mounted.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def fill(folder: Path, leave: int) -> Path:
