@@ -33,7 +33,8 @@ def main(*checkpoints: Path, port: int = 8000) -> None:
 
 def listen(port: int) -> socket.socket:
     """A socket on loopback, where callers wait to be served. Raises InputError where the port cannot be had."""
-    listener = socket.socket()
+    # With the protocol named: only then asyncio sends the end of an answer at once, and not up to 40 ms later.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))

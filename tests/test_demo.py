@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import math
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from conftest import ROOT, Project, free_port, make_project, stop, wait_for
 from PIL import Image
 from torch.nn import functional
 
-from stages import drawing, model, novelty
+from stages import drawing, model, novelty, play, server
 from stages.files import sha256, write_json
 from stages.images import DataSet, Subset
 from stages.params import ModelParams, SynthesizeParams, load
@@ -414,6 +415,17 @@ def test_other_sites_and_other_machines_are_not_served(address: str) -> None:
     port = address.rpartition(":")[2]
     with pytest.raises(ConnectionRefusedError):
         ask(f"http://127.0.0.2:{port}", "GET", "/")
+
+
+def test_the_socket_is_one_whose_answers_asyncio_sends_without_delay() -> None:
+    with play.listen(0) as listener:
+        assert (listener.family, listener.proto) == (socket.AF_INET, socket.IPPROTO_TCP)
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_only_a_large_network_gets_all_threads() -> None:
+    small, large = (torch.nn.Sequential(torch.nn.Linear(n, n, device="meta")) for n in (1000, 10_000))
+    assert [server.threads_for(net, 4) for net in (small, large)] == [1, 4]
 
 
 def test_no_file_of_the_page_names_another_host() -> None:

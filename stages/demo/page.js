@@ -1,13 +1,13 @@
 // Draws, asks the server what the chosen network makes of the drawing, and shows its answer layer by layer.
 
 import { Sheet } from "./sheet.js";
-import { showLayers } from "./layers.js";
+import { scaleOf, showLayers } from "./layers.js";
 
 const REST = 250; // ms without a stroke after which the other networks are asked as well
 const element = (id) => document.getElementById(id);
 
 let networks = [];
-let palettes = {};
+let scales = {};
 let chosen = 0;
 let content = null; // what is looked at: the drawing as PNG, or the user's file
 let busy = false;
@@ -41,14 +41,14 @@ async function look(began = performance.now(), file = null) {
   busy = true;
   again = null;
   try {
-    content = file ?? (await sheet.png());
+    content = file ?? sheet.png();
     const asked = chosen;
     const answer = await ask(asked, epoch());
     if (file) sheet.show(answer.layers[0], answer.maps);
     if (asked === chosen) {
       networks.forEach((_, index) => (element(`answer-${index}`).textContent = ""));
       showVerdict(answer);
-      showLayers(element("layers"), answer, networks[chosen], palettes);
+      showLayers(element("layers"), answer, networks[chosen], scales);
       const took = performance.now() - began;
       element("time").textContent = `Answered in ${took.toFixed(0)} ms.`;
       document.body.dataset.answers = Number(document.body.dataset.answers ?? 0) + 1;
@@ -155,7 +155,9 @@ function showWidth() {
 
 async function start() {
   try {
-    ({ networks, palettes } = await (await fetch("networks")).json());
+    const found = await (await fetch("networks")).json();
+    ({ networks } = found);
+    scales = Object.fromEntries(Object.entries(found.palettes).map(([name, colours]) => [name, scaleOf(colours)]));
   } catch {
     element("problem").textContent = "The server does not answer; start it again with make demo.";
     return;

@@ -1,6 +1,8 @@
 // The paper: an image of just the size that the network takes, so that what one sees is what it gets. Ink has hard
 // edges, as in the training images, and its colour is the opposite of the data set's background.
 
+import { GREYS, paint } from "./layers.js";
+
 const STEPS = 58; // steps of the keyboard's pen across the paper
 const PEN = 4 / 116; // width of the pen, as a share of the shorter side
 const MOST_UNDONE = 50;
@@ -36,8 +38,10 @@ export class Sheet {
     return Math.max(1, Math.round(2 * PEN * Math.min(width, height)) / 2);
   }
 
+  // At once: toBlob waits until the browser is idle, and while one draws that may take a second.
   png() {
-    return new Promise((resolve) => this.canvas.toBlob(resolve, "image/png"));
+    const content = atob(this.canvas.toDataURL("image/png").split(",")[1]);
+    return new Blob([Uint8Array.from(content, (letter) => letter.charCodeAt(0))], { type: "image/png" });
   }
 
   // Shows an image as the network got it: bytes (channels, height, width), grey or colour.
@@ -147,9 +151,7 @@ export class Sheet {
 
   #paint() {
     const { width, height } = this.canvas;
-    const image = new ImageData(width, height);
-    this.levels.forEach((level, place) => image.data.set([level, level, level, 255], 4 * place));
-    this.canvas.getContext("2d").putImageData(image, 0, 0);
+    paint(this.canvas, this.levels, GREYS);
     this.cursor.style.left = `${(100 * this.at[0]) / width}%`;
     this.cursor.style.top = `${(100 * this.at[1]) / height}%`;
     this.cursor.classList.toggle("down", this.down);
