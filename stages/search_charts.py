@@ -17,7 +17,7 @@ def front(study: Study, candidates: list[Candidate], winner: int | None, file: P
     trained = sum(map(was_trained, finished(study)))
     figure = Figure(figsize=(9.5, 4.4), layout="constrained")
     figure.suptitle(
-        f"n = {len(complete)} trials with one training each; not shown: {trained - len(complete)} stopped early",
+        f"n = {len(complete)} trials, the worst training of each; not shown: {trained - len(complete)} stopped early",
         fontsize=11,
     )
     for axis, name, label in zip(
