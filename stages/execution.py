@@ -23,7 +23,7 @@ from stages.params import Params
 from stages.training import Training, new_network
 
 Result = dict[str, Any]
-TEST_BATCH = 256
+TEST_BATCH = 64
 
 
 def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
@@ -95,11 +95,21 @@ def examine(net: nn.Module, dealt: Dealt) -> Result:
 
 def withstand(net: nn.Module, test: Subset, background: int) -> Result:
     """The accuracy on the test images at each level of each distortion."""
+    untouched = accuracy_on(net, test)
     found: Result = {}
     for kind, levels in distortions.GRID.items():
-        subsets = (distortions.distort(test, kind, level, background) for level in levels)
-        found[kind] = {"level": levels, "accuracy": [inference.score(net, each, TEST_BATCH)[1] for each in subsets]}
+        accuracies = [
+            untouched
+            if level == distortions.UNTOUCHED[kind]
+            else accuracy_on(net, distortions.distort(test, kind, level, background))
+            for level in levels
+        ]
+        found[kind] = {"level": levels, "accuracy": accuracies}
     return found
+
+
+def accuracy_on(net: nn.Module, subset: Subset) -> float | None:
+    return inference.score(net, subset, TEST_BATCH)[1]
 
 
 def columns(rows: list[Result]) -> Result:
