@@ -110,6 +110,9 @@ def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project
     for row in made:
         assert len(row.reference) == len(row.ours) == 1
         assert row.ratio > 0
+    if name == "pipeline":
+        assert "split" in made[0].note and "explain" in made[0].note
+        assert "train" in made[1].note and "explain" not in made[1].note
 
 
 def test_sides_take_turns_and_the_first_to_go_changes() -> None:
