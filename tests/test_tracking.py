@@ -195,7 +195,7 @@ def test_sync_without_results_says_what_to_run(project: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     command = [sys.executable, "-m", "stages.sync"]
