@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,7 @@ def report_of(command: Sequence[str]) -> dict[str, Any]:
 
 def wall_seconds(commands: Sequence[Sequence[str]], folder: Path | None = None) -> float:
     """How long the commands take, started at the same time. Raises CalledProcessError where one fails."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    environment = _environment()
     began = time.perf_counter()
     processes = [
         subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) for command in commands
@@ -67,3 +67,31 @@ def wall_seconds(commands: Sequence[Sequence[str]], folder: Path | None = None) 
         if process.returncode != 0:
             raise subprocess.CalledProcessError(process.returncode, process.args)
     return seconds
+
+
+def repro_seconds(folder: Path, *options: str) -> tuple[float, dict[str, float]]:
+    """How long `dvc repro` takes, and each stage with DVC's work after it; `start` is what comes before the first.
+
+    Raises CalledProcessError where it fails.
+    """
+    command = module("dvc", "repro", *options)
+    began = since = time.perf_counter()
+    stages: dict[str, float] = {}
+    running = "start"
+    with subprocess.Popen(command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
+        for line in cast(IO[str], process.stdout):
+            if started := re.match(r"Running stage '(\w+)'", line):
+                now = time.perf_counter()
+                stages[running], running, since = now - since, started[1], now
+    ended = time.perf_counter()
+    stages[running] = ended - since
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return ended - began, stages
+
+
+def _environment() -> dict[str, str]:
+    """This one, with nothing that sends DVC or MLflow elsewhere, and the Python that runs this first on the path."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    return environment

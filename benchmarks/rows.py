@@ -1,11 +1,13 @@
 """What is compared: each function makes the rows of one question, `repeats` times, the two sides in turn."""
 
+import json
 import math
 import os
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,8 +17,9 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import reference
-from benchmarks.comparison import Row, in_turn, module, report_of, wall_seconds
+from benchmarks import reference, training
+from benchmarks.comparison import Row, in_turn, module, report_of, repro_seconds, wall_seconds
+from stages.params import load
 
 EPOCH_TARGETS = {"base": 3.5, "channels_18": 3.5, "three_conv": 3.5, "no_pool": 1.7}
 MEMORY_TARGETS = {"base": 1.6, "no_pool": 1.3}
@@ -25,7 +28,17 @@ EPOCHS = 10
 MOST_EPOCHS = 30
 SIZE = 116
 BATCH = 64
+STUDIED = ("base", "channels_18", "three_conv")
 SAME_STAGES = ("split", "train", "evaluate", "visualize")
+
+
+@contextmanager
+def cloned(project: Path) -> Iterator[Path]:
+    """A clone of the project's commit, in a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="crosscheck-clone-") as folder:
+        clone = Path(folder) / "clone"
+        subprocess.run(["git", "clone", "--quiet", str(project), str(clone)], check=True)
+        yield clone
 
 
 @dataclass(frozen=True)
@@ -98,16 +111,14 @@ def accuracy(setting: Setting) -> list[Row]:
 
 def pipeline(setting: Setting) -> list[Row]:
     """The pipeline of this commit in a clone, made again by force, and with nothing to do."""
-    with tempfile.TemporaryDirectory(prefix="crosscheck-clone-") as folder:
-        clone = Path(folder) / "clone"
-        subprocess.run(["git", "clone", "--quiet", str(setting.project), str(clone)], check=True)
+    with cloned(setting.project) as clone:
         wall_seconds([module("dvc", "repro", "--quiet")], clone)
-        script = setting.reference("--epochs", EPOCHS, "--pictures", Path(folder) / "pictures")
-        whole = in_turn(
+        script = setting.reference("--epochs", EPOCHS, "--pictures", clone.parent / "pictures")
+        script_seconds, whole, same = in_turn(
             setting.repeats,
             lambda _: wall_seconds([script]),
-            lambda _: wall_seconds([module("dvc", "repro", "--force")], clone),
-            lambda _: wall_seconds([module("dvc", "repro", "--force", "--single-item", *SAME_STAGES)], clone),
+            lambda _: repro_seconds(clone, "--force"),
+            lambda _: repro_seconds(clone, "--force", "--single-item", *SAME_STAGES),
         )
         idle = in_turn(
             setting.repeats,
@@ -115,10 +126,18 @@ def pipeline(setting: Setting) -> list[Row]:
             lambda _: wall_seconds([module("dvc", "repro")], clone),
         )
     return [
-        Row("dvc repro --force, all stages, against the script", "s", whole[0], whole[1], 1 / 0.6),
-        Row(f"the same, {', '.join(SAME_STAGES)} alone", "s", whole[0], whole[2], 1 / 0.6),
+        _against_script("dvc repro --force, all stages, against the script", script_seconds, whole),
+        _against_script(f"the same, {', '.join(SAME_STAGES)} alone", script_seconds, same),
         Row("dvc repro with nothing to do, against dvc status", "s", idle[0], idle[1], 1 / 1.5),
     ]
+
+
+def _against_script(name: str, script: list[float], ours: list[tuple[float, dict[str, float]]]) -> Row:
+    """A row of the pipeline, whose note says what each stage took."""
+    seconds = [whole for whole, _ in ours]
+    medians = {stage: statistics.median(stages[stage] for _, stages in ours) for stage in ours[0][1]}
+    note = "seconds of each stage: " + ", ".join(f"{stage} {median:.1f}" for stage, median in medians.items())
+    return Row(name, "s", script, seconds, 1 / 0.6, note)
 
 
 def throughput(setting: Setting) -> list[Row]:
@@ -134,9 +153,48 @@ def throughput(setting: Setting) -> list[Row]:
     return [Row("runs of base", "per hour", rates[0], rates[1], 4.0, f"{cores} side by side", more_is_better=True)]
 
 
+def study(setting: Setting) -> list[Row]:
+    """A small study, its robustness curves and MLflow included, against one script of each of its runs after another.
+
+    Both train on 1700 images of the built-in data set, the study on other drawings of it.
+    """
+    cores = os.cpu_count() or 1
+    with cloned(setting.project) as clone:
+        wall_seconds([module("dvc", "repro", "--quiet", "synthesize")], clone)
+        content = json.dumps(study_file(cores, setting.train_images // 2))
+        (clone / "bench.yaml").write_text(content, encoding="utf-8")
+        wall_seconds([module("stages.pack", "--study", "bench.yaml", "--stock", "bench/stock")], clone)
+        asked = ("--study", "bench.yaml", "--stock", "bench/stock", "--timings", "bench/timings")
+        scripts = [setting.reference("--epochs", EPOCHS, "--network", name) for name in STUDIED]
+        seconds = in_turn(
+            setting.repeats,
+            lambda _: sum(wall_seconds([script]) for script in scripts),
+            lambda repeat: wall_seconds([module("stages.study", *asked, "--results", f"bench/results{repeat}")], clone),
+        )
+    rates = [[runs * 3600 / second for second in side] for runs, side in zip((1, cores), seconds, strict=True)]
+    rates = [[len(STUDIED) * rate for rate in side] for side in rates]
+    note = f"{', '.join(STUDIED)}: {cores} seeds each, {cores} side by side"
+    return [Row("runs of a study", "per hour", rates[0], rates[1], 4.0, note, more_is_better=True)]
+
+
+def study_file(seeds: int, train_images: int) -> dict[str, Any]:
+    """A study of STUDIED with the shipped recipe, without validation images: the reference has none."""
+    shared = {
+        "split.test": load().synthesize.count - train_images,
+        "split.val": 0,
+        "train.epochs": EPOCHS,
+        "compute.threads": 1,
+    }
+    variants = {
+        name: {"set": {f"model.{key}": value for key, value in training.NETWORKS[name].items()}} for name in STUDIED
+    }
+    return {"title": "Benchmark", "seeds": seeds, "params": shared, "variants": variants}
+
+
 ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     **{f"epoch-{name}": partial(epoch, network=name) for name in EPOCH_TARGETS},
     "accuracy": accuracy,
     "pipeline": pipeline,
     "throughput": throughput,
+    "study": study,
 }

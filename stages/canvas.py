@@ -51,16 +51,16 @@ def save(figure: Figure, file: Path, dpi: int = DEFAULT_DPI) -> None:
 
 
 def grid(
-    rows: int, columns: int, width: float, height: float, title: str, margin: float = 1.2
+    rows: int, columns: int, width: float, height: float, title: str, margin: float = 1.2, head: float = 0.5
 ) -> tuple[Figure, NDArray[Any]]:
     """A figure of `rows` x `columns` axes without ticks, each `width` x `height` inches, under a title.
 
-    `margin`: inches at the sides for labels and a colour bar.
+    `margin`: inches at the sides for labels and a colour bar; `head`: above and below the axes beside the title.
     """
     wide = max(4.5, columns * width + margin)
     # At 11 points a letter takes about a twelfth of an inch.
     lines = textwrap.wrap(" ".join(title.split()), int(wide * 11.5), max_lines=4, placeholder=" …")
-    figure = Figure(figsize=(wide, rows * height + 0.5 + 0.2 * len(lines)), layout="constrained")
+    figure = Figure(figsize=(wide, rows * height + head + 0.2 * len(lines)), layout="constrained")
     figure.suptitle("\n".join(shown(line) for line in lines), fontsize=11)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:

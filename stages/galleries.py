@@ -14,6 +14,8 @@ from stages.images import DataSet, Subset
 MOST_CLASSES = 20
 MOST_CHANNELS = 36
 MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
+# Three lines below an image, in inches.
+LABEL = 0.55
 SIGNED, POSITIVE = "RdBu_r", "viridis"
 
 
@@ -132,7 +134,7 @@ def answers(shown_answers: list[Answer], title: str, nothing: str, file: Path, d
     columns = min(4, max(1, len(shown_answers)))
     rows = max(1, -(-len(shown_answers) // columns))
     tallest = max((height_of(answer.image, 2.3) for answer in shown_answers), default=0.5)
-    figure, axes = grid(rows, columns, 2.3, tallest + 0.6, title, margin=0.2)
+    figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
     for axis, answer in zip(axes.flat, shown_answers, strict=False):
         show_image(axis, answer.image)
         axis.set_anchor("N")

@@ -19,16 +19,17 @@ from typing import Any
 
 from optuna import Study
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from stages import command, cost, database, front, pipeline, search_charts, search_report, trials
+from stages import command, cost, database, front, pipeline, search_charts, search_report, trial_runs, trials
 from stages import space as spaces
 from stages.errors import InputError
 from stages.files import sha256, write_json, write_text
 from stages.front import Candidate, Finalist
+from stages.nested_runs import NestedRuns
 from stages.params import load_section
 from stages.space import Search, SpaceParams
-from stages.trial_runs import TrialRuns
 from stages.trials import Setup
 from stages.workers import end_with_parent
 
@@ -39,13 +40,13 @@ OPENINGS = "test_openings"
 def main(space: Path, report: Path) -> None:
     setup = read_setup(space)
     study = open_study(setup)
-    runs = TrialRuns(study)
+    runs = trial_runs.of(study)
     with pool_of(setup.search.study.workers) as pool:
         explore(pool, setup, study, runs)
         candidates = front.front(study)
         finals = train_again(pool, setup, study, runs, front.finalists(candidates, setup.search.final.models))
     for trial in front.finished(study):
-        runs.trial(trial)
+        record(runs, trial)
 
     findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
     search_charts.front(study, candidates, findings["winner"], report / "front.png")
@@ -113,7 +114,7 @@ def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise InputError("a worker was killed, perhaps for want of memory; run this again: it goes on") from None
 
 
-def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: TrialRuns) -> None:
+def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedRuns) -> None:
     """Keep every worker busy with a trial until the study has as many as wanted, or the session's minutes are over."""
     wanted = setup.search.study
     deadline = time.monotonic() + wanted.minutes * 60 if wanted.minutes else float("inf")
@@ -129,11 +130,17 @@ def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: TrialRu
                 return
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
-                runs.trial(study.get_trials(deepcopy=False)[future.result()])
+                record(runs, study.get_trials(deepcopy=False)[future.result()])
+
+
+def record(runs: NestedRuns, trial: FrozenTrial) -> None:
+    """Tell MLflow of a trial, unless it came to no result."""
+    if trials.RESULT in trial.user_attrs:
+        runs.record(trial_runs.trial(trial))
 
 
 def train_again(
-    pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: TrialRuns, chosen: list[Candidate]
+    pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedRuns, chosen: list[Candidate]
 ) -> list[Finalist]:
     """Train each of the chosen with every seed, unless the study has that already, and score them on the test set."""
     evaluate = load_section("evaluate")
@@ -153,7 +160,7 @@ def train_again(
     for each in chosen:
         figures = [study.user_attrs[final_key(each, seed)] for seed in setup.search.final.seeds]
         for one in figures:
-            runs.final(each, one)
+            runs.record(trial_runs.final(each, one))
         finals.append(Finalist(each, figures))
     return finals
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stages import cells, command, crew, dealing, plans
+from stages import cells, command, crew, dealing, plans, study_runs
 from stages.crew import Job
 from stages.errors import InputError
 from stages.files import read_json
+from stages.nested_runs import NestedRuns
 from stages.progress import Progress, spoken
-from stages.study_runs import StudyRuns
 
 WORKERS = "STUDY_WORKERS"
 
@@ -36,13 +36,13 @@ def main(study: Path, stock: Path, results: Path, timings: Path) -> None:
     with alone(results):
         new = [job for job in jobs if not is_done(job)]
         print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
-        runs = StudyRuns(plan)
+        runs = study_runs.of(plan)
         progress = Progress([job.cell for job in new], count, known_seconds(jobs))
         crew.run(new, count, teller(progress, runs))
         if not plan.is_part:
             cells.remove_strangers(results, plan.cells)
         for job in jobs:
-            runs.cell(job.cell, cells.read(job.result), timing_of(job))
+            runs.record(study_runs.child(job.cell, cells.read(job.result), timing_of(job)))
         runs.finish()
 
 
@@ -86,14 +86,14 @@ def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
     return seconds
 
 
-def teller(progress: Progress, runs: StudyRuns) -> Callable[[Job], None]:
+def teller(progress: Progress, runs: NestedRuns) -> Callable[[Job], None]:
     """What to do when a cell has ended: a line for the user, a run for MLflow."""
 
     def tell(job: Job) -> None:
         result, timing = cells.read(job.result), timing_of(job)
         progress.ended(job.cell, timing["seconds"])
         print(f"{job.name}: {outcome(result)}, {spoken(timing['seconds'])}; {progress.line()}", flush=True)
-        runs.cell(job.cell, result, timing)
+        runs.record(study_runs.child(job.cell, result, timing))
 
     return tell
 

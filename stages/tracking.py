@@ -56,7 +56,7 @@ class Recorder:
                 self.is_new = True
             else:
                 client.update_run(self.run_id, status="RUNNING")
-            _log_parameters(client, self.run_id, parameters)
+            log_parameters(client, self.run_id, parameters)
 
         self._attempt(open_run)
 
@@ -79,7 +79,7 @@ class Recorder:
                     self.run_id = _create(client, experiment, tags)
                     client.set_terminated(self.run_id)
                 # Also where it was found: an outage may have come between.
-                _log_parameters(client, self.run_id, parameters)
+                log_parameters(client, self.run_id, parameters)
                 store.forget_unfinished(checkpoint)
 
         self._attempt(find)
@@ -102,7 +102,7 @@ class Recorder:
         def log() -> None:
             known = set() if self.is_new else _steps(_client(), self.run_id, values)
             fresh = {name: value for name, value in values.items() if (name, step) not in known}
-            _log_metrics(_client(), self.run_id, [(step, fresh)])
+            log_metrics(_client(), self.run_id, [(step, fresh)])
             if self.waited > max(PATIENCE, SHARE * (time.monotonic() - self.began)):
                 raise TimeoutError(f"it answers too slowly, {self.waited:.0f} s so far")
 
@@ -145,7 +145,7 @@ class Recorder:
             (step, {name: value for name, value in values.items() if (name, step, value) not in known})
             for step, values in points
         ]
-        _log_metrics(client, self.run_id, fresh)
+        log_metrics(client, self.run_id, fresh)
 
     def files(self, *paths: Path) -> None:
         """Within a part: log files and folders as artifacts under their own names."""
@@ -221,7 +221,8 @@ def _steps(client: Any, run_id: str | None, names: Iterable[str]) -> set[tuple[s
     return {(name, metric.step) for name in names for metric in client.get_metric_history(run_id, name)}
 
 
-def _log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> None:
+def log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> None:
+    """Log the values of each step, but for those that are None, in as many requests as a server asks for."""
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
@@ -235,7 +236,8 @@ def _log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> No
         client.log_batch(run_id, metrics=fresh[start : start + MOST_METRICS])
 
 
-def _log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
+def log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:
+    """Log what the run does not have yet."""
     from mlflow.entities import Param
 
     known = client.get_run(run_id).data.params

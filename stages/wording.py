@@ -88,11 +88,12 @@ def cost_row(name: str, found: Overview) -> list[str]:
     """What one variant costs."""
     cost, timing, median = found.runs[name][0].result["cost"], found.timings[name], found.survival[name].median
     seconds = timing.seconds_per_epoch
+    megabytes = float(f"{cost['weight_bytes'] / 1e6:.3g}")
     return [
         name,
         f"{cost['parameters']:,}",
         f"{cost['multiply_adds']:,}",
-        f"{cost['weight_bytes'] / 1e6:,.3g}",
+        f"{megabytes:,g}",
         "–" if seconds is None else f"{seconds:.2f}",
         "–" if seconds is None or median is None else f"{seconds * median:.1f}",
         "–" if timing.peak_megabytes is None else f"{timing.peak_megabytes:,.0f}",

@@ -101,7 +101,7 @@ def setting(drawn: Path, project: Path) -> Setting:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["epoch-base", "accuracy", "pipeline", "throughput"])
+@pytest.mark.parametrize("name", ["epoch-base", "accuracy", "pipeline", "throughput", "study"])
 def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "EPOCHS", 1)
     monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
@@ -110,6 +110,9 @@ def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project
     for row in made:
         assert len(row.reference) == len(row.ours) == 1
         assert row.ratio > 0
+    if name == "pipeline":
+        assert "split" in made[0].note and "explain" in made[0].note
+        assert "train" in made[1].note and "explain" not in made[1].note
 
 
 def test_sides_take_turns_and_the_first_to_go_changes() -> None:

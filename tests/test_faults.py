@@ -79,6 +79,7 @@ def test_a_full_disk_for_the_saved_state_is_a_warning_and_costs_nothing_else(cop
     assert outputs(project) == expected
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("leave", [0, 4096])
 def test_a_full_disk_for_the_checkpoint_is_one_line_and_the_next_run_needs_no_training(
     copy_of_reproduced: Project, leave: int
@@ -103,6 +104,7 @@ def test_a_full_disk_for_the_checkpoint_is_one_line_and_the_next_run_needs_no_tr
     assert not list((project.folder / ".checkpoints").glob("*"))
 
 
+@pytest.mark.soak
 def test_a_full_disk_for_text_and_pictures_is_one_line_and_the_next_run_mends_it(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     before = {file.name: file.read_bytes() for file in (project.folder / "metrics").iterdir()}

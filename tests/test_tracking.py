@@ -195,7 +195,7 @@ def test_sync_without_results_says_what_to_run(project: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     command = [sys.executable, "-m", "stages.sync"]
@@ -423,7 +423,7 @@ def test_an_outage_within_a_part_leaves_it_to_be_recorded_another_time(
     recorder = started()
     points = [(1, {"test_accuracy": 0.5})]
     with monkeypatch.context() as patch:
-        patch.setattr(tracking, "_log_metrics", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
+        patch.setattr(tracking, "log_metrics", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
         recorder.part("evaluation", "hash", lambda: recorder.points(points))
     assert recorder.failed
     assert told(recorder, "test_accuracy") == []
@@ -537,13 +537,13 @@ def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_mo
     recorder = started()
     now = [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    log = tracking._log_metrics
+    log = tracking.log_metrics
 
     def slow(*told: Any) -> None:
         now[0] += 4
         log(*told)
 
-    monkeypatch.setattr(tracking, "_log_metrics", slow)
+    monkeypatch.setattr(tracking, "log_metrics", slow)
     for step in range(1, 100):
         recorder.metrics({"train_loss": 0.5}, step)
     assert recorder.failed
@@ -555,13 +555,13 @@ def test_a_long_training_may_wait_longer_for_its_store(root: Path, monkeypatch: 
     recorder = started()
     now = [time.monotonic()]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    log = tracking._log_metrics
+    log = tracking.log_metrics
 
     def slow(*told: Any) -> None:
         now[0] += 1
         log(*told)
 
-    monkeypatch.setattr(tracking, "_log_metrics", slow)
+    monkeypatch.setattr(tracking, "log_metrics", slow)
     for step in range(1, 100):
         now[0] += 20
         recorder.metrics({"train_loss": 0.5}, step)
