@@ -33,12 +33,16 @@ class Change:
 
 @dataclass(frozen=True)
 class Finding:
-    """One measure of one pair of variants: the verdict on the second, and the corrected probabilities behind it."""
+    """One measure of one pair of variants: the verdict on the second, and the corrected probabilities behind it.
+
+    `alone`: the verdict if nothing else had been asked, without the correction.
+    """
 
     contrast: Contrast
     verdict: Verdict
     p: float | None
     p_equivalent: float | None
+    alone: Verdict
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,24 @@ def judge(family: Sequence[Contrast], alpha: float) -> list[Finding]:
     """The verdict on each contrast, after Holm's correction over the whole family."""
     differences = _corrected([contrast.p for contrast in family])
     equivalences = _corrected([contrast.p_equivalent for contrast in family])
-    findings = []
-    for contrast, p, p_equivalent in zip(family, differences, equivalences, strict=True):
-        verdict: Verdict = "unknown"
-        if p_equivalent is not None and p_equivalent < alpha:
-            verdict = "equivalent"
-        elif p is not None and p < alpha:
-            verdict = "better" if contrast.favours_second else "worse"
-        findings.append(Finding(contrast, verdict, p, p_equivalent))
-    return findings
+    return [
+        Finding(
+            contrast,
+            _verdict(contrast, p, p_equivalent, alpha),
+            p,
+            p_equivalent,
+            _verdict(contrast, contrast.p, contrast.p_equivalent, alpha),
+        )
+        for contrast, p, p_equivalent in zip(family, differences, equivalences, strict=True)
+    ]
+
+
+def _verdict(contrast: Contrast, p: float | None, p_equivalent: float | None, alpha: float) -> Verdict:
+    if p_equivalent is not None and p_equivalent < alpha:
+        return "equivalent"
+    if p is not None and p < alpha:
+        return "better" if contrast.favours_second else "worse"
+    return "unknown"
 
 
 def _corrected(values: Sequence[float | None]) -> list[float | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stages import plateau
-from stages.answers import Answer, Change, Finding
+from stages.answers import Answer, Change, Finding, Verdict
 from stages.estimates import Estimate
 from stages.outcomes import Run
 from stages.overview import Overview
@@ -19,12 +19,14 @@ NOUNS = {"accuracy": "accuracy", "failures": "failures to converge", "epochs": "
 
 
 def in_short(answer: Answer) -> str:
-    """One line: what is known, what is not, and a warning where more than one thing changes."""
-    known = [_verdict(finding) for finding in answer.findings if finding.verdict != "unknown"]
-    unknown = [f"{_noun(finding)}{_more(finding)}" for finding in answer.findings if finding.verdict == "unknown"]
+    """A few sentences: what is known, what is not, what is a hint, and a warning where more than one thing changes."""
+    known = [_verdict(finding, finding.verdict) for finding in answer.findings if finding.verdict != "unknown"]
+    unknown = [finding for finding in answer.findings if finding.verdict == "unknown"]
+    hints = [_verdict(finding, finding.alone) for finding in unknown if finding.alone != "unknown"]
     if unknown:
-        known.append(f"not enough data on {', '.join(unknown)}")
-    return f"{answer.second} against {answer.first}: {'; '.join(known)}.{_doubt(answer)}"
+        known.append(f"not enough data on {', '.join(f'{_noun(finding)}{_more(finding)}' for finding in unknown)}")
+    hint = f" A hint, which would count if nothing else had been asked: {'; '.join(hints)}." if hints else ""
+    return f"{answer.second} against {answer.first}: {'; '.join(known)}.{hint}{_doubt(answer)}"
 
 
 def _doubt(answer: Answer) -> str:
@@ -37,14 +39,14 @@ def _noun(finding: Finding) -> str:
     return NOUNS.get(finding.contrast.measure, f"accuracy under {finding.contrast.measure}")
 
 
-def _verdict(finding: Finding) -> str:
+def _verdict(finding: Finding, verdict: Verdict) -> str:
     contrast, measure = finding.contrast, finding.contrast.measure
     size = "" if contrast.difference is None else f" by {_points(contrast.difference, signed=False)}"
     if contrast.detail:
         size = f" ({contrast.detail})"
-    if finding.verdict == "better":
+    if verdict == "better":
         return BETTER.get(measure, f"more accurate under {measure}") + size
-    if finding.verdict == "worse":
+    if verdict == "worse":
         return WORSE.get(measure, f"less accurate under {measure}") + size
     return f"{_noun(finding)} equivalent within the margin"
 
@@ -55,7 +57,7 @@ def _more(finding: Finding) -> str:
         return f" ({finding.contrast.test.removeprefix('none: ')})" if finding.contrast.p is None else ""
     if more == 0:
         return " (as many runs would do for a single question; the correction for asking so many takes more)"
-    return f" ({more} more runs of each might do)"
+    return f" ({more} more run{'s' if more > 1 else ''} of each might do)"
 
 
 def _points(estimate: Estimate, signed: bool = True) -> str:
@@ -137,6 +139,7 @@ def finding_row(finding: Finding) -> list[str]:
         contrast.measure,
         contrast.detail or ("–" if contrast.difference is None else _points(contrast.difference)),
         str(contrast.n),
+        _p(contrast.p),
         _p(finding.p),
         _p(finding.p_equivalent),
         contrast.test,

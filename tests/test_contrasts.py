@@ -146,6 +146,19 @@ def test_holm_makes_an_answer_rarer_the_more_is_asked(params: Params) -> None:
     assert among_ten == pytest.approx(min(1.0, 10 * contrast.p))
 
 
+def test_what_the_correction_takes_away_is_a_hint(params: Params) -> None:
+    first = [run_of(params, seed, accuracy) for seed, accuracy in enumerate([0.90, 0.91, 0.92, 0.90, 0.91, 0.90])]
+    second = [run_of(params, seed, accuracy) for seed, accuracy in enumerate([0.92, 0.94, 0.93, 0.92, 0.92, 0.93])]
+    contrast = by_accuracy(first, second)
+    (alone,) = answers.judge([contrast], 1 - CONFIDENCE)
+    assert (alone.verdict, alone.alone) == ("better", "better")
+    among_many = answers.judge([contrast] * 40, 1 - CONFIDENCE)[0]
+    assert (among_many.verdict, among_many.alone) == ("unknown", "better")
+    mixed = [run_of(params, seed, accuracy) for seed, accuracy in enumerate([0.92, 0.89, 0.95])]
+    nothing = answers.judge([by_accuracy(first[:3], mixed)], 1 - CONFIDENCE)[0]
+    assert (nothing.verdict, nothing.alone) == ("unknown", "unknown")
+
+
 def test_a_run_that_never_reaches_the_target_is_censored(params: Params) -> None:
     found = estimates.survival([2, 3, None, None], [10, 10, 10, 10], CONFIDENCE)
     assert found.remaining == pytest.approx([0.75, 0.5])
