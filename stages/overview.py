@@ -163,6 +163,7 @@ def _answer(answer: Answer, paths: Sequence[str]) -> dict[str, Any]:
         "measures": {
             each.contrast.measure: {
                 "verdict": each.verdict,
+                "verdict_alone": each.alone,
                 "n": each.contrast.n,
                 "difference": _rounded(each.contrast.difference),
                 "p": _six(each.contrast.p),
