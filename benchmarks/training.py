@@ -8,11 +8,11 @@ it was chosen by 300 validation images taken from the training images, over five
 
 import argparse
 import json
-import resource
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.reference import peak_bytes
 from stages import hardware, images, inference
 from stages.params import Params, load
 from stages.training import Training, new_network
@@ -54,8 +54,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - began)
         if asked.until <= 1 or len(seconds) == asked.epochs:
             accuracies.append(inference.score(net, test, params.train.batch_size)[1] or 0.0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, "peak_bytes": peak}))
+    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, "peak_bytes": peak_bytes()}))
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:

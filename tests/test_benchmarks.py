@@ -91,6 +91,14 @@ def test_the_script_draws_all_pictures_and_saves_the_model(drawn: Path, tmp_path
     assert {file.name for file in tmp_path.iterdir()} == expected
 
 
+def test_the_memory_of_the_process_that_starts_a_side_is_not_counted(drawn: Path) -> None:
+    options = ["--split", drawn / "split", "--network", "three_conv", "--epochs", 1]
+    before = comparison.report_of(comparison.module("benchmarks.training", *options))["peak_bytes"]
+    much = np.ones(2 * before, dtype=np.uint8)
+    after = comparison.report_of(comparison.module("benchmarks.training", *options))["peak_bytes"]
+    assert after < 1.5 * before < len(much)
+
+
 def test_the_fast_recipe_is_a_valid_one_and_stops_at_the_accuracy_asked_for(drawn: Path) -> None:
     options = ["--split", drawn / "split", "--recipe", "fast", "--until", 0.0, "--epochs", 3]
     assert comparison.report_of(comparison.module("benchmarks.training", *options))["epoch_seconds"] == []
