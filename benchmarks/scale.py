@@ -141,12 +141,12 @@ def table(found: list[dict[str, Any]], machine: dict[str, str]) -> str:
 
 
 def forecast(found: list[dict[str, Any]]) -> list[str]:
-    """What `FORECAST` images would take: the straight line through the two largest counts."""
+    """What `FORECAST` images would take: the straight line through the two largest counts, never below the larger."""
     smaller, larger = sorted(found, key=lambda row: int(row["images"]))[-2:]
 
     def line(low: float, high: float) -> float:
         slope = (high - low) / (larger["images"] - smaller["images"])
-        return float(high + slope * (FORECAST - larger["images"]))
+        return float(high + max(0.0, slope) * (FORECAST - larger["images"]))
 
     lines = ["", f"{FORECAST:,} images, by the straight line through the two largest counts:", ""]
     lines += ["| stage | hours | DVC's hashing, hours | own memory, GiB |", "|---|---:|---:|---:|"]
