@@ -19,6 +19,8 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
+from benchmarks.memory import peak_bytes
+
 NETWORKS = {
     "base": ([9, 5], True, 27 * 27 * 5, [1200, 64]),
     "channels_18": ([18, 5], True, 27 * 27 * 5, [1200, 64]),
@@ -75,13 +77,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--until", type=float, default=2.0, help="stop at this test accuracy, looked at every epoch")
     parser.add_argument("--pictures", type=Path, help="where to save pictures, model and weights")
     return parser.parse_args()
-
-
-def peak_bytes() -> int:
-    """The most memory that this process had. What getrusage says may be of the process that started it. Linux only."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    (kilobytes,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(kilobytes) * 1024
 
 
 def train_epoch(net: nn.Module, loader: DataLoader[Any], lr: float) -> None:

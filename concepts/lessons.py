@@ -6,7 +6,7 @@ Nothing here reads params.yaml's values that a reader may have changed, but for 
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,9 +33,6 @@ RECIPE = {
     "weight_decay": 0.0, "schedule": "one_cycle", "seed": 0, "snapshots": 0,
 }  # fmt: skip
 NETWORK = {"norm": "none", "pool": "max", "head": "dense", "hidden": "auto", "invert": True, "centre": False}
-
-
-Net = TypeVar("Net", bound=nn.Module)
 
 
 @cache
@@ -89,7 +86,7 @@ def shifted(subset: Subset, across: int, down: int) -> Subset:
     return Subset(images, subset.labels)
 
 
-def trained(build: Callable[[], Net], train: Subset, wanted: params.TrainParams) -> Net:
+def trained(build: Callable[[], nn.Sequential], train: Subset, wanted: params.TrainParams) -> nn.Sequential:
     """A network built and trained with the seed of `wanted`."""
     torch.manual_seed(wanted.seed)
     none = Subset(train.images[:0], train.labels[:0])

@@ -5,41 +5,30 @@ weights is written to memory only to be read once: a block of its rows that is s
 and the whole gradient never takes any memory. Both leave the mathematics as they are.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
-from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
+from torch import Tensor, nn
 
-# Rows of a gradient that are made and subtracted together.
-BLOCK_BYTES = 16 * 2**20
+# Rows of a gradient that are made and subtracted together: fewer are slower where rows are long.
+BLOCK_ROWS = 256
 
 
-def faster_layers(device: torch.device, rate: Callable[[], float] | None) -> AbstractContextManager[Any]:
-    """A context for the forward pass of training, within which dense layers go the way described above.
+class Dense(nn.Module):
+    """The dense layer `linear`, whose weights it shares, in training on a CPU: float32 (n, inputs) to (n, outputs).
 
     `rate` gives the learning rate of plain SGD: the backward pass then moves the weights (not the biases) itself and
     leaves them without a gradient. None: it returns every gradient, for an optimizer of any kind.
     """
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return nullcontext()
-    return _FasterLayers(rate)
 
-
-class _FasterLayers(TorchFunctionMode):
-    def __init__(self, rate: Callable[[], float] | None) -> None:
+    def __init__(self, linear: nn.Linear, rate: Callable[[], float] | None) -> None:
         super().__init__()
+        self.linear = linear
         self.rate = rate
 
-    def __torch_function__(
-        self, func: Any, types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is functional.linear:
-            return _Dense.apply(*args, self.rate)
-        return func(*args, **(kwargs or {}))
+    def forward(self, inputs: Tensor) -> Tensor:
+        return cast(Tensor, _Dense.apply(inputs, self.linear.weight, self.linear.bias, self.rate))
 
 
 class _Dense(torch.autograd.Function):
@@ -47,21 +36,21 @@ class _Dense(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, rate: Callable[[], float] | None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.rate = rate
-        return _product(inputs, weight, bias)
+        return product(inputs, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
-        towards_inputs = _product(slope, weight.t())
+        towards_inputs = product(slope, weight.t())
         if ctx.rate is None:
-            return towards_inputs, _product(slope.t(), inputs.t()), slope.sum(0), None
-        rows = max(1, BLOCK_BYTES // (weight.nbytes // len(weight)))
-        for block, block_slope in zip(torch.split(weight, rows), torch.split(slope, rows, dim=1), strict=True):
-            block.sub_(_product(block_slope.t(), inputs.t()), alpha=ctx.rate())
+            return towards_inputs, product(slope.t(), inputs.t()), slope.sum(0), None
+        blocks = zip(torch.split(weight, BLOCK_ROWS), torch.split(slope, BLOCK_ROWS, dim=1), strict=True)
+        for block, block_slope in blocks:
+            block.sub_(product(block_slope.t(), inputs.t()), alpha=ctx.rate())
         return towards_inputs, None, slope.sum(0), None
 
 
-def _product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """left @ right.T + bias, by oneDNN."""
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-    return product
+def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """left @ right.T + bias, by oneDNN, for float32 matrices (n, inputs), (outputs, inputs) and a bias (outputs,)."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+    return result

@@ -9,7 +9,7 @@ import statistics
 import sys
 import time
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from torch.nn import functional
 from stages import cost, dealing, diagnosis, distortions, hardware, inference
 from stages.dealing import Dealt, Stock
 from stages.errors import InputError
+from stages.faster import faster
 from stages.images import Subset
 from stages.params import Params
 from stages.training import Training, new_network
@@ -36,6 +37,7 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     hardware.keep_freed_memory(net)
     training = Training(net, train, dealt.val, params.train, device)
     vitals, seconds, diverged = fit(training)
+    trained = faster(net, device, None)
     costs = cost.of(params.model, stock.data_set, len(train), params.train.epochs)
     result = {
         "data": {
@@ -52,8 +54,8 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
         "curve": columns([asdict(epoch) for epoch in training.history]),
         "vitals": columns([asdict(each) for each in vitals]),
         "diverged": diverged,
-        "test": {} if diverged else examine(net, dealt),
-        "robustness": {} if diverged else withstand(net, dealt.test, params.data.background),
+        "test": {} if diverged else examine(trained, dealt),
+        "robustness": {} if diverged else withstand(trained, dealt.test, params.data.background),
     }
     return result, {
         "seconds_per_epoch": round(statistics.median(seconds), 4) if seconds else None,
@@ -66,7 +68,6 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
 
 def fit(training: Training) -> tuple[list[diagnosis.Vitals], list[float], bool]:
     """Train to the last epoch: the vitals and the seconds of each, and whether the loss ended as no number."""
-    net = cast(nn.Sequential, training.net)
     vitals: list[diagnosis.Vitals] = []
     seconds: list[float] = []
     for _ in range(training.params.epochs):
@@ -77,7 +78,7 @@ def fit(training: Training) -> tuple[list[diagnosis.Vitals], list[float], bool]:
             print(f"warning: {error}", file=sys.stderr)
             return vitals, seconds, True
         seconds.append(time.perf_counter() - began)
-        vitals.append(diagnosis.take(net, training.train, training.device))
+        vitals.append(diagnosis.take(training.net, training.train, training.device))
     return vitals, seconds, False
 
 

@@ -30,7 +30,6 @@ MAX_PIXELS = 8192
 UNREADABLE = (
     OSError,
     RuntimeError,
-    UnpicklingError,
     ValueError,
     EOFError,
     LookupError,
@@ -189,6 +188,10 @@ def _read(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run `dvc repro train` to make it") from None
+    except UnpicklingError:
+        # torch's own words are advice to load the file without protection.
+        problem = "it is damaged, or loading it would run code that it names, which is never done"
+        raise InputError(f"{path}: not a readable checkpoint ({problem}); {AGAIN}") from None
     except UNREADABLE as error:
         problem = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a readable checkpoint ({problem}); {AGAIN}") from None

@@ -14,10 +14,9 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from stages import command, curves, distributed, hardware, images, model, recording
@@ -57,7 +56,7 @@ def main(
             with recorder.watch():
                 fit(training, album, recorder, resumable)
 
-            model.save(model.Checkpoint(cast(nn.Sequential, training.net), wanted, data_set), checkpoint)
+            model.save(model.Checkpoint(training.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
             write_json(card, {"sha256": sha256(checkpoint), **described})
             write_json(fingerprint, machine)

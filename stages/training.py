@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -14,9 +13,9 @@ from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
 
 from stages import model
 from stages.curves import Epoch
-from stages.dense import faster_layers
 from stages.distributed import ALONE, Group
 from stages.errors import InputError
+from stages.faster import faster
 from stages.images import DataSet, Subset
 from stages.inference import batch, score
 from stages.params import ModelParams, TrainParams
@@ -36,7 +35,7 @@ def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int
 class Training:
     """A network in training; `state` and `restore` carry it over an interruption without changing a bit."""
 
-    net: nn.Module
+    net: nn.Sequential
     train: Subset
     val: Subset
     params: TrainParams
@@ -48,7 +47,6 @@ class Training:
         params = self.params
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self._check_batches()
-        self.model = self.group.wrap(self.net)
         self.optimizer = _optimizer(self.net, params)
         self.steps = -(-len(self.train) // params.batch_size)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
@@ -56,7 +54,8 @@ class Training:
         # In a group the gradients meet before anything descends.
         plain = params.optimizer == "sgd" and params.momentum == 0 == params.weight_decay and self.group.size == 1
         self.half = params.precision == "bfloat16"
-        self.faster_layers = nullcontext() if self.half else faster_layers(self.device, self._rate if plain else None)
+        self.faster = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
+        self.model = self.group.wrap(self.faster)
 
     def _check_batches(self) -> None:
         normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules())
@@ -78,7 +77,7 @@ class Training:
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
         Raises InputError where a loss or a weight is no longer a number; the history then stays as it was.
         """
-        self.net.train()
+        self.faster.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
         loss_sum, right, seen = 0.0, 0.0, 0.0
         for start in range(0, len(order), self.params.batch_size):
@@ -96,7 +95,7 @@ class Training:
         # The last step may be the one that breaks the weights, and no training loss tells of it.
         for name, weights in self.net.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.net, self.val, self.params.batch_size, self.group)
+        val_loss, val_accuracy = score(self.faster, self.val, self.params.batch_size, self.group)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
         self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
@@ -104,7 +103,7 @@ class Training:
 
     def _step(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad()
-        with self.faster_layers, torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             logits = self.model(images)
         loss = functional.cross_entropy(logits.float(), labels)
         torch.autograd.backward(loss * weight)

@@ -175,6 +175,7 @@ def test_code_inside_a_checkpoint_does_not_run(checkpoint_file: Path, tmp_path: 
     (tmp_path / "raw.pt").write_bytes(pickle.dumps(Trap(sprung)))
     for name in ("zip.pt", "old.pt", "raw.pt"):
         assert "not a readable checkpoint" in fault(tmp_path / name)
+    assert "it is damaged, or loading it would run code that it names" in fault(tmp_path / "zip.pt")
     assert not sprung.exists()
     with (tmp_path / "raw.pt").open("rb") as file:
         pickle.load(file)  # noqa: S301  the trap itself works

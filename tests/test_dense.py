@@ -8,8 +8,6 @@ from torch import nn
 
 from stages import dense
 
-CPU = torch.device("cpu")
-
 
 def layer_and_batch() -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
     """A layer of 40 inputs and 30 outputs, 16 inputs to it, and what the loss changes by with each output."""
@@ -29,8 +27,7 @@ def close(mine: torch.Tensor | None, wanted: NDArray[np.float64]) -> None:
 def test_output_and_gradients_are_those_of_a_dense_layer() -> None:
     layer, inputs, slope = layer_and_batch()
     inputs.requires_grad_()
-    with dense.faster_layers(CPU, None):
-        outputs = layer(inputs)
+    outputs = dense.Dense(layer, None)(inputs)
     outputs.backward(slope)
     close(outputs, exact(inputs) @ exact(layer.weight).T + exact(layer.bias))
     close(inputs.grad, exact(slope) @ exact(layer.weight))
@@ -40,28 +37,15 @@ def test_output_and_gradients_are_those_of_a_dense_layer() -> None:
 
 @pytest.mark.parametrize("rows", [1, 7, 30, 1000])
 def test_the_backward_pass_descends_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(dense, "BLOCK_BYTES", rows * 40 * 4)
+    monkeypatch.setattr(dense, "BLOCK_ROWS", rows)
     layer, inputs, slope = layer_and_batch()
     inputs.requires_grad_()
     before = exact(layer.weight).copy()
     rate = 0.5
-    with dense.faster_layers(CPU, lambda: rate):
-        outputs = layer(inputs)
+    outputs = dense.Dense(layer, lambda: rate)(inputs)
     rate = 0.25
     outputs.backward(slope)
     close(layer.weight, before - 0.25 * exact(slope).T @ exact(inputs))
     close(inputs.grad, exact(slope) @ before)
     close(layer.bias.grad, exact(slope).sum(axis=0))
     assert layer.weight.grad is None
-
-
-def test_outside_of_the_context_and_on_other_devices_nothing_changes() -> None:
-    layer, inputs, slope = layer_and_batch()
-    before = layer.weight.detach().clone()
-    with dense.faster_layers(CPU, lambda: 0.5):
-        pass
-    layer(inputs).backward(slope)
-    with dense.faster_layers(torch.device("cuda"), lambda: 0.5):
-        layer(inputs).backward(slope)
-    assert torch.equal(layer.weight, before)
-    close(layer.weight.grad, 2 * exact(slope).T @ exact(inputs))

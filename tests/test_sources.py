@@ -33,7 +33,7 @@ def test_comments_docstrings_and_blank_lines_do_not_count(code: Path) -> None:
     ("module", "old", "new"),
     [
         ("execution.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
-        ("training.py", "self.net.train()", "self.net.eval()"),
+        ("training.py", "self.faster.train()", "self.faster.eval()"),
         ("architecture.py", "KERNEL = 3", "KERNEL = 5"),
     ],
 )
