@@ -15,7 +15,10 @@ from typing import IO, Any, cast
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one thing: the figures of both sides, in the order they were taken."""
+    """What was measured of one thing: the figures of both sides, in the order they were taken.
+
+    `question` is the function of `benchmarks.rows` that made it, and `commit` what was measured.
+    """
 
     name: str
     unit: str
@@ -24,6 +27,8 @@ class Row:
     target: float
     note: str = ""
     more_is_better: bool = False
+    question: str = ""
+    commit: str = ""
 
     @property
     def ratio(self) -> float:

@@ -1,13 +1,17 @@
 """Compares this project with the original script, the two sides in turn, and writes the results.
 
+Rows that are not asked for stay as they are.
+
     python -m benchmarks.run --rows epoch-base accuracy --repeats 3 --results FOLDER
 
 Run it on an idle machine, from the project's root, with what is to be measured committed.
 """
 
 import argparse
+import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import drawings, machine, table
@@ -20,15 +24,23 @@ def main() -> None:
     asked = arguments()
     hardware.prepare(load().compute)
     limits = machine.limits()
-    rows = []
+    rows = table.kept(asked.rows, limits, asked.results)
+    commit = described(Path.cwd())
     with tempfile.TemporaryDirectory(prefix="crosscheck-benchmark-") as folder:
         drawings.make(Path(folder), asked.train, asked.test)
         setting = Setting(Path(folder), 2 * asked.train, asked.repeats, asked.epochs, limits, Path.cwd())
         for name in asked.rows:
             print(f"measuring {name}", file=sys.stderr, flush=True)
-            rows += ROWS[name](setting)
+            rows += [replace(row, question=name, commit=commit) for row in ROWS[name](setting)]
+            rows.sort(key=lambda row: list(ROWS).index(row.question))
             table.write(rows, limits, asked.results)
     print(table.markdown(rows, limits))
+
+
+def described(project: Path) -> str:
+    """The commit of what is measured, with a mark where files differ from it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=project, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def arguments() -> argparse.Namespace:

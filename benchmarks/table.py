@@ -1,13 +1,15 @@
-"""The results as JSON and as a table."""
+"""The results as JSON and as a table. What was not measured again stays, with the commit it was measured of."""
 
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import Row
+
+SAME = ("cpu", "instructions", "threads", "torch")
 
 
 def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
@@ -24,8 +26,8 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
         "",
         "Medians, with the smallest and the largest in brackets; the ratio is how many times better ours is.",
         "",
-        "| what | reference | ours | ratio | target | of the machine's limit |",
-        "|---|---|---|---|---|---|",
+        "| what | reference | ours | ratio | target | of commit | of the machine's limit |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         cells = [
@@ -34,10 +36,22 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
             _spread(row.ours),
             f"{row.ratio:.2f}",
             f"{row.target:.2f}",
+            row.commit,
             row.note,
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def kept(questions: Sequence[str], machine: dict[str, Any], folder: Path) -> list[Row]:
+    """The rows of `folder`/speed.json of other questions than these, if it is of the same machine and torch."""
+    file = folder / "speed.json"
+    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": {}, "rows": []}
+    if any(content["machine"].get(name) != machine[name] for name in SAME):
+        return []
+    columns = {column.name for column in fields(Row)}
+    rows = [Row(**{name: value for name, value in row.items() if name in columns}) for row in content["rows"]]
+    return [row for row in rows if row.question not in questions]
 
 
 def write(rows: Sequence[Row], machine: dict[str, Any], folder: Path) -> None:

@@ -113,6 +113,8 @@ def setting(drawn: Path, project: Path) -> Setting:
 def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "EPOCHS", 1)
     monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
+    # Three convolutions use these small images up.
+    monkeypatch.setattr(rows, "STUDIED", ("base", "channels_18"))
     made = rows.ROWS[name](setting(drawn, reproduced.folder))
     assert made
     for row in made:
@@ -135,11 +137,11 @@ def test_sides_take_turns_and_the_first_to_go_changes() -> None:
 
 def test_the_table_has_medians_spread_ratio_and_target() -> None:
     measured = [
-        Row("epoch", "s", [4.0, 3.0, 5.0], [1.0, 2.0, 0.5], 3.5, "note"),
+        Row("epoch", "s", [4.0, 3.0, 5.0], [1.0, 2.0, 0.5], 3.5, "note", commit="1234567"),
         Row("runs", "per hour", [60.0], [300.0], 4.0, more_is_better=True),
     ]
     text = table.markdown(measured, {**MACHINE, "copy_gigabytes_per_second": 20.0})
-    assert "| epoch (s) | 4 (3 to 5, n = 3) | 1 (0.5 to 2, n = 3) | 4.00 | 3.50 | note |" in text
+    assert "| epoch (s) | 4 (3 to 5, n = 3) | 1 (0.5 to 2, n = 3) | 4.00 | 3.50 | 1234567 | note |" in text
     assert "| runs (per hour) | 60 (60 to 60, n = 1) | 300 (300 to 300, n = 1) | 5.00 | 4.00 |" in text
 
 
@@ -152,3 +154,13 @@ def test_the_shipped_parameters_are_those_that_are_compared() -> None:
     shipped = load(ROOT / "params.yaml")
     asked = training.arguments(["--split", "x", "--epochs", str(shipped.train.epochs)])
     assert training.parameters(asked) == shipped
+
+
+def test_what_is_not_measured_again_stays_with_its_commit_unless_the_machine_is_another(tmp_path: Path) -> None:
+    machine = {**MACHINE, "copy_gigabytes_per_second": 20.0}
+    rows_before = [Row(name, "s", [2.0], [1.0], 1.5, question=name, commit="1234567") for name in ("study", "accuracy")]
+    table.write(rows_before, machine, tmp_path)
+    assert table.kept(["study"], {**machine, "gflops": 190.0}, tmp_path) == rows_before[1:]
+    assert table.kept(["study"], {**machine, "cpu": "another"}, tmp_path) == []
+    assert table.kept(["study"], machine, tmp_path / "nothing") == []
+    assert "| 1234567 |" in (tmp_path / "speed.md").read_text(encoding="utf-8")
