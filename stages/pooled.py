@@ -46,7 +46,7 @@ class _PooledConvolution(torch.autograd.Function):
         maps = torch.empty(number, outputs, height, width, dtype=images.dtype, memory_format=torch.channels_last)
         kernels, leads = _at_four_places(weight), []
         for piece in _pieces(number, 4 * outputs * height * width * images.element_size()):
-            left, right = torch.mm(kernels, _windows(images[piece])).chunk(2)
+            left, right = product(kernels, _windows(images[piece]).t()).chunk(2)
             if in_training:
                 leads.append(right - left)
             upper, lower = torch.maximum(left, right, out=left).chunk(2)
