@@ -29,14 +29,19 @@ LARGEST_EFFECT = 2.0
 SMALLEST_SAMPLE = 2
 
 
+def _nobody_knows() -> None:
+    """The runs at hand do not say how many more would do."""
+
+
 @dataclass(frozen=True)
 class Contrast:
     """What one measure says of a second variant against a first, before the correction for asking often.
 
     `n`: pairs of runs, or runs of each. `p`: of there being no difference; `p_equivalent`: of a difference beyond the
     margin; None where the data cannot say, or the measure has no margin. `favours_second`: the direction of what was
-    seen. `more()`: runs of each that it takes beside those at hand, None where the data cannot say that either.
-    `detail`: what was counted, the second variant first.
+    seen. `more()`: runs of each that it takes beside those at hand, None where the data cannot say that either;
+    `more_for_seen()` the same to confirm a difference as large as was seen, where that is beyond the margin.
+    `detail`: what was counted, the second variant first. `guessing`: neither is better than guessing, by the margin.
     """
 
     measure: str
@@ -48,6 +53,8 @@ class Contrast:
     more: Callable[[], int | None]
     test: str
     detail: str = ""
+    guessing: bool = False
+    more_for_seen: Callable[[], int | None] = _nobody_knows
 
 
 def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]:
@@ -77,16 +84,24 @@ def of_values(first: Sequence[Run], second: Sequence[Run], measure: str, margin:
     interval = test.confidence_interval(confidence)
     difference = Estimate(float(differences.mean()), float(interval.low), float(interval.high), "paired t")
     p_equivalent = float(ttost_paired(differences, np.zeros(len(pairs)), -margin, margin)[0])
+    seen = abs(difference.value)
     return Contrast(
         measure,
         len(pairs),
         difference,
         float(test.pvalue),
         p_equivalent,
-        bool(differences.mean() > 0),
+        difference.value > 0,
         partial(_more_pairs, differences, margin, confidence),
         "paired t, TOST",
+        guessing=_guessing(pairs, measure, margin),
+        more_for_seen=partial(_more_pairs, differences, seen, confidence) if seen > margin else _nobody_knows,
     )
+
+
+def _guessing(pairs: Sequence[tuple[Run, Run]], measure: str, margin: float) -> bool:
+    means = [np.mean([run.measured(measure) for run in runs]) for runs in zip(*pairs, strict=True)]
+    return bool(max(means) < np.mean([first.guessing for first, _ in pairs]) + margin)
 
 
 def _of_images(pairs: list[tuple[Run, Run]], margin: float, confidence: float) -> Contrast:
@@ -107,9 +122,9 @@ def _of_images(pairs: list[tuple[Run, Run]], margin: float, confidence: float) -
     )
 
 
-def _more_pairs(differences: NDArray[np.float64], margin: float, confidence: float) -> int:
-    """Pairs beside those at hand to see a difference of the margin's size four times in five, at this variation."""
-    effect = min(LARGEST_EFFECT, margin / float(differences.std(ddof=1)))
+def _more_pairs(differences: NDArray[np.float64], size: float, confidence: float) -> int:
+    """Pairs beside those at hand to see a difference of this size four times in five, at this variation."""
+    effect = min(LARGEST_EFFECT, size / float(differences.std(ddof=1)))
     return max(0, _sample_size(TTestPower(), effect, confidence) - len(differences))
 
 
@@ -150,10 +165,6 @@ def _sample_size(test: TTestPower | NormalIndPower, effect: float, confidence: f
 
 def _undecided(measure: str, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, _nobody_knows, f"none: {why}")
-
-
-def _nobody_knows() -> None:
-    """The runs at hand do not say how many more would do."""
 
 
 def of_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:

@@ -40,6 +40,12 @@ class Run:
         classes = len(self.result["data"]["classes"])
         return [curves.on_plateau(loss, classes) for loss in self.result["curve"].get("train_loss", [])]
 
+    @property
+    def guessing(self) -> float:
+        """The accuracy of always answering the most frequent class of the test images."""
+        labels = np.array(self.result["test"]["actual"], dtype=np.int64)
+        return float(np.bincount(labels).max() / len(labels))
+
     def measured(self, measure: str) -> float:
         """The accuracy, or the mean accuracy over all levels of a distortion that change the images."""
         if measure == "accuracy":

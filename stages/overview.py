@@ -171,6 +171,8 @@ def _answer(answer: Answer, paths: Sequence[str]) -> dict[str, Any]:
                 "p_equivalent_holm": _six(each.p_equivalent),
                 "test": each.contrast.test,
                 "more_runs": each.contrast.more() if each.verdict == "unknown" else None,
+                "more_runs_for_seen": each.contrast.more_for_seen() if each.verdict == "unknown" else None,
+                "neither_better_than_guessing": each.contrast.guessing,
             }
             for each in answer.findings
         },

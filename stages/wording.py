@@ -48,16 +48,24 @@ def _verdict(finding: Finding, verdict: Verdict) -> str:
         return BETTER.get(measure, f"more accurate under {measure}") + size
     if verdict == "worse":
         return WORSE.get(measure, f"less accurate under {measure}") + size
-    return f"{_noun(finding)} equivalent within the margin"
+    guessing = ", neither better than guessing" if contrast.guessing else ""
+    return f"{_noun(finding)} equivalent within the margin{guessing}"
 
 
 def _more(finding: Finding) -> str:
-    more = finding.contrast.more()
+    more, for_seen = finding.contrast.more(), finding.contrast.more_for_seen()
     if more is None:
         return f" ({finding.contrast.test.removeprefix('none: ')})" if finding.contrast.p is None else ""
     if more == 0:
         return " (as many runs would do for a single question; the correction for asking so many takes more)"
-    return f" ({more} more run{'s' if more > 1 else ''} of each might do)"
+    if for_seen is None or for_seen == more:
+        return f" ({_runs(more)} of each might do)"
+    enough = _runs(for_seen) if for_seen else "as many runs"
+    return f" ({_runs(more)} of each might do; for a difference as large as was seen, {enough})"
+
+
+def _runs(more: int) -> str:
+    return f"{more} more run{'s' if more > 1 else ''}"
 
 
 def _points(estimate: Estimate, signed: bool = True) -> str:
@@ -135,6 +143,8 @@ def finding_row(finding: Finding) -> list[str]:
     """The figures behind a verdict."""
     contrast = finding.contrast
     verdict = {"unknown": "not enough data"}.get(finding.verdict, finding.verdict)
+    if finding.verdict == "equivalent" and contrast.guessing:
+        verdict += ", neither better than guessing"
     return [
         contrast.measure,
         contrast.detail or ("–" if contrast.difference is None else _points(contrast.difference)),

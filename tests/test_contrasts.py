@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stages import answers, contrasts, estimates
+from stages import answers, contrasts, estimates, wording
 from stages.outcomes import Run
 from stages.params import Params
 from stages.plans import Cell
@@ -29,7 +29,7 @@ def run_of(
 ) -> Run:
     right = np.arange(n) < round(accuracy * n)
     rows = np.arange(n) + 1000 * seed
-    return Run(Cell("arm", seed, params), failed, rows, right, reached, 10, {"curve": {}})
+    return Run(Cell("arm", seed, params), failed, rows, right, reached, 10, {"curve": {}, "test": {"actual": [0, 1]}})
 
 
 def arm(params: Params, rng: np.random.Generator, mean: float, spread: float, count: int) -> list[Run]:
@@ -99,6 +99,28 @@ def test_as_many_runs_as_were_asked_for_find_a_difference_of_the_margin_four_tim
     needed, spread = 6 + more, gaps.std(ddof=1)
     p = stats.ttest_1samp(rng.normal(MARGIN, spread, (2000, needed)), 0.0, axis=1).pvalue
     assert 0.75 < (p < 1 - CONFIDENCE).mean() < 0.9
+
+
+def test_fewer_runs_would_confirm_a_difference_larger_than_the_margin(params: Params) -> None:
+    first = [run_of(params, seed, 0.9, n=1000) for seed in range(3)]
+    second = [run_of(params, seed, value, n=1000) for seed, value in enumerate([0.92, 0.98, 0.96])]
+    found = by_accuracy(first, second)
+    assert 0 < (found.more_for_seen() or 0) < (found.more() or 0)
+    within = by_accuracy(first, [run_of(params, seed, 0.9 + 0.002 * seed, n=1000) for seed in range(3)])
+    assert within.more_for_seen() is None
+
+
+def test_equivalent_variants_that_only_guess_are_told_from_those_that_know(params: Params) -> None:
+    def pair(accuracy: float) -> contrasts.Contrast:
+        first, second = ([run_of(params, seed, accuracy + s * 0.001, n=1000) for seed in range(4)] for s in (0, 1))
+        second[0] = run_of(params, 0, accuracy - 0.001, n=1000)
+        return by_accuracy(first, second)
+
+    assert pair(0.5).guessing
+    assert not pair(0.9).guessing
+    finding = answers.judge([pair(0.5)], 1 - CONFIDENCE)[0]
+    assert finding.verdict == "equivalent"
+    assert wording.finding_row(finding)[-1] == "equivalent, neither better than guessing"
 
 
 def test_failed_runs_are_counted_apart_and_enter_no_mean(params: Params) -> None:
