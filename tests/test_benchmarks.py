@@ -12,10 +12,11 @@ import torch
 from conftest import ROOT, Project
 from torch.nn import functional
 
-from benchmarks import comparison, drawings, reference, rows, table, training
+from benchmarks import comparison, drawings, layers, reference, rows, table, training
 from benchmarks.comparison import Row
 from benchmarks.rows import Setting
 from stages import images, model
+from stages.dense import Dense
 from stages.params import load
 
 NETWORKS = ["base", "channels_18", "three_conv"]
@@ -164,3 +165,11 @@ def test_what_is_not_measured_again_stays_with_its_commit_unless_the_machine_is_
     assert table.kept(["study"], {**machine, "cpu": "another"}, tmp_path) == []
     assert table.kept(["study"], machine, tmp_path / "nothing") == []
     assert "| 1234567 |" in (tmp_path / "speed.md").read_text(encoding="utf-8")
+
+
+def test_both_sides_of_a_layer_are_timed() -> None:
+    linear = torch.nn.Linear(8, 4)
+    line = layers.row("dense", linear, Dense(linear, None), torch.rand(2, 8), 1)
+    name, theirs, ours, ratio = line.strip("| ").split(" | ")
+    assert name == "dense"
+    assert min(float(theirs), float(ours), float(ratio)) >= 0
