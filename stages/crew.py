@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -20,7 +21,7 @@ from stages.files import write_json
 from stages.plans import Cell
 from stages.workers import end_with_parent
 
-# The second is what the first optimizer would load: it takes longer than the epoch that follows.
+# The second is what counting a network's multiplications would load: it takes as long as an epoch.
 PRELOAD = ["stages.execution", "torch._dynamo"]
 
 
@@ -39,13 +40,19 @@ class Job:
         return f"{self.cell.variant} seed {self.cell.seed}"
 
 
+def prepare() -> None:
+    """Start the process that cells are forked from, which takes seconds to load all they need; do not wait for it."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()
+
+
 def run(jobs: list[Job], count: int, on_end: Callable[[Job], None]) -> None:
     """Run every job, `count` at a time, and call `on_end` after each.
 
     Raises InputError for the first one that fails, after ending the others.
     """
+    prepare()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
     waiting = iter(jobs)
     running: dict[int, tuple[ForkServerProcess, Job]] = {}
     with _ended(running):

@@ -70,9 +70,12 @@ def _affine(
     # A grid says for each place where its value comes from, so this is the way back.
     back = np.stack([[cos, sin * height / width], [-sin * width / height, cos]]).transpose(2, 0, 1)
     origin = -np.einsum("nij,nj->ni", back, moves)
-    matrices = torch.from_numpy(np.concatenate([back, origin[:, :, None]], axis=2)).float()
+    matrices = np.concatenate([back, origin[:, :, None]], axis=2).astype(np.float32)
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).astype(np.float32)) - background
-    grid = functional.affine_grid(matrices, list(pixels.shape), align_corners=False)
+    # Many images may share a few grids, which take longer to make than to use.
+    different, which = np.unique(matrices, axis=0, return_inverse=True)
+    size = [len(different), *pixels.shape[1:]]
+    grid = functional.affine_grid(torch.from_numpy(different), size, align_corners=False)[which]
     moved = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     return (moved + background).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 

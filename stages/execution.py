@@ -18,7 +18,6 @@ from torch.nn import functional
 from stages import cost, dealing, diagnosis, distortions, hardware, inference
 from stages.dealing import Dealt, Stock
 from stages.errors import InputError
-from stages.faster import faster
 from stages.images import Subset
 from stages.params import Params
 from stages.training import Training, new_network
@@ -37,7 +36,6 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     hardware.keep_freed_memory(net)
     training = Training(net, train, dealt.val, params.train, device)
     vitals, seconds, diverged = fit(training)
-    trained = faster(net, device, None)
     costs = cost.of(params.model, stock.data_set, len(train), params.train.epochs)
     result = {
         "data": {
@@ -54,8 +52,8 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
         "curve": columns([asdict(epoch) for epoch in training.history]),
         "vitals": columns([asdict(each) for each in vitals]),
         "diverged": diverged,
-        "test": {} if diverged else examine(trained, dealt),
-        "robustness": {} if diverged else withstand(trained, dealt.test, params.data.background),
+        "test": {} if diverged else examine(training.faster, dealt),
+        "robustness": {} if diverged else withstand(training.faster, dealt.test, params.data.background),
     }
     return result, {
         "seconds_per_epoch": round(statistics.median(seconds), 4) if seconds else None,

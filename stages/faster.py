@@ -29,9 +29,8 @@ def _first_block(block: nn.Module) -> nn.Module:
     """Only the first: its images want no gradient. Pooling has to follow at once, and of colours oneDNN is as fast."""
     layers = dict(block.named_children())
     convolution = cast(nn.Conv2d, layers["convolution"])
-    if list(layers)[:2] != ["convolution", "pool"] or convolution.in_channels > 1:
-        return block
-    return nn.Sequential(PooledConvolution(convolution), layers["activation"])
+    pooled_at_once = list(layers) == ["convolution", "pool", "activation"]
+    return PooledConvolution(convolution) if pooled_at_once and convolution.in_channels == 1 else block
 
 
 def _dense(layer: nn.Module, rate: Callable[[], float] | None) -> nn.Module:

@@ -54,6 +54,10 @@ class NestedRuns:
         self.parent = self.experiment = ""
         self.recorded: set[str] = set()
 
+    def open(self) -> None:
+        """Find or make the parent run now, which takes some seconds, rather than with the first record."""
+        self._attempt(self._client)
+
     def record(self, child: Child) -> None:
         """Record a run, unless one of its key is recorded already."""
 
@@ -110,7 +114,7 @@ class NestedRuns:
             if not token:
                 return keys
 
-    def _attempt(self, action: Callable[[], None]) -> None:
+    def _attempt(self, action: Callable[[], object]) -> None:
         if self.failed:
             return
         try:

@@ -1,4 +1,4 @@
-"""A first convolution and its 2 x 2 max pooling on a CPU, as matrix products that stay in the cache.
+"""A first convolution, its 2 x 2 max pooling and its ReLU on a CPU, as matrix products that stay in the cache.
 
 A 3 x 3 kernel and 2 x 2 pooling look at 4 x 4 pixels together. The kernel at each of its four places among them is one
 matrix, all 4 x 4 windows another; of their product the largest of each four values is kept, with a note of which one
@@ -23,7 +23,7 @@ WINDOW = KERNEL + POOL - 1
 
 
 class PooledConvolution(nn.Module):
-    """What `nn.MaxPool2d(2)` makes of the 3 x 3 `convolution`, whose weights it shares, for images without a gradient.
+    """The 3 x 3 `convolution`, whose weights it shares, `nn.MaxPool2d(2)` and `nn.ReLU`, for images without a gradient.
 
     Takes float32 (n, channels, height, width) and gives (n, out_channels, (height - 2) // 2, (width - 2) // 2),
     channels last in memory.
@@ -52,20 +52,21 @@ class _PooledConvolution(torch.autograd.Function):
             upper, lower = torch.maximum(left, right, out=left).chunk(2)
             if in_training:
                 leads.append(lower - upper)
-            largest = torch.maximum(upper, lower, out=upper).add_(bias[:, None])
+            largest = torch.maximum(upper, lower, out=upper).add_(bias[:, None]).relu_()
             maps[piece] = largest.view(outputs, -1, height, width).transpose(0, 1)
-        ctx.save_for_backward(images, *leads)
+        ctx.save_for_backward(images, maps, *leads)
         return maps
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        images, *leads = ctx.saved_tensors
+        images, maps, *leads = ctx.saved_tensors
         (number, outputs, height, width), channels = slope.shape, images.shape[1]
         towards_kernels = slope.new_zeros(4 * outputs, channels * WINDOW**2)
         towards_bias = slope.new_zeros(outputs)
         pieces = _pieces(number, 4 * outputs * height * width * images.element_size())
         for piece, lead_of_right, lead_of_lower in zip(pieces, leads[::2], leads[1::2], strict=True):
-            whole = slope[piece].transpose(0, 1).reshape(outputs, -1).contiguous()
+            before = torch.ops.aten.threshold_backward(slope[piece], maps[piece], 0)
+            whole = before.transpose(0, 1).reshape(outputs, -1).contiguous()
             rows = _in_two(whole, lead_of_lower)
             towards_kernels += product(_in_two(rows, lead_of_right), _windows(images[piece]))
             towards_bias += whole.sum(1)

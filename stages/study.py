@@ -37,6 +37,9 @@ def main(study: Path, stock: Path, results: Path, timings: Path) -> None:
         new = [job for job in jobs if not is_done(job)]
         print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
         runs = study_runs.of(plan)
+        if new:
+            crew.prepare()
+            runs.open()
         progress = Progress([job.cell for job in new], count, known_seconds(jobs))
         crew.run(new, count, teller(progress, runs))
         if not plan.is_part:

@@ -9,9 +9,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import SGD, AdamW, Optimizer, lr_scheduler
+from torch.optim import Optimizer, lr_scheduler
 
-from stages import model
+from stages import model, optimizers
 from stages.curves import Epoch
 from stages.distributed import ALONE, Group
 from stages.errors import InputError
@@ -47,7 +47,7 @@ class Training:
         params = self.params
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self._check_batches()
-        self.optimizer = _optimizer(self.net, params)
+        self.optimizer = optimizers.of(self.net, params)
         self.steps = -(-len(self.train) // params.batch_size)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
@@ -146,13 +146,6 @@ class Training:
         self.order.set_state(state["order"].cpu())
         torch.set_rng_state(state["random"].cpu())
         self.history = [Epoch(**epoch) for epoch in state["history"]]
-
-
-def _optimizer(net: nn.Module, params: TrainParams) -> Optimizer:
-    decay = params.weight_decay
-    if params.optimizer == "adamw":
-        return AdamW(net.parameters(), lr=params.lr, weight_decay=decay, fused=True)
-    return SGD(net.parameters(), lr=params.lr, momentum=params.momentum, weight_decay=decay, fused=True)
 
 
 def _scheduler(optimizer: Optimizer, params: TrainParams, steps: int) -> lr_scheduler.LRScheduler:
