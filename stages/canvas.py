@@ -17,7 +17,8 @@ from stages.files import write_file
 # Okabe and Ito's palette.
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 DEFAULT_DPI = 120
-
+# Around images, so that white paper ends somewhere.
+EDGE = "#BBBBBB"
 
 # Tried in this order for what the first lacks, where they are installed.
 FONTS = (
@@ -67,7 +68,7 @@ def grid(
         axis.set_xticks([])
         axis.set_yticks([])
         for spine in axis.spines.values():
-            spine.set_color("#BBBBBB")
+            spine.set_color(EDGE)
     return figure, axes
 
 
@@ -76,8 +77,8 @@ def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
     axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
 
 
-def height_of(image: NDArray[np.uint8], width: float) -> float:
-    """The height at which an image, (height, width, channels), fills `width`; bounded for very long ones."""
+def height_of(image: NDArray[Any], width: float) -> float:
+    """The height at which an image, (height, width) or with channels, fills `width`; bounded for very long ones."""
     height, breadth = image.shape[:2]
     return float(width * min(3.0, max(0.3, height / breadth)))
 

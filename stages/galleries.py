@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from stages.canvas import DEFAULT_DPI, VERMILION, grid, height_of, save, show_image, shown
+from stages.canvas import DEFAULT_DPI, EDGE, VERMILION, grid, height_of, save, show_image, shown
 from stages.images import DataSet, Subset
 
 MOST_CLASSES = 20
@@ -16,6 +18,8 @@ MOST_CHANNELS = 36
 MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
 # Three lines below an image, in inches.
 LABEL = 0.55
+# The width of a map in inches; between maps and, for a line, above each, as shares of it.
+MAP_SIDE, SPACE, LABEL_SPACE = 1.12, 0.07, 0.22
 SIGNED, POSITIVE = "RdBu_r", "viridis"
 
 
@@ -100,20 +104,36 @@ def feature_maps(steps: dict[str, NDArray[np.float32]], title: str, file: Path, 
     channels = min(MOST_CHANNELS, total)
     cut = "" if channels == total else f", the first {channels} of {total} channels"
     lines = -(-channels // MAPS_IN_A_ROW)
-    figure, axes = grid(len(steps) * lines, -(-channels // lines), 1.15, 1.35, title + cut)
-    for number, (name, maps) in enumerate(steps.items()):
-        rows = axes[number * lines : (number + 1) * lines]
+    columns = -(-channels // lines)
+    tall = height_of(next(iter(steps.values()))[0], 1.0)
+    figure, axes = grid(
+        len(steps), 1, columns * MAP_SIDE * (1 + SPACE), lines * MAP_SIDE * (tall + LABEL_SPACE), title + cut
+    )
+    for axis, (name, maps) in zip(axes.flat, steps.items(), strict=True):
         scale = _scale(maps)
-        for axis, values in zip(rows.flat, maps[:channels], strict=False):
-            axis.imshow(values, cmap=scale.cmap, norm=scale.norm, interpolation="nearest")
-        for channel, axis in enumerate(rows.flat):
-            axis.set_visible(channel < channels)
-            label, color = _label(channel, maps[channel]) if channel < channels else ("", "black")
-            axis.set_title(label, fontsize=7, color=color)
-        rows[0, 0].set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
-        bar = figure.colorbar(scale, ax=list(rows.flat), aspect=10 * lines, pad=0.01)
+        _draw_sheet(axis, maps[:channels], columns, tall, scale)
+        axis.set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
+        bar = figure.colorbar(scale, ax=axis, aspect=10 * lines, pad=0.01)
         bar.ax.tick_params(labelsize=6)
     save(figure, file, dpi)
+
+
+def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float, scale: ScalarMappable) -> None:
+    """Maps in rows of `columns`, each 1 wide and `tall` high in the units of `axis`, a label above each.
+
+    Axes of their own would take a second to lay out.
+    """
+    lines, (low, high) = -(-len(maps) // columns), scale.get_clim()
+    for channel, values in enumerate(maps):
+        left, top = channel % columns * (1 + SPACE), channel // columns * (tall + LABEL_SPACE)
+        place = (left, left + 1, top + tall, top)
+        axis.imshow(values, cmap=scale.cmap, vmin=low, vmax=high, interpolation="nearest", extent=place)
+        axis.add_patch(Rectangle((left, top), 1, tall, fill=False, edgecolor=EDGE, linewidth=0.8))
+        label, color = _label(channel, values)
+        axis.text(left + 0.5, top - SPACE / 2, label, fontsize=7, color=color, ha="center", va="bottom")
+    axis.set_xlim(0, columns * (1 + SPACE) - SPACE)
+    axis.set_ylim(lines * (tall + LABEL_SPACE) - LABEL_SPACE, -LABEL_SPACE)
+    axis.spines[:].set_visible(False)
 
 
 def _scale(maps: NDArray[np.float32]) -> ScalarMappable:

@@ -7,13 +7,13 @@
 Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
 """
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torchvision.models.feature_extraction import create_feature_extractor
 
 from stages import (
     calibration,
@@ -24,6 +24,7 @@ from stages import (
     galleries,
     hardware,
     images,
+    inference,
     model,
     predictions,
     recording,
@@ -89,22 +90,31 @@ def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParam
 def draw_feature_maps(
     trained: model.Checkpoint, test: images.Subset, chosen: list[int], folder: Path, params: VisualizeParams
 ) -> None:
-    blocks = [name for name, _ in trained.net.named_children() if name.startswith("block")]
     linear = "norm" if trained.params.norm == "batch" else "convolution"
-    names = [f"{block}{part}" for block in blocks for part in (f".{linear}", "")]
-    extract = create_feature_extractor(trained.net, return_nodes={name: name for name in names})
     for row in chosen:
-        with torch.inference_mode():
-            maps = extract(torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy()))
+        image = torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy())
+        values = inference.responses(trained.net, image)
         label = int(test.labels[row])
-        for block in blocks:
-            before = maps[f"{block}.{linear}"][0]
+        for earlier, block in pairwise(values):
+            if not block.startswith("block"):
+                continue
+            before = _up_to(trained.net.get_submodule(block), linear, values[earlier])[0]
             steps = {f"after {linear}": before, "after ReLU": before.relu()}
             if trained.params.pool in ("max", "avg"):
-                steps[f"after {trained.params.pool} pooling"] = maps[block][0]
+                steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
-            drawn = {name: values.numpy() for name, values in steps.items()}
+            drawn = {name: maps.numpy() for name, maps in steps.items()}
             galleries.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
+
+
+def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Tensor:
+    """What the layers of `block` make of `values`, up to the one of the name `last`."""
+    with torch.inference_mode():
+        for name, layer in block.named_children():
+            values = layer(values)
+            if name == last:
+                break
+    return values
 
 
 def draw_answers(
