@@ -24,14 +24,15 @@ def main() -> None:
     asked = arguments()
     hardware.prepare(load().compute)
     limits = machine.limits()
-    rows = table.kept(asked.rows, limits, asked.results)
+    rows = table.kept(limits, asked.results)
     commit = described(Path.cwd())
     with tempfile.TemporaryDirectory(prefix="crosscheck-benchmark-") as folder:
         drawings.make(Path(folder), asked.train, asked.test)
         setting = Setting(Path(folder), 2 * asked.train, asked.repeats, asked.epochs, limits, Path.cwd())
         for name in asked.rows:
             print(f"measuring {name}", file=sys.stderr, flush=True)
-            rows += [replace(row, question=name, commit=commit) for row in ROWS[name](setting)]
+            fresh = [replace(row, question=name, commit=commit) for row in ROWS[name](setting)]
+            rows = [row for row in rows if row.question != name] + fresh
             rows.sort(key=lambda row: list(ROWS).index(row.question))
             table.write(rows, limits, asked.results)
     print(table.markdown(rows, limits))

@@ -43,15 +43,14 @@ def markdown(rows: Sequence[Row], machine: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def kept(questions: Sequence[str], machine: dict[str, Any], folder: Path) -> list[Row]:
-    """The rows of `folder`/speed.json of other questions than these, if it is of the same machine and torch."""
+def kept(machine: dict[str, Any], folder: Path) -> list[Row]:
+    """The rows of `folder`/speed.json, if it is of the same machine and torch."""
     file = folder / "speed.json"
     content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"machine": {}, "rows": []}
     if any(content["machine"].get(name) != machine[name] for name in SAME):
         return []
     columns = {column.name for column in fields(Row)}
-    rows = [Row(**{name: value for name, value in row.items() if name in columns}) for row in content["rows"]]
-    return [row for row in rows if row.question not in questions]
+    return [Row(**{name: value for name, value in row.items() if name in columns}) for row in content["rows"]]
 
 
 def write(rows: Sequence[Row], machine: dict[str, Any], folder: Path) -> None:

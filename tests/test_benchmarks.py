@@ -161,9 +161,9 @@ def test_what_is_not_measured_again_stays_with_its_commit_unless_the_machine_is_
     machine = {**MACHINE, "copy_gigabytes_per_second": 20.0}
     rows_before = [Row(name, "s", [2.0], [1.0], 1.5, question=name, commit="1234567") for name in ("study", "accuracy")]
     table.write(rows_before, machine, tmp_path)
-    assert table.kept(["study"], {**machine, "gflops": 190.0}, tmp_path) == rows_before[1:]
-    assert table.kept(["study"], {**machine, "cpu": "another"}, tmp_path) == []
-    assert table.kept(["study"], machine, tmp_path / "nothing") == []
+    assert table.kept({**machine, "gflops": 190.0}, tmp_path) == rows_before
+    assert table.kept({**machine, "cpu": "another"}, tmp_path) == []
+    assert table.kept(machine, tmp_path / "nothing") == []
     assert "| 1234567 |" in (tmp_path / "speed.md").read_text(encoding="utf-8")
 
 
