@@ -16,6 +16,7 @@ NEAR = 0.02
 BETTER = {"accuracy": "more accurate", "failures": "fails less often", "epochs": "gets to the target in fewer epochs"}
 WORSE = {"accuracy": "less accurate", "failures": "fails more often", "epochs": "gets to the target in more epochs"}
 NOUNS = {"accuracy": "accuracy", "failures": "failures to converge", "epochs": "epochs to the target"}
+GUESSING = ", neither better than guessing"
 
 
 def in_short(answer: Answer) -> str:
@@ -48,8 +49,7 @@ def _verdict(finding: Finding, verdict: Verdict) -> str:
         return BETTER.get(measure, f"more accurate under {measure}") + size
     if verdict == "worse":
         return WORSE.get(measure, f"less accurate under {measure}") + size
-    guessing = ", neither better than guessing" if contrast.guessing else ""
-    return f"{_noun(finding)} equivalent within the margin{guessing}"
+    return f"{_noun(finding)} equivalent within the margin{GUESSING if contrast.guessing else ''}"
 
 
 def _more(finding: Finding) -> str:
@@ -144,7 +144,7 @@ def finding_row(finding: Finding) -> list[str]:
     contrast = finding.contrast
     verdict = {"unknown": "not enough data"}.get(finding.verdict, finding.verdict)
     if finding.verdict == "equivalent" and contrast.guessing:
-        verdict += ", neither better than guessing"
+        verdict += GUESSING
     return [
         contrast.measure,
         contrast.detail or ("–" if contrast.difference is None else _points(contrast.difference)),
