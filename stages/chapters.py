@@ -32,16 +32,21 @@ UNITS, PER_CLASS = 64, 20
 
 @dataclass(frozen=True)
 class Study:
-    """What the chapters are about: a trained network, the same before training, images, and where the report goes."""
+    """What the chapters are about: a network, the seed it was trained with, images, and where the report goes."""
 
     trained: model.Checkpoint
-    untrained: torch.nn.Sequential
+    seed: int
     train: Subset
     val: Subset
     test: Subset
     params: ExplainParams
     threads: int
     folder: Path
+
+    @cached_property
+    def untrained(self) -> torch.nn.Sequential:
+        """The network before training."""
+        return layers.untrained(self.trained, self.seed)
 
     @cached_property
     def layers(self) -> list[layers.Layer]:

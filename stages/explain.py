@@ -8,9 +8,13 @@ Channels look for what excites them among training images; probes are fitted on 
 validation images; test images are only shown.
 """
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from stages import cards, chapters, command, curves, hardware, images, layers, page, predictions, recording
+from stages import cards, chapters, command, curves, hardware, images, page, predictions, recording, workers
+from stages.errors import InputError
 from stages.files import fresh_folder
 from stages.params import load_section
 
@@ -18,23 +22,47 @@ TITLE = "What the network learnt"
 
 
 def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, table: Path, report: Path) -> None:
-    params, compute = load_section("explain"), load_section("compute")
-    hardware.prepare(compute)
-    trained = cards.load_checkpoint(checkpoint, card)
-    untrained = layers.untrained(trained, cards.read(card)["train"]["seed"])
-    train, val, test = (images.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    answered = predictions.read_for(table, trained.data_set.classes, test)
-    history = curves.read(curve)
-
-    with fresh_folder(report) as folder:
-        study = chapters.Study(trained, untrained, train, val, test, params, compute.threads, folder)
+    spawning = multiprocessing.get_context("spawn")
+    with (
+        fresh_folder(report) as folder,
+        ProcessPoolExecutor(1, mp_context=spawning, initializer=workers.end_with_parent) as aside,
+    ):
+        # The film takes as long as all chapters together, and little of either runs on more than one core.
+        filming = aside.submit(film, split, checkpoint, card, snapshots, curve, folder)
+        study, history = begin(split, checkpoint, card, folder), curves.read(curve)
+        answered = predictions.read_for(table, study.classes, study.test)
         told = [*chapters.of_layers(study), chapters.of_knowledge(study), chapters.of_decisions(study, answered)]
-        words, frames = chapters.of_film(study, snapshots, history)
+        try:
+            words, frames = filming.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "the film's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
+                "params.yaml for a report without a film"
+            ) from None
         page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
 
     recorder = recording.of_checkpoint(card)
     recording.curve(recorder, curve)
     recording.explanation(recorder, report)
+
+
+def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Study:
+    """What the chapters are about, the report going to `folder`."""
+    params, compute = load_section("explain"), load_section("compute")
+    # Chapters and film share the threads.
+    threads = max(1, compute.threads // 2)
+    hardware.prepare(compute.model_copy(update={"threads": threads}))
+    trained = cards.load_checkpoint(checkpoint, card)
+    seed = cards.read(card)["train"]["seed"]
+    train, val, test = (images.read(split, name, trained.data_set) for name in ("train", "val", "test"))
+    return chapters.Study(trained, seed, train, val, test, params, threads, folder)
+
+
+def film(
+    split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
+) -> tuple[str, list[page.Picture]]:
+    """The film's words and frames, made in a process of its own."""
+    return chapters.of_film(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class Outline(HTMLParser):
 def study(params: Params, folder: Path, data_set: DataSet, val: int = 6, **changes: Any) -> chapters.Study:
     checkpoint = trained(params, data_set, **changes)
     subsets = toy(data_set, 18), toy(data_set, val), toy(data_set, 9)
-    return chapters.Study(checkpoint, layers.untrained(checkpoint, 1), *subsets, TINY, 1, folder)
+    return chapters.Study(checkpoint, 1, *subsets, TINY, 1, folder)
 
 
 def answered(about: chapters.Study, right: bool) -> predictions.Predictions:
@@ -134,7 +134,7 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
     checkpoint = trained(params, data_set, channels=40, further_channels=[], hidden=[100])
     (tmp_path / "report").mkdir()
     subsets = toy(data_set, 80), toy(data_set, 80), toy(data_set, 80)
-    about = chapters.Study(checkpoint, layers.untrained(checkpoint, 1), *subsets, TINY, 1, tmp_path / "report")
+    about = chapters.Study(checkpoint, 1, *subsets, TINY, 1, tmp_path / "report")
     told = chapters.of_layers(about)
     assert all(len(sentence) < 1500 for section in told for sentence in section.sentences)
     assert "first 10 classes" in chapters.of_knowledge(about).pictures[0].caption
@@ -215,6 +215,26 @@ def test_the_pipelines_own_report_stands_beside_its_pictures(reproduced: Project
     files = {file.name for file in (reproduced.folder / "report").rglob("*.*")}
     assert {"report.html", "film.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
     assert "report/report.html" in reproduced.stage("summary").stdout
+
+
+DIES_APART = """
+
+import multiprocessing
+import os
+
+if multiprocessing.current_process().name != "MainProcess":
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_killed_film_is_one_line_and_not_a_hang(copy_of_reproduced: Project) -> None:
+    with (copy_of_reproduced.folder / "stages" / "film.py").open("a", encoding="utf-8") as code:
+        code.write(DIES_APART)
+    done = copy_of_reproduced.run("dvc", "repro", "explain", check=False)
+    assert done.returncode != 0
+    assert "error: the film's process was killed, most likely for lack of memory; set train.snapshots" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(copy_of_reproduced.folder.glob("report*"))
 
 
 def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tmp_path: Path) -> None:
