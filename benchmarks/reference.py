@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from benchmarks.memory import peak_bytes
+from benchmarks.memory import peaks
 
 NETWORKS = {
     "base": ([9, 5], True, 27 * 27 * 5, [1200, 64]),
@@ -64,7 +64,7 @@ def main() -> None:
             accuracies.append(accuracy(net, DataLoader(test, batch_size=64)))
     if asked.pictures:
         save_all(net, train, test, asked.pictures)
-    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, "peak_bytes": peak_bytes()}))
+    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
 
 
 def arguments() -> argparse.Namespace:

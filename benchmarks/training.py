@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.memory import peak_bytes
+from benchmarks.memory import peaks
 from stages import hardware, images, inference
 from stages.params import Params, load
 from stages.training import Training, new_network
@@ -54,7 +54,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - began)
         if asked.until <= 1 or len(seconds) == asked.epochs:
             accuracies.append(inference.score(training.faster, test, params.train.batch_size)[1] or 0.0)
-    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, "peak_bytes": peak_bytes()}))
+    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:

@@ -100,6 +100,29 @@ def test_the_memory_of_the_process_that_starts_a_side_is_not_counted(drawn: Path
     assert after < 1.5 * before < len(much)
 
 
+MAPS_AND_ALLOCATES = """
+import sys
+import numpy as np
+from benchmarks.memory import peaks
+before = peaks()
+mapped = np.memmap(sys.argv[1], mode="r")
+mapped.sum()
+block = np.ones(48 * 2**20, np.uint8)
+del block
+after = peaks()
+print(*(after[name] - before[name] for name in ("peak_bytes", "own_peak_bytes")))
+"""
+
+
+def test_own_memory_leaves_mapped_files_out_and_keeps_what_was_freed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(64 * 2**20))
+    words = [sys.executable, "-c", MAPS_AND_ALLOCATES, str(tmp_path / "file")]
+    printed = subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    grown, own = (int(number) / 2**20 for number in printed.split())
+    assert 110 < grown < 130
+    assert 46 < own < 60
+
+
 def test_the_fast_recipe_is_a_valid_one_and_stops_at_the_accuracy_asked_for(drawn: Path) -> None:
     options = ["--split", drawn / "split", "--recipe", "fast", "--until", 0.0, "--epochs", 3]
     assert comparison.report_of(comparison.module("benchmarks.training", *options))["epoch_seconds"] == []
