@@ -93,8 +93,11 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> No
     assert listed == {path.relative_to(ROOT).as_posix() for path in modules | templates(modules)}
 
 
-def test_the_package_itself_is_empty_and_needs_no_mention() -> None:
-    assert not (ROOT / "stages" / "__init__.py").read_text(encoding="utf-8").strip()
+def test_the_package_itself_decides_no_result_and_needs_no_mention() -> None:
+    code = ast.parse((ROOT / "stages" / "__init__.py").read_text(encoding="utf-8")).body
+    _docstring, imported, setting = map(ast.unparse, code)
+    assert imported == "import os"
+    assert setting.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
 
 
 @every_stage

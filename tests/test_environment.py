@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -154,3 +155,24 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert "export CROSSCHECK_BROWSER=required CROSSCHECK_POSTGRES=required\n" in text
     assert re.findall(r"^make (\w+)", text, re.MULTILINE) == ["check", "test", "soak"]
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "turns"), [({}, 10_000), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)], ids=str
+)
+def test_threads_wait_asleep_after_a_moment_unless_the_user_wants_otherwise(
+    setting: dict[str, str], turns: int
+) -> None:
+    env = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    words = [sys.executable, "-c", "from stages import hardware"]
+    told = subprocess.run(
+        words,
+        cwd=ROOT,
+        env={**env, **setting, "OMP_DISPLAY_ENV": "verbose"},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stderr
+    if "GOMP_CPU_AFFINITY" not in told:
+        pytest.skip("torch's OpenMP here is another than GNU's")
+    assert f"GOMP_SPINCOUNT = '{turns}'" in told
