@@ -5,9 +5,10 @@ import math
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,28 @@ def epoch(setting: Setting, network: str) -> list[Row]:
             peaks = [[report[key] / 1e9 for report in side] for side in (theirs, ours)]
             rows.append(Row(f"{network}, {name}", "GB", peaks[0], peaks[1], MEMORY_TARGETS[network]))
     return rows
+
+
+def busy(setting: Setting) -> list[Row]:
+    """Seconds of an epoch of `base` while another process keeps each core busy."""
+    options = ("--network", "base", "--epochs", setting.epochs)
+    with _every_core_busy():
+        theirs, ours = in_turn(
+            setting.repeats,
+            lambda seed: report_of(setting.reference(*options, "--seed", seed)),
+            lambda seed: report_of(setting.ours(*options, "--seed", seed)),
+        )
+    seconds = [[statistics.median(report["epoch_seconds"]) for report in side] for side in (theirs, ours)]
+    return [Row("base, an epoch beside a busy process on each core", "s", seconds[0], seconds[1], 1.0)]
+
+
+@contextmanager
+def _every_core_busy() -> Iterator[None]:
+    with ExitStack() as stack:
+        for _ in range(os.cpu_count() or 1):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield
 
 
 def _share_of_limit(network: str, seconds: float, setting: Setting) -> str:
@@ -201,6 +224,7 @@ def study_file(seeds: int, test_images: int) -> dict[str, Any]:
 
 ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     **{f"epoch-{name}": partial(epoch, network=name) for name in EPOCH_TARGETS},
+    "busy": busy,
     "accuracy": accuracy,
     "pipeline": pipeline,
     "throughput": throughput,

@@ -133,7 +133,7 @@ def setting(drawn: Path, project: Path) -> Setting:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["epoch-base", "accuracy", "pipeline", "throughput", "study"])
+@pytest.mark.parametrize("name", ["epoch-base", "busy", "accuracy", "pipeline", "throughput", "study"])
 def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "EPOCHS", 1)
     monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
