@@ -66,13 +66,8 @@ class Setting:
 
 def epoch(setting: Setting, network: str) -> list[Row]:
     """Seconds of an epoch, the median of a process's epochs, and for some networks the process's peak memory."""
-    options = ("--network", network, "--epochs", setting.epochs)
-    theirs, ours = in_turn(
-        setting.repeats,
-        lambda seed: report_of(setting.reference(*options, "--seed", seed)),
-        lambda seed: report_of(setting.ours(*options, "--seed", seed)),
-    )
-    seconds = [[statistics.median(report["epoch_seconds"]) for report in side] for side in (theirs, ours)]
+    theirs, ours = _reports(setting, network)
+    seconds = _epoch_seconds(theirs, ours)
     note = _share_of_limit(network, statistics.median(seconds[1]), setting)
     rows = [Row(f"{network}, an epoch", "s", seconds[0], seconds[1], EPOCH_TARGETS[network], note)]
     if network in MEMORY_TARGETS:
@@ -84,15 +79,23 @@ def epoch(setting: Setting, network: str) -> list[Row]:
 
 def busy(setting: Setting) -> list[Row]:
     """Seconds of an epoch of `base` while another process keeps each core busy."""
-    options = ("--network", "base", "--epochs", setting.epochs)
     with _every_core_busy():
-        theirs, ours = in_turn(
-            setting.repeats,
-            lambda seed: report_of(setting.reference(*options, "--seed", seed)),
-            lambda seed: report_of(setting.ours(*options, "--seed", seed)),
-        )
-    seconds = [[statistics.median(report["epoch_seconds"]) for report in side] for side in (theirs, ours)]
+        seconds = _epoch_seconds(*_reports(setting, "base"))
     return [Row("base, an epoch beside a busy process on each core", "s", seconds[0], seconds[1], 1.0)]
+
+
+def _reports(setting: Setting, network: str) -> list[list[dict[str, Any]]]:
+    """What the processes of the reference and of ours report of a few epochs, a seed each repeat."""
+    options = ("--network", network, "--epochs", setting.epochs)
+    return in_turn(
+        setting.repeats,
+        lambda seed: report_of(setting.reference(*options, "--seed", seed)),
+        lambda seed: report_of(setting.ours(*options, "--seed", seed)),
+    )
+
+
+def _epoch_seconds(*sides: list[dict[str, Any]]) -> list[list[float]]:
+    return [[statistics.median(report["epoch_seconds"]) for report in side] for side in sides]
 
 
 @contextmanager
