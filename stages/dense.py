@@ -1,8 +1,9 @@
-"""Dense layers in training on a CPU: oneDNN's matrix products, and plain SGD inside the backward pass.
+"""Dense layers in training on a CPU: the faster library's matrix products, and plain SGD inside the backward pass.
 
-MKL, which torch asks otherwise, keeps its fastest kernels to Intel's own processors. And a gradient as large as the
-weights is written to memory only to be read once: a block of its rows that is subtracted at once stays in the cache,
-and the whole gradient never takes any memory. Both leave the mathematics as they are.
+A gradient as large as the weights is written to memory only to be read once. Subtracted from the weights where it is
+made, in blocks of rows that stay in the cache, it never takes any memory. Of the two libraries for matrix products
+oneDNN is the faster for small layers, and for any where MKL keeps its fastest kernels to Intel's own processors; MKL
+for weights far larger than the cache, which it has on its left. All of this leaves the mathematics as they are.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,14 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-# Rows of a gradient that are made and subtracted together: fewer are slower where rows are long.
+from stages import hardware
+
+# Rows of a gradient that are made and subtracted together by oneDNN, unless they are too long to stay in the cache.
 BLOCK_ROWS = 256
+BLOCK_BYTES = 16 * 2**20
+# Weights from here on are MKL's. It adds to a matrix at half of the speed where not every row begins at a whole vector.
+LARGE_BYTES = 64 * 2**20
+VECTOR_BYTES = 32
 
 
 class Dense(nn.Module):
@@ -36,17 +43,15 @@ class _Dense(torch.autograd.Function):
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor, rate: Callable[[], float] | None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.rate = rate
-        return product(inputs, weight, bias)
+        return _by_weights(inputs, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         inputs, weight = ctx.saved_tensors
-        towards_inputs = product(slope, weight.t())
+        towards_inputs = _by_weights(slope, weight.t())
         if ctx.rate is None:
             return towards_inputs, product(slope.t(), inputs.t()), slope.sum(0), None
-        blocks = zip(torch.split(weight, BLOCK_ROWS), torch.split(slope, BLOCK_ROWS, dim=1), strict=True)
-        for block, block_slope in blocks:
-            block.sub_(product(block_slope.t(), inputs.t()), alpha=ctx.rate())
+        _descend(weight, slope, inputs, ctx.rate())
         return towards_inputs, None, slope.sum(0), None
 
 
@@ -54,3 +59,27 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """left @ right.T + bias, by oneDNN, for float32 matrices (n, inputs), (outputs, inputs) and a bias (outputs,)."""
     result: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
     return result
+
+
+def _by_weights(few: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """few @ weight.T + bias, of a few rows and of many weights."""
+    if not _is_for_mkl(weight):
+        return product(few, weight, bias)
+    turned = weight @ few.t() if bias is None else torch.addmm(bias[:, None], weight, few.t())
+    return turned.t().contiguous()
+
+
+def _is_for_mkl(weight: Tensor) -> bool:
+    return weight.nbytes >= LARGE_BYTES and hardware.mkl_is_quick()
+
+
+def _descend(weight: Tensor, slope: Tensor, inputs: Tensor, rate: float) -> None:
+    """Subtract `rate` times the gradient, slope.T @ inputs, from the weights in place."""
+    row_bytes = weight.stride(0) * weight.element_size()
+    if _is_for_mkl(weight) and row_bytes % VECTOR_BYTES == 0:
+        weight.addmm_(slope.t(), inputs, alpha=-rate)
+        return
+    rows = min(BLOCK_ROWS, max(1, BLOCK_BYTES // row_bytes))
+    blocks = zip(torch.split(weight, rows), torch.split(slope, rows, dim=1), strict=True)
+    for block, block_slope in blocks:
+        block.sub_(product(block_slope.t(), inputs.t()), alpha=rate)

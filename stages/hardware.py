@@ -12,6 +12,7 @@ from stages.errors import InputError
 from stages.params import ComputeParams
 
 LARGE_NETWORK = 256 * 2**20
+KEPT_BYTES = 32 * 2**20
 # One set of kernels for AVX2 and for AVX-512 machines: torch's own, oneDNN's (convolutions), MKL's (matrices).
 PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 PORTABLE_INSTRUCTIONS = "AVX2"
@@ -44,19 +45,33 @@ def prepare(params: ComputeParams) -> torch.device:
 def keep_freed_memory(net: torch.nn.Module) -> None:
     """Let glibc keep large freed blocks: giving them back and faulting them in again takes half of a step of `base`.
 
-    Not for a network whose gradients are themselves very large: kept blocks that are cut up would add up.
+    Of a network whose gradients are themselves very large only those of up to 32 MiB, the most that glibc can tell
+    from larger ones: kept blocks of any size that are cut up would add up.
     """
-    if platform.libc_ver()[0] != "glibc" or sum(weights.nbytes for weights in net.parameters()) > LARGE_NETWORK:
+    if platform.libc_ver()[0] != "glibc":
         return
     libc = ctypes.CDLL(None)
-    trim_threshold, mmap_max, largest = -1, -4, 2**31 - 1
+    trim_threshold, mmap_threshold, mmap_max, largest = -1, -3, -4, 2**31 - 1
     libc.mallopt(trim_threshold, largest)
-    libc.mallopt(mmap_max, 0)
+    if sum(weights.nbytes for weights in net.parameters()) > LARGE_NETWORK:
+        libc.mallopt(mmap_threshold, KEPT_BYTES)
+    else:
+        libc.mallopt(mmap_max, 0)
+
+
+def mkl_is_quick() -> bool:
+    """Whether MKL multiplies large matrices as fast as this machine can: with AVX2, unless portable mode holds it back.
+
+    With AVX-512 it keeps its fastest kernels to Intel's own processors.
+    """
+    there: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+    held_back = os.environ.get("MKL_CBWR") == PORTABLE["MKL_CBWR"]
+    return there and not held_back and torch.backends.cpu.get_cpu_capability() == "AVX2"
 
 
 def fingerprint() -> dict[str, str]:
     """What the bits of a result depend on besides code, data and parameters."""
-    packages = ("torch", "torchvision", "numpy", "pillow")
+    packages = ("torch", "numpy", "pillow")
     return {
         "cpu": _cpu_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),

@@ -6,13 +6,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stages import dense
+from stages import dense, hardware
 
 
-def layer_and_batch() -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
-    """A layer of 40 inputs and 30 outputs, 16 inputs to it, and what the loss changes by with each output."""
+def layer_and_batch(inputs: int = 40) -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
+    """A layer of so many inputs and 30 outputs, a batch of 16, and what the loss changes by with each output."""
     torch.manual_seed(0)
-    return nn.Linear(40, 30), torch.randn(16, 40), torch.randn(16, 30)
+    return nn.Linear(inputs, 30), torch.randn(16, inputs), torch.randn(16, 30)
 
 
 def exact(tensor: torch.Tensor) -> NDArray[np.float64]:
@@ -38,11 +38,52 @@ def test_output_and_gradients_are_those_of_a_dense_layer() -> None:
 @pytest.mark.parametrize("rows", [1, 7, 30, 1000])
 def test_the_backward_pass_descends_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
     monkeypatch.setattr(dense, "BLOCK_ROWS", rows)
-    layer, inputs, slope = layer_and_batch()
+    assert_descends(*layer_and_batch())
+
+
+@pytest.mark.parametrize("block_bytes", [1, 4 * 40 * 7])
+def test_blocks_of_long_rows_are_of_fewer(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
+    monkeypatch.setattr(dense, "BLOCK_BYTES", block_bytes)
+    products = spied_on(monkeypatch, "product")
+    assert_descends(*layer_and_batch())
+    # One forwards, one towards the inputs, and one for each block of the 30 rows.
+    assert len(products) == 2 + (30 if block_bytes == 1 else 5)
+
+
+def test_a_block_is_small_enough_to_be_kept_when_it_is_freed() -> None:
+    assert dense.BLOCK_BYTES <= hardware.KEPT_BYTES
+
+
+@pytest.mark.parametrize("inputs", [40, 41])
+def test_large_layers_descend_and_have_the_same_gradients_by_mkl(monkeypatch: pytest.MonkeyPatch, inputs: int) -> None:
+    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
+    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: True)
+    products = spied_on(monkeypatch, "product")
+    assert_descends(*layer_and_batch(inputs))
+    # Rows of 41 floats do not all begin at a whole vector: their gradient is oneDNN's.
+    assert len(products) == (0 if inputs == 40 else 1)
+
+
+def spied_on(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
+    """The calls of the function of this name of `stages.dense`, which does what it did."""
+    calls: list[str] = []
+    real = getattr(dense, name)
+
+    def spy(*values: torch.Tensor) -> torch.Tensor:
+        calls.append(name)
+        result: torch.Tensor = real(*values)
+        return result
+
+    monkeypatch.setattr(dense, name, spy)
+    return calls
+
+
+def assert_descends(layer: nn.Linear, inputs: torch.Tensor, slope: torch.Tensor) -> None:
     inputs.requires_grad_()
     before = exact(layer.weight).copy()
     rate = 0.5
     outputs = dense.Dense(layer, lambda: rate)(inputs)
+    close(outputs, exact(inputs) @ before.T + exact(layer.bias))
     rate = 0.25
     outputs.backward(slope)
     close(layer.weight, before - 0.25 * exact(slope).T @ exact(inputs))
