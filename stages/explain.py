@@ -8,8 +8,6 @@ Channels look for what excites them among training images; probes are fitted on 
 validation images; test images are only shown.
 """
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -22,13 +20,11 @@ TITLE = "What the network learnt"
 
 
 def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, table: Path, report: Path) -> None:
-    spawning = multiprocessing.get_context("spawn")
+    # The film takes as long as all chapters together, and little of either runs on more than one core.
     with (
         fresh_folder(report) as folder,
-        ProcessPoolExecutor(1, mp_context=spawning, initializer=workers.end_with_parent) as aside,
+        workers.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
     ):
-        # The film takes as long as all chapters together, and little of either runs on more than one core.
-        filming = aside.submit(film, split, checkpoint, card, snapshots, curve, folder)
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
         answered = predictions.read_for(table, study.classes, study.test)
         told = [*chapters.of_layers(study), chapters.of_knowledge(study), chapters.of_decisions(study, answered)]

@@ -1,8 +1,16 @@
-"""What every worker process of a pool does first."""
+"""Processes beside the first: what every one of a pool does at its start, and one that works while a block runs."""
 
+import multiprocessing
 import os
+import signal
 import threading
-from multiprocessing import parent_process
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def end_with_parent() -> None:
@@ -11,6 +19,26 @@ def end_with_parent() -> None:
 
 
 def _watch() -> None:
-    if parent := parent_process():
+    if parent := multiprocessing.parent_process():
         parent.join()
         os._exit(1)
+
+
+@contextmanager
+def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[Future[T]]:
+    """Let `work` run in a process of its own meanwhile; it ends at once where the block ends in an error.
+
+    Ctrl-C is for this process alone: one that is still loading would answer with a traceback. For the main thread.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            working = pool.submit(work, *args, **kwargs)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        try:
+            yield working
+        except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
