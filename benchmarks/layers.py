@@ -23,6 +23,9 @@ SIZE = 116
 # Channels in and out of a first convolution; `stages.faster` takes the faster one where there is one channel in.
 CONVOLUTIONS = [(1, 3), (1, 8), (1, 9), (1, 16), (1, 18), (1, 36), (3, 9), (3, 32)]
 DENSE = [(3645, 1200), (1200, 64)]
+# As they train, with plain SGD. The last, of no_pool, takes a gigabyte for each side's gradient.
+DESCENDING = [(3645, 1200), (15680, 2000), (62720, 4000)]
+RATE = 1e-6
 
 
 def main() -> None:
@@ -43,6 +46,12 @@ def main() -> None:
         linear = nn.Linear(inputs, outputs)
         values = torch.rand(BATCH, inputs, requires_grad=True)
         print(row(f"dense {inputs} → {outputs}", linear, Dense(linear, None), values, asked.repeats), flush=True)
+    for inputs, outputs in DESCENDING:
+        linear = nn.Linear(inputs, outputs)
+        hardware.keep_freed_memory(linear)
+        values = torch.rand(BATCH, inputs, requires_grad=True)
+        name = f"dense {inputs} → {outputs}, with plain SGD"
+        print(row(name, linear, Dense(linear, lambda: RATE), values, asked.repeats, descend=True), flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -52,22 +61,30 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def row(name: str, plain: nn.Module, ours: nn.Module, inputs: Tensor, repeats: int) -> str:
-    """The medians of both sides after a step that does not count, and how many times faster ours is."""
+def row(name: str, plain: nn.Module, ours: nn.Module, inputs: Tensor, repeats: int, descend: bool = False) -> str:
+    """The medians of both sides after a step that does not count, and how many times faster ours is.
+
+    With `descend` a step of SGD follows, which moves whatever the layer has not moved itself.
+    """
     with torch.no_grad():
         slope = torch.rand_like(plain(inputs))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=RATE, fused=True) if descend else None
     sides = in_turn(
-        repeats + 1, lambda _: milliseconds(plain, inputs, slope), lambda _: milliseconds(ours, inputs, slope)
+        repeats + 1,
+        lambda _: milliseconds(plain, inputs, slope, optimizer),
+        lambda _: milliseconds(ours, inputs, slope, optimizer),
     )
     theirs, mine = (statistics.median(side[1:]) for side in sides)
     return f"| {name} | {theirs:.2f} | {mine:.2f} | {theirs / mine:.2f} |"
 
 
-def milliseconds(layer: nn.Module, inputs: Tensor, slope: Tensor) -> float:
-    """One pass forwards and backwards."""
+def milliseconds(layer: nn.Module, inputs: Tensor, slope: Tensor, optimizer: torch.optim.Optimizer | None) -> float:
+    """One pass forwards and backwards, and the optimizer's step."""
     layer.zero_grad()
     began = time.perf_counter()
     torch.autograd.backward(layer(inputs), slope)
+    if optimizer:
+        optimizer.step()
     return 1000 * (time.perf_counter() - began)
 
 

@@ -190,9 +190,13 @@ def test_what_is_not_measured_again_stays_with_its_commit_unless_the_machine_is_
     assert "| 1234567 |" in (tmp_path / "speed.md").read_text(encoding="utf-8")
 
 
-def test_both_sides_of_a_layer_are_timed() -> None:
+@pytest.mark.parametrize("descend", [False, True])
+def test_both_sides_of_a_layer_are_timed_and_descend_only_if_asked(descend: bool) -> None:
     linear = torch.nn.Linear(8, 4)
-    line = layers.row("dense", linear, Dense(linear, None), torch.rand(2, 8), 1)
+    before = linear.weight.detach().clone()
+    ours = Dense(linear, (lambda: layers.RATE) if descend else None)
+    line = layers.row("dense", linear, ours, torch.rand(2, 8), 1, descend)
+    assert torch.equal(linear.weight, before) is not descend
     name, theirs, ours, ratio = line.strip("| ").split(" | ")
     assert name == "dense"
     assert min(float(theirs), float(ours), float(ratio)) >= 0
