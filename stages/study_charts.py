@@ -86,20 +86,26 @@ def survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: f
 
 
 def robustness(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
-    """Mean accuracy of the converged runs on distorted test images, with the range of the runs, for each distortion."""
+    """Mean accuracy of the converged runs on distorted test images, with the range of the runs, for each distortion.
+
+    The legend also names a variant none of whose runs converged, and says of how many runs a mean is.
+    """
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots(2, 3, sharey=True)
     kept = {name: [run for run in each if not run.failed] for name, each in runs.items()}
     for axis, kind in zip(axes.flat, UNITS, strict=True):
         for number, (name, each) in enumerate(kept.items()):
-            if not each:
-                continue
             color, style = STYLES[number % len(STYLES)]
+            marker = MARKERS[number % len(MARKERS)]
+            look = {"color": color, "linestyle": style, "marker": marker, "markersize": 3}
+            total = len(runs[name])
+            label = f"{shown(name, 24)} (n = {len(each)}{'' if len(each) == total else f' of {total}'})"
+            if not each:
+                axis.plot([], [], label=label, **look)
+                continue
             levels = each[0].result["robustness"][kind]["level"]
             curves = np.array([run.result["robustness"][kind]["accuracy"] for run in each])
-            label = f"{shown(name, 24)} (n = {len(each)})"
-            marker = MARKERS[number % len(MARKERS)]
-            axis.plot(levels, curves.mean(0), color=color, linestyle=style, marker=marker, markersize=3, label=label)
+            axis.plot(levels, curves.mean(0), label=label, **look)
             axis.fill_between(levels, curves.min(0), curves.max(0), color=color, alpha=0.12, linewidth=0)
         axis.set_title(kind, fontsize=10)
         axis.set_xlabel(UNITS[kind], fontsize=7)
