@@ -224,19 +224,25 @@ def test_a_run_whose_end_the_store_missed_is_completed_later_and_not_made_again(
     assert not list((root / ".checkpoints").rglob("c*"))
 
 
+def slowed_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
+    """The only value is the time: it stands still but for so many seconds that logging metrics takes."""
+    now = [time.monotonic()]
+    log = tracking.log_metrics
+
+    def slow(*told: Any) -> None:
+        now[0] += seconds
+        log(*told)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(tracking, "log_metrics", slow)
+    return now
+
+
 def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_most(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorder = started()
-    now = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    log = tracking.log_metrics
-
-    def slow(*told: Any) -> None:
-        now[0] += 4
-        log(*told)
-
-    monkeypatch.setattr(tracking, "log_metrics", slow)
+    now = slowed_down(monkeypatch, 4)
     for step in range(1, 100):
         recorder.metrics({"train_loss": 0.5}, step)
     assert recorder.failed
@@ -246,15 +252,7 @@ def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_mo
 
 def test_a_long_training_may_wait_longer_for_its_store(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = started()
-    now = [time.monotonic()]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    log = tracking.log_metrics
-
-    def slow(*told: Any) -> None:
-        now[0] += 1
-        log(*told)
-
-    monkeypatch.setattr(tracking, "log_metrics", slow)
+    now = slowed_down(monkeypatch, 1)
     for step in range(1, 100):
         now[0] += 20
         recorder.metrics({"train_loss": 0.5}, step)
