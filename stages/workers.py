@@ -30,15 +30,16 @@ def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[
 
     Ctrl-C is for this process alone: one that is still loading would answer with a traceback. For the main thread.
     """
+    others = multiprocessing.active_children()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), end_with_parent) as pool:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             working = pool.submit(work, *args, **kwargs)
         finally:
             signal.signal(signal.SIGINT, handler)
+        (process,) = (child for child in multiprocessing.active_children() if child not in others)
         try:
             yield working
         except BaseException:
-            for process in multiprocessing.active_children():
-                process.terminate()
+            process.terminate()
             raise

@@ -70,9 +70,13 @@ def test_the_result_and_the_error_come_back() -> None:
 
 
 def test_it_ends_at_once_where_the_block_ends_in_an_error() -> None:
+    other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(3600,))
+    other.start()
     with pytest.raises(KeyError), workers.beside(time.sleep, 3600):
         raise KeyError
-    assert multiprocessing.active_children() == []
+    assert multiprocessing.active_children() == [other]
+    other.kill()
+    other.join()
 
 
 def test_ctrl_c_while_it_loads_is_one_line(tmp_path: Path) -> None:
