@@ -6,6 +6,7 @@ PORT ?= 5000
 COUNTS ?= 2000 20000 200000
 DEMO_PORT ?= 8000
 READY := .venv/.ready
+UNFINISHED := .venv/.unfinished
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -17,6 +18,7 @@ help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(READY) ## run what has changed of the pipeline, and print the result
+	@python -m stages.protect dvc.yaml
 	dvc repro
 	@# An outage of the tracking server is reported, and is no reason to hide the result.
 	-@python -m stages.sync
@@ -61,24 +63,24 @@ export: $(READY) ## write the network to models/model.onnx, for programs without
 verify: $(READY) ## run the committed pipeline again in a clone and say what is identical
 	@python -m stages.verify
 
+# The file of a study; what it writes goes to a folder of its name beside it.
+STUDY ?= study/variants.yaml
+
 study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own
-ifdef STUDY
-	python -m stages.pack --study $(STUDY) --stock $(dir $(STUDY))stock
-	python -m stages.study --study $(STUDY) --stock $(dir $(STUDY))stock --results $(dir $(STUDY))results \
-	  --timings $(dir $(STUDY))timings
-	python -m stages.compare --study $(STUDY) --stock $(dir $(STUDY))stock --results $(dir $(STUDY))results \
-	  --timings $(dir $(STUDY))timings --report $(dir $(STUDY))report --numbers $(dir $(STUDY))numbers.json \
-	  --metrics $(dir $(STUDY))summary.json
-else
+ifeq ($(STUDY),study/variants.yaml)
+	@python -m stages.protect study/dvc.yaml
 	dvc repro study/dvc.yaml
+else
+	python -m stages.pack --study '$(STUDY)'
+	python -m stages.study --study '$(STUDY)'
+	python -m stages.compare --study '$(STUDY)'
 endif
 
 study-quick: $(READY) ## run a few variants of the study with two seeds, in a few minutes, and compare them
+	@python -m stages.protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
-	python -m stages.study --study study/quick.yaml --stock study/stock --results study/results --timings study/timings
-	python -m stages.compare --study study/quick.yaml --stock study/stock --results study/results \
-	  --timings study/timings --report study/quick/report --numbers study/quick/numbers.json \
-	  --metrics study/quick/summary.json
+	python -m stages.study --study study/quick.yaml
+	python -m stages.compare --study study/quick.yaml
 
 sync: $(READY) ## bring MLflow up to date with the results at hand, as after an outage
 	python -m stages.sync
@@ -90,8 +92,9 @@ experiments: $(READY) ## table of the experiments of this commit: what differs, 
 	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
 
 search: $(READY) ## look for small networks that are as accurate; goes on where it stopped
+	@python -m stages.protect dvc.yaml
 	dvc repro split
-	python -m stages.search --space search/space.yaml --report search
+	python -m stages.search --space search/space.yaml
 
 champion: $(READY) ## make the trained model at hand the champion of MLflow's registry
 	@python -m stages.promote
@@ -103,16 +106,32 @@ concepts: $(READY) ## make the figures and numbers of docs/concepts again
 	python -m concepts.one_by_one --figures docs/concepts
 	python -m concepts.class_map --figures docs/concepts
 
-clean: ## remove .venv and the caches of the tools; results, DVC cache and MLflow's store stay
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache dvc_plots build *.egg-info stages/__pycache__ tests/__pycache__
+clean: ## remove what make installed and the caches of the tools; results, DVC cache and MLflow's store stay
+	@# Only what says of itself that it may go: the stamp of make, or the tag that tools leave in their caches.
+	if [ -e $(READY) ] || [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
+	for cache in .pytest_cache .mypy_cache .ruff_cache; do if [ -e $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
+	find $(wildcard stages concepts benchmarks tests) Makefile -name "*.pyc" -path "*/__pycache__/*" -print0 | xargs -0 rm -f
 
-# The stamp is written last: an installation that fails is tried again.
+# The stamp holds a checksum of what was installed. While pip is at work it has another name, which stays where pip fails
+# half-way; where it fails before it changed anything, the environment is what it was. pip builds in a copy, since it
+# would leave the folders build and crosscheck.egg-info here.
 $(READY): pyproject.toml constraints.txt
-	@rm -f $@
-	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[dev]'
-	@rm -rf build *.egg-info
-	@touch $@
+	@wanted=$$(cat pyproject.toml constraints.txt | cksum); \
+	if [ "$$(cat $@ 2>/dev/null)" = "$$wanted" ]; then touch $@; exit 0; fi; \
+	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv || exit 1; \
+	if [ -e $@ ]; then mv $@ $(UNFINISHED); else : > $(UNFINISHED); fi; \
+	before=$$(python -m pip freeze 2>/dev/null); scratch=$$(mktemp -d); cp pyproject.toml README.md "$$scratch"; \
+	python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$scratch[dev]"; status=$$?; \
+	rm -rf "$$scratch"; \
+	if [ $$status = 0 ]; then echo "$$wanted" > $@; rm -f $(UNFINISHED); exit 0; fi; \
+	if [ -s $(UNFINISHED) ] && [ "$$(python -m pip freeze 2>/dev/null)" = "$$before" ]; then \
+	    mv $(UNFINISHED) $@; \
+	    echo "error: pip changed nothing in .venv, for the reason above; undo the change in pyproject.toml and" \
+	        "constraints.txt to go on with it, or fix the cause and run make again" >&2; \
+	else \
+	    echo "error: pip did not finish in .venv, for the reason above; fix it and run make again" >&2; \
+	fi; \
+	exit $$status
 
 # The auditor has an environment of its own, so that it neither changes nor audits itself.
 .venv/audit/.ready: $(READY)

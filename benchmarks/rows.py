@@ -193,14 +193,14 @@ def study(setting: Setting) -> list[Row]:
         wall_seconds([module("dvc", "repro", "--quiet", "synthesize")], clone)
         drawn = load(clone / "params.yaml").synthesize.count
         content = json.dumps(study_file(seeds, drawn - setting.train_images // 2))
-        (clone / "bench.yaml").write_text(content, encoding="utf-8")
-        wall_seconds([module("stages.pack", "--study", "bench.yaml", "--stock", "bench/stock")], clone)
-        asked = ("--study", "bench.yaml", "--stock", "bench/stock", "--timings", "bench/timings")
+        for repeat in range(setting.repeats):
+            (clone / f"bench{repeat}.yaml").write_text(content, encoding="utf-8")
+            wall_seconds([module("stages.pack", "--study", f"bench{repeat}.yaml")], clone)
         scripts = [setting.reference("--epochs", EPOCHS, "--network", name) for name in STUDIED]
         seconds = in_turn(
             setting.repeats,
             lambda _: sum(wall_seconds([script]) for script in scripts),
-            lambda repeat: wall_seconds([module("stages.study", *asked, "--results", f"bench/results{repeat}")], clone),
+            lambda repeat: wall_seconds([module("stages.study", "--study", f"bench{repeat}.yaml")], clone),
         )
     runs = (len(STUDIED), len(STUDIED) * seeds)
     rates = [[count * 3600 / second for second in side] for count, side in zip(runs, seconds, strict=True)]

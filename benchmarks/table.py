@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import Row
+from stages.files import write_json, write_text
 
 SAME = ("cpu", "instructions", "threads", "torch")
 
@@ -55,10 +56,9 @@ def kept(machine: dict[str, Any], folder: Path) -> list[Row]:
 
 def write(rows: Sequence[Row], machine: dict[str, Any], folder: Path) -> None:
     """`folder`/speed.json and `folder`/speed.md."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine, "rows": [{**asdict(row), "ratio": round(row.ratio, 3)} for row in rows]}
-    (folder / "speed.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    (folder / "speed.md").write_text(markdown(rows, machine), encoding="utf-8")
+    write_json(folder / "speed.json", content)
+    write_text(folder / "speed.md", markdown(rows, machine))
 
 
 def _spread(values: Sequence[float]) -> str:

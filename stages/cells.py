@@ -12,7 +12,7 @@ from typing import Any
 from stages import dealing, sources
 from stages.dealing import Stock
 from stages.errors import InputError
-from stages.files import read_json, write_text
+from stages.files import read_json, remove_file, write_text
 from stages.params import Params
 from stages.plans import Cell, Plan
 
@@ -62,7 +62,8 @@ def file_of(folder: Path, cell: Cell) -> Path:
 
 def write(file: Path, result: dict[str, Any]) -> None:
     """Write a result as one line of strict JSON, whole or not at all."""
-    write_text(file, json.dumps(result, allow_nan=False) + "\n")
+    # One of other parameters or damaged makes room for it: the study's folder has its mark.
+    write_text(file, json.dumps(result, allow_nan=False) + "\n", vouched=True)
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -85,10 +86,10 @@ def known(file: Path) -> dict[str, Any] | None:
 
 
 def remove_strangers(folder: Path, wanted: list[Cell]) -> None:
-    """Remove results in `folder` that belong to no cell of the plan."""
+    """Remove results in `folder` that belong to no cell of the plan; files that are no results stay."""
     kept = {file_of(folder, cell) for cell in wanted}
     for file in sorted(folder.glob("*/*.json")):
-        if file not in kept:
-            file.unlink()
+        if file not in kept and known(file) is not None:
+            remove_file(file, vouched=True)
             if not any(file.parent.iterdir()):
                 file.parent.rmdir()

@@ -1,23 +1,30 @@
-"""Checks the whole of `params.yaml` before any other stage runs, and writes its schema for editors.
+"""Checks `params.yaml` and the outputs' folders before any other stage runs, and writes a schema for editors.
 
     python -m stages.check --schema data/params.schema.json
 
 The schema does not depend on the parameters' values, so a changed parameter passes here and reruns only the
-stages that read it; a wrong one stops here, before DVC removes the outputs of a later stage.
+stages that read it. A wrong one stops here, before DVC removes the outputs of a later stage. So does a file that
+stands in an output's folder and that the project did not write.
 """
 
-import json
 from pathlib import Path
 
-from stages import architecture, command
+from stages import architecture, command, ownership, pipeline
+from stages.files import write_json
+from stages.folder import check_apart
 from stages.params import Params, load
 
 
 def main(schema: Path) -> None:
     params = load()
     architecture.map_size(params.model, params.data.height, params.data.width)
-    schema.parent.mkdir(parents=True, exist_ok=True)
-    schema.write_text(json.dumps(Params.model_json_schema(), indent=2) + "\n", encoding="utf-8")
+    outputs, drawn = pipeline.outputs(pipeline.DVC_FILE), pipeline.paths("synthesize")["images"]
+    images = Path(params.data.images)
+    if images.resolve() != drawn.resolve():
+        for output in outputs:
+            check_apart(images, output)
+    ownership.check(*outputs)
+    write_json(schema, Params.model_json_schema())
 
 
 if __name__ == "__main__":

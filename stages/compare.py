@@ -1,10 +1,10 @@
 """Says what a study knows and what it does not: a report with pictures, and the figures as JSON.
 
-    python -m stages.compare --study study/variants.yaml --stock study/stock --results study/results \\
-        --timings study/timings --report study/report --numbers study/numbers.json --metrics study/summary.json
+    python -m stages.compare --study study/variants.yaml
 
-`report` is a folder with report.md, its pictures, and report.html, which needs no other file. It tells of seconds and
-of this machine, so it is left to git; `numbers` and `metrics` do not.
+The study's folder, which has the name of its file, gets `report`, numbers.json and summary.json. `report` is a folder
+with report.md, its pictures, and report.html, which needs no other file. It tells of seconds and of this machine, so it
+is left to git; the figures in the two other files do not.
 """
 
 from pathlib import Path
@@ -16,13 +16,16 @@ from stages.overview import Overview
 from stages.plans import Plan
 
 
-def main(study: Path, stock: Path, results: Path, timings: Path, report: Path, numbers: Path, metrics: Path) -> None:
-    plan, packed = plans.read(study), dealing.read(stock)
-    cells.check(plan, packed, results)
-    found = overview.of(plan, results, timings, packed)
-    write_json(numbers, overview.numbers(plan, found))
-    write_json(metrics, overview.summary(found))
-    with fresh_folder(report) as folder:
+def main(study: Path) -> None:
+    plan = plans.read(study)
+    plan.claim()
+    packed = dealing.read(plan.dataset)
+    cells.check(plan, packed, plan.results)
+    found = overview.of(plan, plan.results, plan.timings, packed)
+    write_json(plan.folder / "numbers.json", overview.numbers(plan, found))
+    write_json(plan.folder / "summary.json", overview.summary(found))
+    report = plan.folder / "report"
+    with fresh_folder(report, marked=True) as folder:
         blocks = study_report.blocks(plan, found, draw(plan, found, packed, folder))
         document.write_markdown(plan.study.title, blocks, folder / "report.md")
         document.write_html(plan.study.title, blocks, folder / "report.html")

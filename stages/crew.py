@@ -89,7 +89,7 @@ def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
 def _failure(job: Job, exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return f"{job.name} was killed, most likely for lack of memory; run this again with fewer workers"
-    return f"{job.name} failed; the lines above say why; mend it and run this again: finished cells are kept"
+    return f"{job.name} failed; the lines above say why; correct it and run this again: finished cells are kept"
 
 
 def work(job: Job) -> None:
@@ -104,5 +104,5 @@ def work(job: Job) -> None:
         result, timing = execution.execute(job.cell.params, dealing.read(job.stock))
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
-    write_json(job.timing, timing)
+    write_json(job.timing, timing, vouched=True)
     cells.write(job.result, {"key": job.key, **result})

@@ -1,8 +1,9 @@
 """Packs the images of a study: what `split` does for the pipeline, with the parameters of the study file.
 
-    python -m stages.pack --study study/variants.yaml --stock study/stock
+    python -m stages.pack --study study/variants.yaml
 
-Each cell deals the packed images out again by its own seed, so they are decoded once.
+They go to `dataset` in the study's folder, which has the name of its file. Each run splits the packed images again by
+its own seed, so they are decoded once.
 """
 
 import os
@@ -15,18 +16,21 @@ from ruamel.yaml import YAML
 
 from stages import command, plans
 from stages.errors import InputError
+from stages.files import fresh_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(study: Path, stock: Path) -> None:
-    params = plans.read(study).params
+def main(study: Path) -> None:
+    plan = plans.read(study)
+    plan.claim()
+    params = plan.params
     content = params.model_dump()
     content["data"]["images"] = str(Path(params.data.images).resolve())
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, fresh_folder(plan.dataset) as partial:
         with (Path(scratch) / "params.yaml").open("w", encoding="utf-8") as file:
             YAML().dump(content, file)
-        run_split(Path(scratch), stock.resolve())
+        run_split(Path(scratch), partial.resolve())
 
 
 def run_split(scratch: Path, stock: Path) -> None:

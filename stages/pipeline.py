@@ -2,10 +2,13 @@
 
 import itertools
 import json
+import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -80,3 +83,30 @@ def _status(stages: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
 def _dvc(*words: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
     asked = [sys.executable, "-m", "dvc", *words]
     return subprocess.run(asked, capture_output=True, text=True, check=False, timeout=timeout)
+
+
+def outputs(file: Path) -> list[Path]:
+    """The files and folders that DVC removes before it runs the stages of a pipeline's `file`, from here.
+
+    Raises InputError where the file is missing or is not a pipeline.
+    """
+    try:
+        stages = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
+        return [
+            Path(os.path.normpath(file.parent / stage.get("wdir", "") / path))
+            for stage in stages.values()
+            for path, settings in _entries(stage)
+            if not settings.get("persist")
+        ]
+    except FileNotFoundError:
+        raise InputError(f"{file}: not found; run this from the project's root folder") from None
+    except (OSError, ValueError, YAMLError, LookupError, TypeError, AttributeError) as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{file}: does not describe a pipeline ({problem}); correct it") from None
+
+
+def _entries(stage: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each output with its settings; DVC takes a plain path as well."""
+    for kind in ("outs", "metrics", "plots"):
+        for entry in stage.get(kind, []):
+            yield from entry.items() if isinstance(entry, dict) else [(entry, {})]

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from stages import architecture, explanation
+from stages import architecture, explanation, ownership
 from stages.errors import InputError
 from stages.params import PARAMS_FILE, Params, Section, load
 
@@ -99,13 +99,46 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked study with its cells, all variants of one seed before those of the next."""
+    """A checked study with its cells, all variants of one seed before those of the next.
 
-    name: str
+    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written stands beside these
+    files in folders of their names, so that two studies never share a folder.
+    """
+
+    file: Path
+    whole: Path
     study: Study
     cells: list[Cell]
     params: Params
-    is_part: bool
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @property
+    def folder(self) -> Path:
+        """What this study alone writes: its report and its figures."""
+        return ownership.folder_of(self.file)
+
+    @property
+    def dataset(self) -> Path:
+        """The packed images, which a part shares with the whole."""
+        return ownership.folder_of(self.whole) / "dataset"
+
+    @property
+    def results(self) -> Path:
+        """A file for each run, which a part shares with the whole."""
+        return ownership.folder_of(self.whole) / "results"
+
+    @property
+    def timings(self) -> Path:
+        """How long each run took on this machine."""
+        return ownership.folder_of(self.whole) / "timings"
+
+    def claim(self) -> None:
+        """Take the folders of the study into use. Raises InputError where one holds files that are not of a study."""
+        for folder in {self.folder, ownership.folder_of(self.whole)}:
+            ownership.claim(folder, "move it away, or give the study file another name that ends in .yaml")
 
     def of(self, variant: str) -> list[Cell]:
         return [cell for cell in self.cells if cell.variant == variant]
@@ -116,7 +149,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
 
     Raises InputError, in one line, for unknown keys, wrong values, and names of variants that there are not.
     """
-    content = _yaml(file)
+    content, whole = _yaml(file), file
     if "part_of" in content:
         part = _checked(Part, content, file)
         whole = file.parent / part.part_of
@@ -146,7 +179,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
         for name in study.variants
         if seed < _seeds(study, name)
     ]
-    return Plan(file.stem, study, cells, shared, "part_of" in content)
+    return Plan(file, whole, study, cells, shared)
 
 
 def _seeds(study: Study, variant: str) -> int:
@@ -226,7 +259,7 @@ def _yaml(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not found; name a study file, such as study/variants.yaml") from None
     except (OSError, UnicodeDecodeError, ValueError, YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; mend this: {problem}") from None
+        raise InputError(f"{file}: not readable as YAML; correct this: {problem}") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: must hold keys such as 'variants:', got {explanation.shown(content)}")
     return content

@@ -8,7 +8,6 @@ hence another experiment never finds it.
 import hashlib
 import json
 import os
-import shutil
 import sys
 import uuid
 from pathlib import Path
@@ -20,9 +19,9 @@ import psutil
 import torch
 from filelock import FileLock, Timeout
 
-from stages import store
 from stages.errors import InputError
-from stages.files import sha256, write_file, write_text
+from stages.files import remove_state, replace_state, sha256, write_file, write_text
+from stages.project import STATES, root
 from stages.snapshots import Album
 from stages.training import Training
 
@@ -44,8 +43,9 @@ class Resumable:
     """The saved state of one training. A context that no second training of the same key can enter."""
 
     def __init__(self, key: str) -> None:
-        self.folder = store.root() / store.STATES / key
+        self.folder = root() / STATES / key
         self.lock = FileLock(self.folder.with_suffix(".lock"), timeout=0)
+        self.finished = self.folder.with_suffix(".finished")
         self.ancestors = _ancestors()
         self.can_save = True
 
@@ -58,10 +58,11 @@ class Resumable:
         except Timeout:
             owner = pid.read_text(encoding="utf-8") if pid.exists() else "unknown"
             raise InputError(
-                f"{self.folder}: a training of this very experiment is running already (process {owner}); "
+                f"{self.folder}: a training of this experiment is running already (process {owner}); "
                 "wait until it ends or stop it, then run this again: it goes on from the last epoch"
             ) from None
         write_text(pid, str(os.getpid()))
+        remove_state(self.finished)
         return self
 
     def __exit__(
@@ -89,8 +90,8 @@ class Resumable:
             newest, last = self.folder / "newest.pt", self.folder / "last.pt"
             write_file(newest, lambda partial: torch.save(training.state(), partial))
             if last.exists():
-                last.replace(self.folder / "previous.pt")
-            newest.replace(last)
+                replace_state(last, self.folder / "previous.pt")
+            replace_state(newest, last)
 
         self._try_to_save(replace)
 
@@ -118,8 +119,10 @@ class Resumable:
         Where DVC was killed meanwhile, the state stays: the next `dvc repro` writes the outputs from it at once.
         """
         if _ancestors() == self.ancestors:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            Path(self.lock.lock_file).unlink(missing_ok=True)
+            # At once: half of a state would be taken for another training.
+            replace_state(self.folder, self.finished)
+            remove_state(self.finished)
+            remove_state(Path(self.lock.lock_file))
 
     def _try_to_save(self, write: Any) -> None:
         if not self.can_save:

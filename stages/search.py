@@ -1,11 +1,12 @@
 """Searches for small networks that are as accurate as large ones.
 
-    python -m stages.search --space search/space.yaml --report search
+    python -m stages.search --space search/space.yaml
 
 Draws networks and recipes from the space, trains each on the training images, and keeps those that nothing beats in
-every objective. At the end these are trained again with several seeds, and only then is the test set read. The trials
-stand in a database, so that a search goes on where it stopped, and so that several machines may take part in one: set
-CROSSCHECK_SEARCH_DATABASE to the same address on each. docs/search.md explains the space and the report.
+every objective. At the end these are trained again with several seeds, and only then is the test set read. The report
+goes to a folder with the name of the space's file. The trials stand in a database, so that a search goes on where it
+stopped, and so that several machines may take part in one: set CROSSCHECK_SEARCH_DATABASE to the same address on each.
+docs/search.md explains the space and the report.
 """
 
 import time
@@ -22,10 +23,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from stages import command, cost, database, front, pipeline, search_charts, search_report, trial_runs, trials
+from stages import command, cost, database, front, ownership, pipeline, search_charts, search_report, trial_runs, trials
 from stages import space as spaces
 from stages.errors import InputError
-from stages.files import sha256, write_json, write_text
+from stages.files import fresh_folder, sha256, write_json, write_text
 from stages.front import Candidate, Finalist
 from stages.nested_runs import NestedRuns
 from stages.params import load_section
@@ -37,7 +38,9 @@ from stages.workers import end_with_parent
 OPENINGS = "test_openings"
 
 
-def main(space: Path, report: Path) -> None:
+def main(space: Path) -> None:
+    report = ownership.folder_of(space)
+    ownership.check(report)
     setup = read_setup(space)
     study = open_study(setup)
     runs = trial_runs.of(study)
@@ -49,9 +52,10 @@ def main(space: Path, report: Path) -> None:
         record(runs, trial)
 
     findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
-    search_charts.front(study, candidates, findings["winner"], report / "front.png")
-    write_json(report / "report.json", findings)
-    write_text(report / "report.md", search_report.in_words(findings))
+    with fresh_folder(report, marked=True) as folder:
+        search_charts.front(study, candidates, findings["winner"], folder / "front.png")
+        write_json(folder / "report.json", findings)
+        write_text(folder / "report.md", search_report.in_words(findings))
     runs.finish(findings["trials"])
     print(*search_report.summary(findings), f"Report: {report / 'report.md'}", sep="\n")
 
@@ -111,7 +115,9 @@ def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
             yield pool
     except BrokenProcessPool:
-        raise InputError("a worker was killed, perhaps for want of memory; run this again: it goes on") from None
+        raise InputError(
+            "a worker was killed, most likely because memory ran out; run this again: it goes on"
+        ) from None
 
 
 def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedRuns) -> None:

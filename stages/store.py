@@ -9,12 +9,11 @@ from types import ModuleType
 
 from filelock import FileLock
 
-from stages.files import write_text
+from stages.files import new_file, remove_state, write_text
+from stages.project import STATES, root
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
-# What outlives an interruption, under the project's root: a folder for each training, and notes for `make sync`.
-STATES = ".checkpoints"
 DEFAULT_EXPERIMENT = "crosscheck"
 SQLITE = "sqlite:///"
 LOCK_SECONDS = 600
@@ -34,11 +33,6 @@ QUIET = {
     "mlflow.tracking.client": logging.WARNING,
     "urllib3.connectionpool": logging.ERROR,
 }
-
-
-def root() -> Path:
-    """The project's root: DVC's, also when the stage runs in a temporary copy, or else the working directory."""
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
 
 
 def uri() -> str:
@@ -104,7 +98,7 @@ def unfinished(checkpoint: str) -> str | None:
 
 def forget_unfinished(checkpoint: str) -> None:
     """The run of this checkpoint knows it now."""
-    _note_of(checkpoint).unlink(missing_ok=True)
+    remove_state(_note_of(checkpoint))
 
 
 def _note_of(checkpoint: str) -> Path:
@@ -121,7 +115,4 @@ def _make_database(database: Path) -> None:
             return
         from mlflow import MlflowClient
 
-        partial = database.with_name(f"{database.name}.partial")
-        partial.unlink(missing_ok=True)
-        MlflowClient(f"{SQLITE}{partial}").search_experiments(max_results=1)
-        partial.replace(database)
+        new_file(database, lambda partial: MlflowClient(f"{SQLITE}{partial}").search_experiments(max_results=1))

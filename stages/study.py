@@ -1,10 +1,10 @@
 """Runs every variant of a study with every seed. A result stays good until what it follows from changes.
 
-    python -m stages.study --study study/variants.yaml --stock study/stock --results study/results \\
-        --timings study/timings
+    python -m stages.study --study study/variants.yaml
 
-As many cells run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the
-cells that have ended. `timings` is left out of DVC: it tells of this machine.
+Reads `dataset` and writes `results` and `timings` in the study's folder, which has the name of its file. As many cells
+run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the cells that have
+ended. `timings` is left out of DVC: it tells of this machine.
 """
 
 import os
@@ -25,15 +25,16 @@ from stages.progress import Progress, spoken
 WORKERS = "STUDY_WORKERS"
 
 
-def main(study: Path, stock: Path, results: Path, timings: Path) -> None:
+def main(study: Path) -> None:
     plan = plans.read(study)
+    plan.claim()
     count = worker_count()
-    keys = cells.keys_of(plan, dealing.read(stock))
+    keys = cells.keys_of(plan, dealing.read(plan.dataset))
     jobs = [
-        Job(cell, key, stock, cells.file_of(results, cell), cells.file_of(timings, cell))
+        Job(cell, key, plan.dataset, cells.file_of(plan.results, cell), cells.file_of(plan.timings, cell))
         for cell, key in zip(plan.cells, keys, strict=True)
     ]
-    with alone(results):
+    with alone(plan.results):
         new = [job for job in jobs if not is_done(job)]
         print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
         runs = study_runs.of(plan)
@@ -42,8 +43,8 @@ def main(study: Path, stock: Path, results: Path, timings: Path) -> None:
             runs.open()
         progress = Progress([job.cell for job in new], count, known_seconds(jobs))
         crew.run(new, count, teller(progress, runs))
-        if not plan.is_part:
-            cells.remove_strangers(results, plan.cells)
+        if plan.file == plan.whole:
+            cells.remove_strangers(plan.results, plan.cells)
         for job in jobs:
             runs.record(study_runs.child(job.cell, cells.read(job.result), timing_of(job)))
         runs.finish()

@@ -1,6 +1,6 @@
 """Draws the built-in data set: a folder of 1-bit BMP files for each class.
 
-    python -m stages.synthesize --images data/raw
+    python -m stages.synthesize --images data/built-in
 
 Two thousand images take about two seconds. BMP, because its bytes do not depend on a compression library's version.
 """

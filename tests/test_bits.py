@@ -299,7 +299,7 @@ def test_names_and_dates_of_the_images_do_not_matter(copy_of_reproduced: Project
 @pytest.mark.parametrize(
     ("seed", "stages", "path"),
     [
-        ("synthesize", ["synthesize"], "data/raw"),
+        ("synthesize", ["synthesize"], "data/built-in"),
         ("split", ["split"], "data/split/train.npy"),
         ("train", ["train"], "models/model.pt"),
     ],

@@ -89,10 +89,17 @@ def test_make_lists_every_target_by_default(project: Project) -> None:
 
 
 def fake_python(folder: Path, install: str) -> Path:
-    """A stand-in for python3 whose `-m venv` makes an environment in which pip does `install`."""
+    """A stand-in for python3 whose `-m venv` makes an environment in which `pip install` does `install`.
+
+    `pip freeze` shows the file `installed`.
+    """
     made = folder / "made"
-    made.write_text(f'#!/bin/sh\necho "$*" >> installs\n{install}\n', encoding="utf-8")
     script = folder / "python3"
+    made.write_text(
+        '#!/bin/sh\nif [ "$3" = freeze ]; then cat installed 2>/dev/null; exit 0; fi\n'
+        f'echo "$*" >> installs\n{install}\n',
+        encoding="utf-8",
+    )
     script.write_text(f"#!/bin/sh\nmkdir -p .venv/bin && cp {made} .venv/bin/python\n", encoding="utf-8")
     for file in (made, script):
         file.chmod(0o755)
@@ -104,7 +111,7 @@ def fresh(tmp_path: Path) -> Project:
     """A folder with what the installation reads, and nothing else."""
     folder = tmp_path / "fresh"
     folder.mkdir()
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "README.md", "pyproject.toml", "constraints.txt"):
         (folder / name).write_bytes((ROOT / name).read_bytes())
     return Project(folder)
 
@@ -113,15 +120,26 @@ def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Projec
     python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
     for _ in range(2):
         fresh.run("make", python, ".venv/.ready")
-    assert fresh.read("installs").splitlines() == [
-        "-m pip install --quiet --disable-pip-version-check -c constraints.txt .[dev]"
-    ]
+    (asked,) = fresh.read("installs").splitlines()
+    assert asked.startswith("-m pip install --quiet --disable-pip-version-check -c constraints.txt /")
+    assert asked.endswith("[dev]")
     for name in ("constraints.txt", "pyproject.toml"):
+        with (fresh.folder / name).open("a", encoding="utf-8") as file:
+            file.write("# another pin\n")
         later = (fresh.folder / ".venv" / ".ready").stat().st_mtime + 10
         os.utime(fresh.folder / name, (later, later))
         fresh.run("make", python, ".venv/.ready")
         os.utime(fresh.folder / name, (0, 0))
     assert len(fresh.read("installs").splitlines()) == 3
+
+
+def test_a_file_that_is_only_newer_installs_nothing_again(fresh: Project) -> None:
+    python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
+    fresh.run("make", python, ".venv/.ready")
+    later = (fresh.folder / ".venv" / ".ready").stat().st_mtime + 10
+    os.utime(fresh.folder / "constraints.txt", (later, later))
+    fresh.run("make", python, ".venv/.ready")
+    assert len(fresh.read("installs").splitlines()) == 1
 
 
 def test_an_installation_that_fails_is_tried_again(fresh: Project) -> None:
@@ -132,19 +150,57 @@ def test_an_installation_that_fails_is_tried_again(fresh: Project) -> None:
         assert len(fresh.read("installs").splitlines()) == attempt
 
 
+@pytest.mark.parametrize(
+    ("install", "stays"), [("exit 3", True), ("echo other >> installed; exit 3", False)], ids=["before", "half-way"]
+)
+def test_an_environment_stays_ready_where_pip_failed_before_it_changed_it(
+    fresh: Project, install: str, stays: bool
+) -> None:
+    fresh.run("make", f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}", ".venv/.ready")
+    pins = (fresh.folder / "constraints.txt").read_bytes()
+    (fresh.folder / "constraints.txt").write_bytes(pins + b"other==1\n")
+    later = (fresh.folder / ".venv" / ".ready").stat().st_mtime + 10
+    os.utime(fresh.folder / "constraints.txt", (later, later))
+    failing = f"PYTHON={fake_python(fresh.folder.parent, install)}"
+    done = fresh.run("make", failing, ".venv/.ready", check=False)
+    assert done.returncode != 0
+    assert ("pip changed nothing" in done.stderr) == stays
+    (fresh.folder / "constraints.txt").write_bytes(pins)
+    assert (fresh.run("make", failing, ".venv/.ready", check=False).returncode == 0) == stays
+
+
+def test_the_installation_leaves_a_folder_named_build_alone(fresh: Project) -> None:
+    (fresh.folder / "build").mkdir()
+    (fresh.folder / "build" / "mine.txt").write_text("mine")
+    (fresh.folder / "mine.egg-info").write_text("mine")
+    fresh.run("make", f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}", ".venv/.ready")
+    fresh.run("make", "clean")
+    assert (fresh.folder / "build" / "mine.txt").exists() and (fresh.folder / "mine.egg-info").exists()
+    assert not (fresh.folder / ".venv").exists()
+
+
 def test_clean_keeps_results_cache_and_store(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     (project.folder / "mlflow.db").write_bytes(b"runs")
     (project.folder / ".venv").mkdir()
+    (project.folder / ".venv" / ".ready").write_text("made by make")
 
     def files() -> set[Path]:
         return {path for path in project.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
 
     before = files()
     project.run("make", "clean")
-    assert files() == before
-    assert not (project.folder / ".venv").exists()
-    assert not list((project.folder / "stages").glob("__pycache__"))
+    assert files() == {path for path in before if ".venv" not in path.parts}
+    assert not list((project.folder / "stages").glob("__pycache__/*.pyc"))
+
+
+def test_clean_leaves_what_neither_make_nor_a_tool_made(fresh: Project) -> None:
+    mine = [fresh.folder / name / "mine.txt" for name in (".venv", "build", "dvc_plots", ".mypy_cache", ".ruff_cache")]
+    for file in mine:
+        file.parent.mkdir()
+        file.write_text("mine")
+    fresh.run("make", "clean")
+    assert all(file.exists() for file in mine)
 
 
 def test_ci_runs_the_commands_of_the_readme() -> None:

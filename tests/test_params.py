@@ -86,8 +86,8 @@ WRONG = [
     ("further_channels: [5]", "further_channels: [5, '5']", ["model.further_channels.1", "the text '5'", "as 5"]),
     ("further_channels: [5]", "further_channels: 5", ["model.further_channels must be a list", "got 5"]),
     ("further_channels: [5]", f"further_channels: {[5] * 13}", ["model.further_channels", "at most 12"]),
-    ("images: data/raw", "images: ''", ["data.images must", "at least 1 character", "''"]),
-    ("images: data/raw", "images: 7", ["data.images must be a text", "got 7"]),
+    ("images: data/built-in", "images: ''", ["data.images must", "at least 1 character", "''"]),
+    ("images: data/built-in", "images: 7", ["data.images must be a text", "got 7"]),
     ("train:\n", "trian:\n", ["trian is not a parameter", "did you mean 'train'?"]),
     ("lr: 0.1", "lr: 0.1\n  lr: 0.2", ["lr", "duplicate key"]),
     ("lr: 0.1", "lr: [0.1", ["not readable as YAML"]),
@@ -178,7 +178,7 @@ def test_dvc_sets_a_small_learning_rate_that_reads_as_a_number(project: Project)
 def test_words_that_old_yaml_took_for_truth_values_stay_words(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     for word in ("on", "off", "yes", "no", "y", "n"):
-        file.write_text(with_line("images: data/raw", f"images: {word}"), encoding="utf-8")
+        file.write_text(with_line("images: data/built-in", f"images: {word}"), encoding="utf-8")
         assert load(file).data.images == word
 
 

@@ -82,8 +82,8 @@ def store_of(folder: Path) -> str:
 
 
 def run(folder: Path) -> dict[str, Any]:
-    search.main(folder / "space.yaml", folder / "report")
-    found: dict[str, Any] = read_json(folder / "report" / "report.json")
+    search.main(folder / "space.yaml")
+    found: dict[str, Any] = read_json(folder / "space" / "report.json")
     return found
 
 
@@ -116,16 +116,16 @@ def test_a_search_reports_its_front_and_goes_on_when_there_is_more_to_do(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(folder))
     assert first["trials"]["complete"] + first["trials"]["stopped"] == 3
     assert first["trials_at_test"] == [3]
-    words = (folder / "report" / "report.md").read_text(encoding="utf-8")
+    words = (folder / "space" / "report.md").read_text(encoding="utf-8")
     for each in first["front"]:
         assert f"| {each['trial']} | {each['val_accuracy']:.2%} |" in words
-    assert (folder / "report" / "front.png").stat().st_size > 0
+    assert (folder / "space" / "front.png").stat().st_size > 0
     for final in first["finalists"]:
         assert [one["seed"] for one in final["runs"]] == [0, 1]
 
-    before = {file.name: file.read_bytes() for file in (folder / "report").iterdir()}
+    before = {file.name: file.read_bytes() for file in (folder / "space").iterdir()}
     assert run(folder) == first
-    assert {file.name: file.read_bytes() for file in (folder / "report").iterdir()} == before
+    assert {file.name: file.read_bytes() for file in (folder / "space").iterdir()} == before
     assert query(folder, "SELECT count(*) FROM trials") == [(3,)]
     # What the outage kept from MLflow is there now, once.
     finals = {f"final {final['trial']} seed {seed}" for final in first["finalists"] for seed in (0, 1)}
@@ -251,13 +251,13 @@ def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy
     split_images(toy_images, val=0)
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
     with pytest.raises(InputError, match=r"split\.val is 0"):
-        search.main(SHIPPED, Path("report"))
+        search.main(SHIPPED)
 
 
 def commands(folder: Path) -> tuple[list[str], dict[str, str]]:
     (folder / "stages").symlink_to(ROOT / "stages")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "PYTEST_"))}
-    return [sys.executable, "-m", "stages.search", "--space", "space.yaml", "--report", "report"], env
+    return [sys.executable, "-m", "stages.search", "--space", "space.yaml"], env
 
 
 @pytest.mark.soak
@@ -288,5 +288,5 @@ def test_two_sessions_share_one_search_and_a_killed_one_is_missed_by_nobody(fold
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     assert other.wait(timeout=600) == 0
-    found = json.loads((folder / "report" / "report.json").read_text(encoding="utf-8"))
+    found = json.loads((folder / "space" / "report.json").read_text(encoding="utf-8"))
     assert found["trials"]["complete"] + found["trials"]["stopped"] == 40

@@ -77,22 +77,21 @@ def write_study(project: Project, content: dict[str, Any]) -> None:
         YAML().dump(content, stream)
 
 
-def command(verb: str, *options: str) -> list[str]:
-    paths = [f"--{name}={name}" for name in options]
-    return [sys.executable, "-m", f"stages.{verb}", "--study=mine.yaml", "--stock=stock", *paths]
+def command(verb: str) -> list[str]:
+    return [sys.executable, "-m", f"stages.{verb}", "--study=mine.yaml"]
 
 
 def run(project: Project, check: bool = True, **env: str) -> str:
-    done = project.run(*command("study", "results", "timings"), check=check, **env)
+    done = project.run(*command("study"), check=check, **env)
     return done.stdout + done.stderr
 
 
 def compare(project: Project) -> None:
-    project.run(*command("compare", "results", "timings", "report"), "--numbers=numbers.json", "--metrics=summary.json")
+    project.run(*command("compare"))
 
 
 def files_of(project: Project) -> dict[str, bytes]:
-    root = project.folder / "results"
+    root = project.folder / "mine" / "results"
     return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.glob("*/*.json"))}
 
 
@@ -122,7 +121,7 @@ def test_a_stage_of_the_study_depends_on_exactly_the_modules_that_it_imports(sta
 
 
 def test_a_cell_can_be_run_again_to_the_same_bytes(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "results")
+    shutil.rmtree(copied.folder / "mine" / "results")
     run(copied, STUDY_WORKERS="1")
     assert files_of(copied) == files_of(studied)
     assert len(files_of(copied)) == 4
@@ -146,14 +145,14 @@ def test_a_variant_that_changes_runs_again_and_one_that_is_gone_is_removed(copie
 
 
 def test_a_damaged_result_runs_again(studied: Project, copied: Project) -> None:
-    (copied.folder / "results" / "small" / "000.json").write_text('{"key": ', encoding="utf-8")
+    (copied.folder / "mine" / "results" / "small" / "000.json").write_text('{"key": ', encoding="utf-8")
     assert "3 of them known" in run(copied)
     assert files_of(copied) == files_of(studied)
 
 
 def test_a_result_holds_nothing_of_the_clock_and_a_timing_does(studied: Project) -> None:
-    result = json.loads((studied.folder / "results" / "small" / "000.json").read_text(encoding="utf-8"))
-    timing = json.loads((studied.folder / "timings" / "small" / "000.json").read_text(encoding="utf-8"))
+    result = json.loads((studied.folder / "mine" / "results" / "small" / "000.json").read_text(encoding="utf-8"))
+    timing = json.loads((studied.folder / "mine" / "timings" / "small" / "000.json").read_text(encoding="utf-8"))
     assert not any("second" in name or "machine" in name for name in result)
     assert timing["seconds"] > 0 and timing["peak_megabytes"] > 0
     assert len(result["test"]["row"]) == len(result["test"]["predicted"]) == 8
@@ -172,7 +171,7 @@ def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_cell(studied: 
 
 
 def test_the_study_goes_on_without_mlflow(copied: Project) -> None:
-    shutil.rmtree(copied.folder / "results")
+    shutil.rmtree(copied.folder / "mine" / "results")
     printed = run(copied, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
     assert printed.count("warning: MLflow") == 1
     assert len(files_of(copied)) == 4
@@ -184,24 +183,23 @@ def test_a_diverging_variant_is_a_failed_run_and_no_end_of_the_study(copied: Pro
     write_study(copied, TOY | {"variants": variants, "questions": questions})
     run(copied)
     compare(copied)
-    numbers = json.loads((copied.folder / "numbers.json").read_text(encoding="utf-8"))
+    numbers = json.loads((copied.folder / "mine" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["variants"]["wild"]["failed"] == 2
     assert numbers["variants"]["wild"]["accuracy"] is None
 
 
 def test_results_of_another_study_are_not_compared_as_if_they_were_of_this(copied: Project) -> None:
     write_study(copied, TOY | {"params": {**TOY["params"], "train.lr": 0.05}})
-    options = ("results", "timings", "report", "numbers", "metrics")
-    done = copied.run(*command("compare", *options), check=False)
+    done = copied.run(*command("compare"), check=False)
     assert done.returncode != 0 and "run the study again" in done.stderr
-    assert not (copied.folder / "report").exists()
+    assert not (copied.folder / "mine" / "report").exists()
 
 
 @pytest.mark.soak
 def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "results")
+    shutil.rmtree(copied.folder / "mine" / "results")
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 60}})
-    words = command("study", "results", "timings")
+    words = command("study")
     study = subprocess.Popen(
         words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
@@ -222,9 +220,9 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
 
 @pytest.mark.soak
 def test_a_cell_that_has_long_to_go_ends_with_a_killed_study(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "results")
+    shutil.rmtree(copied.folder / "mine" / "results")
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 100_000}})
-    words = command("study", "results", "timings")
+    words = command("study")
     study = subprocess.Popen(
         words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
@@ -261,12 +259,12 @@ def test_dvc_runs_the_study_apart_from_the_pipeline_and_keeps_what_is_good(proje
 
     write()
     project.run("dvc", "repro", "study/dvc.yaml")
-    assert json.loads(project.read("study/summary.json"))["small"]["runs"] == 2
+    assert json.loads(project.read("study/variants/summary.json"))["small"]["runs"] == 2
     assert not (project.folder / "models").exists()
     assert "4 of them known" not in project.run("dvc", "repro", "study/dvc.yaml").stdout
     write(seeds=3)
     assert "6 cells, 4 of them known" in project.run("dvc", "repro", "study/dvc.yaml").stdout
-    shutil.rmtree(project.folder / "study" / "results")
+    shutil.rmtree(project.folder / "study" / "variants" / "results")
     project.run("dvc", "checkout", "study/dvc.yaml")
     write(seeds=4)
     assert "8 cells, 6 of them known" in project.run("dvc", "repro", "study/dvc.yaml").stdout
@@ -284,7 +282,7 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
     project.run(*command("pack"))
     run(project)
     compare(project)
-    numbers = json.loads((project.folder / "numbers.json").read_text(encoding="utf-8"))
+    numbers = json.loads((project.folder / "mine" / "numbers.json").read_text(encoding="utf-8"))
     assert numbers["variants"]["hopeless"]["failed"] == 5
     assert numbers["variants"]["sixteen"]["failed"] == 0
     assert numbers["variants"]["sixteen"]["accuracy"]["value"] > 0.9
@@ -297,9 +295,12 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
     assert verdicts["hopeless", "failures"] == "worse"
     assert verdicts["hopeless", "accuracy"] == "unknown"
     assert numbers["baselines"]["majority"] == pytest.approx(0.1)
-    page = (project.folder / "report" / "report.html").read_text(encoding="utf-8")
+    page = (project.folder / "mine" / "report" / "report.html").read_text(encoding="utf-8")
     # How many follows from the untrained weights, which another CPU makes otherwise.
-    ends = [json.loads(file.read_text("utf-8"))["test"] for file in (project.folder / "results" / "hopeless").iterdir()]
+    ends = [
+        json.loads(file.read_text("utf-8"))["test"]
+        for file in (project.folder / "mine" / "results" / "hopeless").iterdir()
+    ]
     rights = [sum(map(operator.eq, test["actual"], test["predicted"])) / len(test["actual"]) for test in ends]
     alike = sum(abs(right - 0.1) <= 0.02 for right in rights)
     assert len(rights) == 5
@@ -309,12 +310,12 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
 
 def test_the_report_says_what_is_known_and_needs_no_other_file(copied: Project) -> None:
     compare(copied)
-    compare_again = {name: copied.read(name) for name in ("numbers.json", "summary.json")}
+    compare_again = {name: copied.read(f"mine/{name}") for name in ("numbers.json", "summary.json")}
     compare(copied)
-    assert {name: copied.read(name) for name in compare_again} == compare_again
-    page, text = copied.read("report/report.html"), copied.read("report/report.md")
+    assert {name: copied.read(f"mine/{name}") for name in compare_again} == compare_again
+    page, text = copied.read("mine/report/report.html"), copied.read("mine/report/report.md")
     for sentence in ("Does width matter?", "wider against small", "model.channels 2 → 4", "How this was found"):
         assert sentence in page and sentence in text
     assert 'src="data:image/png' in page and 'href="http' not in page
     pictures = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]
-    assert pictures and all((copied.folder / "report" / picture).is_file() for picture in pictures)
+    assert pictures and all((copied.folder / "mine" / "report" / picture).is_file() for picture in pictures)

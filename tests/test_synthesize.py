@@ -16,7 +16,7 @@ from stages.params import load
 def synthesize(folder: Path, **changes: object) -> subprocess.CompletedProcess[str]:
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     change_params(folder / "params.yaml", synthesize={"count": 5, "size": 20, **changes})
-    words = [sys.executable, "-m", "stages.synthesize", "--images", "data/raw"]
+    words = [sys.executable, "-m", "stages.synthesize", "--images", "data/built-in"]
     return subprocess.run(
         words, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
     )

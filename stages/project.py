@@ -1,0 +1,12 @@
+"""Where the project is, and what stands in its root folder under a fixed name."""
+
+import os
+from pathlib import Path
+
+# What outlives an interruption: a folder for each training, and notes for `make sync`.
+STATES = ".checkpoints"
+
+
+def root() -> Path:
+    """The project's root: DVC's, also when the stage runs in a temporary copy, or else the working directory."""
+    return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()

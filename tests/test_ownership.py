@@ -1,0 +1,380 @@
+"""Nothing that the project did not write is removed or overwritten: by a stage, a command, make, a study, a search."""
+
+import ast
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Project, copy_project, draw_toy_images
+from ruamel.yaml import YAML
+
+from stages import ownership
+from stages.errors import InputError
+from stages.files import fresh_folder, new_file, remove_file, remove_state, replace_state, write_text
+
+OUTPUTS = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+FOLDERS = ["data/built-in", "data/split", "models/snapshots", "plots", "report"]
+FILES = ["data/samples.png", "models/model.pt", "metrics/test.json"]
+STUDY = "title: Toy\nseeds: 1\nparams:\n  data.images: toy\n  split.test: 4\n  split.val: 2\nvariants:\n  small: {}\n"
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Every file in a project by its path, without what git, DVC and Python keep for themselves."""
+    own = {".git", ".dvc", "__pycache__", ".crosscheck"}
+    found = (path for path in folder.rglob("*") if path.is_file() and not own & set(path.relative_to(folder).parts))
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+# One place removes and replaces.
+
+REMOVING = {"unlink", "rmtree", "remove", "rename", "replace", "rmdir", "move", "removedirs", "truncate"}
+WRITING = {"write_text", "write_bytes", "savefig", "touch"}
+# Where the guards stand themselves, the script that is measured against (a program of its own), and what goes to
+# a folder that nobody else sees.
+ALLOWED = {
+    "stages/files.py": REMOVING | WRITING,
+    "stages/ownership.py": {"replace", "write_bytes"},
+    # A file within the partial folder.
+    "stages/split.py": {"unlink"},
+    # An empty folder of results.
+    "stages/cells.py": {"rmdir"},
+    # Into the partial file or folder that `files` hands out, or a temporary clone.
+    "stages/canvas.py": {"savefig"},
+    "benchmarks/reference.py": {"savefig"},
+    "benchmarks/rows.py": {"write_text"},
+}
+VOUCHING = {"stages/cells.py", "stages/crew.py", "stages/files.py"}
+
+
+def calls(tree: ast.Module) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def touches_files(call: ast.Call) -> str:
+    """The name of a method that may remove, replace or write a file, or nothing."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in REMOVING | WRITING:
+        return ""
+    module = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
+    # Text has `replace` with two words, a list `remove`, and a pen `move`.
+    if call.func.attr == "replace" and len(call.args) == 2 and module != "os":
+        return ""
+    if call.func.attr in ("remove", "move") and module not in ("os", "shutil"):
+        return ""
+    return call.func.attr
+
+
+def modules() -> list[Path]:
+    return [path for folder in ("stages", "concepts", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_but_files_removes_or_replaces_a_file(module: Path) -> None:
+    name = module.relative_to(ROOT).as_posix()
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    found = {touched for call in calls(tree) if (touched := touches_files(call))}
+    assert found <= ALLOWED.get(name, set())
+    if name not in VOUCHING:
+        assert not [call for call in calls(tree) for keyword in call.keywords if keyword.arg == "vouched"]
+
+
+@pytest.mark.parametrize("line", ["path.unlink()", "shutil.rmtree(path)", "old.replace(new)", "os.remove(path)"])
+def test_the_test_before_finds_a_planted_removal(line: str) -> None:
+    (call,) = calls(ast.parse(line))
+    assert touches_files(call)
+
+
+# The guards.
+
+
+@pytest.mark.usefixtures("in_folder")
+def test_a_folder_that_was_there_is_left_as_it_was(in_folder: Callable[[], Path]) -> None:
+    mine = in_folder() / "out" / "below" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(InputError, match=r"mine\.txt: .*move the file out of that folder"), fresh_folder(Path("out")):
+        pytest.fail("the work began")
+    assert mine.read_text() == "mine"
+
+
+def test_a_file_that_comes_while_a_folder_is_filled_stays(in_folder: Callable[[], Path]) -> None:
+    mine = in_folder() / "out" / "mine.txt"
+    with pytest.raises(InputError, match="mine"), fresh_folder(Path("out")) as folder:
+        (folder / "a.txt").write_text("a")
+        mine.parent.mkdir()
+        mine.write_text("mine")
+    assert mine.read_text() == "mine"
+    assert [path.name for path in Path("out").iterdir()] == ["mine.txt"]
+
+
+def test_what_the_project_wrote_is_replaced_and_an_edit_of_it_is_not(in_folder: Callable[[], Path]) -> None:
+    in_folder()
+    for text in ("one", "two"):
+        with fresh_folder(Path("out")) as folder:
+            write_text(folder / "a.txt", text)
+        write_text(Path("b.txt"), text)
+    Path("out/a.txt").write_text("edited by a user")
+    Path("b.txt").write_text("edited by a user")
+    with pytest.raises(InputError, match="was changed since"), fresh_folder(Path("out")):
+        pytest.fail("the work began")
+    with pytest.raises(InputError, match=r"b\.txt: stands where a result would be written"):
+        write_text(Path("b.txt"), "three")
+    with pytest.raises(InputError):
+        remove_file(Path("b.txt"))
+    assert Path("out/a.txt").read_text() == Path("b.txt").read_text() == "edited by a user"
+
+
+def test_a_link_in_the_place_of_an_output_is_left_with_what_it_leads_to(in_folder: Callable[[], Path]) -> None:
+    pictures = in_folder() / "pictures"
+    pictures.mkdir()
+    (pictures / "mine.png").write_text("mine")
+    Path("plots").symlink_to(pictures)
+    Path("model.pt").symlink_to(pictures / "mine.png")
+    with pytest.raises(InputError, match="plots"), fresh_folder(Path("plots")):
+        pytest.fail("the work began")
+    with pytest.raises(InputError, match=r"model\.pt"):
+        write_text(Path("model.pt"), "weights")
+    assert (pictures / "mine.png").read_text() == "mine" and Path("plots").is_symlink()
+
+
+def test_a_file_beside_an_output_that_is_named_like_a_partial_one_stays(in_folder: Callable[[], Path]) -> None:
+    in_folder()
+    for name in ("out.partial", "b.txt.partial"):
+        Path(name).write_text("mine")
+    with fresh_folder(Path("out")):
+        write_text(Path("b.txt"), "result")
+    assert Path("out.partial").read_text() == Path("b.txt.partial").read_text() == "mine"
+
+
+def test_a_file_that_is_there_is_no_new_file(in_folder: Callable[[], Path]) -> None:
+    in_folder()
+    Path("mlflow.db").write_text("mine")
+    new_file(Path("mlflow.db"), lambda partial: partial.write_text("other"))
+    assert Path("mlflow.db").read_text() == "mine"
+
+
+def test_only_saved_states_are_removed_as_such(in_folder: Callable[[], Path]) -> None:
+    folder = in_folder()
+    (folder / "mine").mkdir()
+    (folder / "state").write_text("state")
+    with pytest.raises(ValueError, match="not a saved state"):
+        remove_state(folder / "mine")
+    with pytest.raises(ValueError, match="not a saved state"):
+        replace_state(folder / "state", folder / "mine" / "state")
+    (folder / ".checkpoints" / "key").mkdir(parents=True)
+    remove_state(folder / ".checkpoints" / "key")
+    assert (folder / "mine").exists() and not list((folder / ".checkpoints").iterdir())
+
+
+# Marks.
+
+
+def test_a_marked_folder_is_known_on_another_machine_and_a_file_of_the_users_in_it_is_not(
+    in_folder: Callable[[], Path],
+) -> None:
+    in_folder()
+    with fresh_folder(Path("report"), marked=True) as folder:
+        write_text(folder / "report.md", "found")
+    # As after git clone: another time, no receipts.
+    shutil.rmtree(".crosscheck")
+    os.utime("report/report.md", (0, 0))
+    with fresh_folder(Path("report"), marked=True) as folder:
+        write_text(folder / "report.md", "found again")
+    Path("report/notes.tex").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.tex"), fresh_folder(Path("report"), marked=True):
+        pytest.fail("the work began")
+    assert Path("report/notes.tex").read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"files": 3}', "[1]"])
+def test_a_damaged_mark_is_one_line_and_nothing_is_taken_for_the_projects(
+    in_folder: Callable[[], Path], content: str
+) -> None:
+    in_folder()
+    Path("study").mkdir()
+    Path("study", ownership.MARK).write_text(content)
+    with pytest.raises(InputError, match="is not a mark that Crosscheck wrote"):
+        ownership.claim(Path("study"), "move it away")
+
+
+def test_the_folders_that_git_carries_have_marks_that_name_what_stands_there() -> None:
+    for folder in ("study/variants/report", "search/space", "docs/concepts", "benchmarks/results"):
+        marked = ownership.read_mark(ROOT / folder)
+        assert marked
+        for name, digest in marked.items():
+            assert ownership._sha256(ROOT / folder / name) == digest, f"{folder}/{name}"
+        written = {path.name for path in (ROOT / folder).iterdir()} - {ownership.MARK}
+        assert {name for name in written if not name.endswith(".md") or folder != "docs/concepts"} == set(marked)
+
+
+# The pipeline.
+
+
+@pytest.mark.parametrize("output", FOLDERS)
+def test_the_first_repro_stops_before_dvc_removes_a_folder_of_the_users(project: Project, output: str) -> None:
+    mine = project.folder / output / "mine" / "first.png"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    before = files_of(project.folder)
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert f"{output}/mine/first.png" in line and "move the file out of that folder" in line
+    assert files_of(project.folder) == before
+
+
+@pytest.mark.parametrize("output", [*FOLDERS, *FILES])
+def test_make_stops_before_dvc_where_a_file_is_not_the_projects(
+    reproduced: Project, tmp_path: Path, output: str
+) -> None:
+    project = copy_project(reproduced, tmp_path)
+    mine = project.folder / output
+    mine = mine / "mine.txt" if mine.is_dir() else mine
+    mine.write_text("mine")
+    before = files_of(project.folder)
+    for words in (["repro"], ["repro", "SHELL=/bin/bash"]):
+        done = project.run("make", "-s", "-o", ".venv/.ready", *words, check=False)
+        assert done.returncode != 0 and str(mine.relative_to(project.folder)) in done.stderr
+        assert "Traceback" not in done.stderr
+    assert files_of(project.folder) == before
+
+
+def test_a_changed_parameter_stops_before_dvc_removes_a_file_of_the_users(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    (project.folder / "plots" / "mine.txt").write_text("mine")
+    project.set(visualize={"dpi": 41})
+    before = {name: content for name, content in files_of(project.folder).items() if name.startswith("plots/")}
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0 and "plots/mine.txt" in done.stderr
+    assert {name: content for name, content in files_of(project.folder).items() if name.startswith("plots/")} == before
+
+
+def test_results_that_dvc_brought_back_are_replaced_without_a_question(copy_of_reproduced: Project) -> None:
+    """After `exp apply`, a branch switch or `dvc checkout` nothing tells of them but DVC's cache."""
+    project = copy_of_reproduced
+    project.run("dvc", "exp", "run", "-n", "wider", "-S", "model.channels=3")
+    project.run("git", "checkout", "-q", "--force", "main")
+    protect = [sys.executable, "-m", "stages.protect", "dvc.yaml"]
+    # The outputs are those of another dvc.lock than the one that stands there.
+    project.run(*protect)
+    project.run("dvc", "checkout", "--force")
+    shutil.rmtree(project.folder / ".crosscheck")
+    project.run(*protect)
+    project.run("dvc", "exp", "apply", "wider")
+    shutil.rmtree(project.folder / ".crosscheck")
+    project.run(*protect)
+    project.run("dvc", "repro")
+
+
+def test_a_stage_by_hand_leaves_a_folder_of_the_users_alone(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    images = draw_toy_images(project.folder / "mine", 3)
+    project.run("dvc", "add", "-q", "mine")
+    before = files_of(images)
+    for words in (["synthesize", "--images", "mine"], ["split", "--split", "mine", "--samples", "s.png"]):
+        done = project.stage(*words, check=False)
+        assert done.returncode == 1 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    assert files_of(images) == before
+
+
+def test_images_in_the_folder_of_an_output_are_refused_before_anything_runs(project: Project) -> None:
+    draw_toy_images(project.folder / "plots" / "mine", 12)
+    (project.folder / "link").symlink_to("plots")
+    before = files_of(project.folder)
+    # DVC itself refuses the first, but does not see where a link leads.
+    for images, said in (("plots/mine", "both a dependency and an output"), ("link/mine", "to a folder of their own")):
+        project.set(data={"images": images})
+        done = project.run("dvc", "repro", check=False)
+        assert done.returncode != 0 and said in done.stderr
+    project.run("git", "checkout", "-q", "params.yaml")
+    assert files_of(project.folder) == before
+
+
+def test_an_export_leaves_a_file_of_the_users_alone(copy_of_reproduced: Project) -> None:
+    mine = copy_of_reproduced.folder / "models" / "model.onnx"
+    mine.write_text("mine")
+    done = copy_of_reproduced.stage("export", "--onnx", "models/model.onnx", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("error: models/model.onnx: stands where")
+    assert mine.read_text() == "mine"
+    for _ in range(2):
+        copy_of_reproduced.stage("export", "--onnx", "models/other.onnx")
+
+
+def test_every_output_has_a_name_that_no_text_tells_a_user_to_put_files_under() -> None:
+    named = {path for stage in OUTPUTS.values() for path in stage["outs"] if isinstance(path, str)}
+    texts = [ROOT / "params.yaml", ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for file in texts:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if "dvc add" in line:
+                assert not [path for path in named if path in line], line
+    assert "your own goes here" not in (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+# Studies and searches.
+
+
+@pytest.fixture
+def studying(project: Project) -> Project:
+    """A project with a study file in a folder of the user's."""
+    draw_toy_images(project.folder / "toy", 12)
+    (project.folder / "mine").mkdir()
+    (project.folder / "mine" / "study.yaml").write_text(STUDY, encoding="utf-8")
+    return project
+
+
+def study(project: Project, file: str = "mine/study.yaml") -> str:
+    done = project.run("make", "-s", "-o", ".venv/.ready", "study", f"STUDY={file}", check=False)
+    return done.stderr if done.returncode else ""
+
+
+def test_a_study_leaves_every_file_beside_its_own_folder_alone(studying: Project) -> None:
+    mine = {"mine/report/notes.tex", "mine/stock/p.raw", "mine/results/exp1/metrics.json", "mine/study.txt"}
+    for name in mine:
+        (studying.folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (studying.folder / name).write_text(name)
+    (studying.folder / "mine" / "other.yaml").write_text(STUDY.replace("small", "large"), encoding="utf-8")
+    for file in ("mine/study.yaml", "mine/other.yaml", "mine/study.yaml"):
+        assert study(studying, file) == ""
+    found = files_of(studying.folder)
+    assert {name: found[name].decode() for name in mine} == {name: name for name in mine}
+    assert {"mine/study/results/small/000.json", "mine/other/results/large/000.json"} <= set(found)
+    assert {"mine/study/report/report.html", "mine/other/report/report.html"} <= set(found)
+
+
+def test_a_study_refuses_a_folder_of_its_name_that_it_did_not_make(studying: Project) -> None:
+    mine = studying.folder / "mine" / "study" / "report" / "notes.tex"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    before = files_of(studying.folder)
+    said = study(studying)
+    assert "error: mine/study: was there before" in said and "another name" in said
+    assert files_of(studying.folder) == before
+
+
+def test_a_study_leaves_what_a_user_puts_into_its_folder_later(studying: Project) -> None:
+    assert study(studying) == ""
+    folder = studying.folder / "mine" / "study"
+    for name in ("results/exp1/metrics.json", "results/exp1/000.json", "notes.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{}")
+    (studying.folder / "mine" / "study.yaml").write_text(STUDY.replace("small", "large"), encoding="utf-8")
+    assert study(studying) == ""
+    assert not (folder / "results" / "small").exists()
+    (folder / "report" / "notes.tex").write_text("mine")
+    assert "mine/study/report/notes.tex" in study(studying)
+    for name in ("results/exp1/metrics.json", "results/exp1/000.json", "notes.txt", "report/notes.tex"):
+        assert (folder / name).exists(), name
+
+
+def test_a_search_refuses_a_folder_of_its_name_that_it_did_not_make(project: Project) -> None:
+    project.run("dvc", "repro", "split")
+    space = (ROOT / "search" / "space.yaml").read_text(encoding="utf-8")
+    (project.folder / "space.yaml").write_text(space, encoding="utf-8")
+    mine = project.folder / "space" / "report.md"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    done = project.stage("search", "--space", "space.yaml", check=False)
+    assert done.returncode == 1 and done.stderr.startswith("error: space/report.md: ")
+    assert mine.read_text() == "mine" and not (project.folder / "search.db").exists()
