@@ -8,7 +8,8 @@ from stages.files import read_json
 
 
 def main() -> None:
-    evaluated, drawn = pipeline.paths("evaluate"), pipeline.paths("split", "visualize", "explain")
+    at = pipeline.paths_of("evaluate", "visualize", "explain")
+    evaluated, drawn = at["evaluate"], at["visualize"]
     card, test = cards.read(evaluated["card"]), read_json(evaluated["metrics"])["test"]
     architecture = ", ".join(f"{name} {value}" for name, value in card["model"].items())
     print(f"network     {architecture}; {card['parameter_count']:,} parameters")
@@ -21,7 +22,7 @@ def main() -> None:
         f"{test['baseline_neighbour']:.2%} nearest neighbour on pixels"
     )
     print(f"pictures    {drawn['plots']}/ and {drawn['samples']}")
-    print(f"inside      {drawn['report']}/report.html, layer by layer")
+    print(f"inside      {at['explain']['report']}/report.html, layer by layer")
     print(f"MLflow      {store.uri()}; `make ui` opens it")
 
 
