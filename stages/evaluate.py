@@ -7,6 +7,7 @@
 Refuses a checkpoint other than the one that `train` described in `card`.
 """
 
+import sys
 from dataclasses import astuple
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from stages import (
 )
 from stages.errors import InputError
 from stages.files import write_json
+from stages.guessing import Guess, only_answer
 from stages.params import EvaluateParams, load_section
 
 
@@ -59,6 +61,9 @@ def main(
         **baselines(train, test, params),
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
+
+    guess = Guess.from_card(cards.read(card)["data"], str(card))
+    warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
 
     recorder = recording.of_checkpoint(card)
     recording.evaluation(recorder, metrics, table)
@@ -93,6 +98,20 @@ def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams)
         "baseline_majority": scores.majority_accuracy(train.labels, test.labels),
         "baseline_neighbour": scores.neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
     }
+
+
+def warn_of_one_answer(
+    predicted: predictions.Predictions, guess: Guess, names: list[str], balanced_accuracy: float
+) -> None:
+    """Say so where unequal classes let a network that answers every image alike look good."""
+    answer = only_answer(predicted.predicted)
+    if answer is not None and not guess.even:
+        print(
+            f"warning: the network takes all n = {len(predicted.labels)} test images for {names[answer]!r}, and "
+            f"{guess.most_frequent(names)}: its balanced accuracy of {balanced_accuracy:.2%} is chance; add images of "
+            "the rarer classes, and train again",
+            file=sys.stderr,
+        )
 
 
 def write_classes(table: predictions.Predictions, names: list[str], file: Path) -> None:

@@ -67,7 +67,10 @@ class Study(Section):
     vary_split: bool = Field(default=True, description="a seed also deals the images out again")
     target: float = Field(default=0.99, gt=0, le=1, description="validation accuracy whose first epoch is reported")
     failed_above: float = Field(
-        default=0.5, gt=0, le=1, description="a run failed whose last training loss is above this share of ln(classes)"
+        default=0.5,
+        gt=0,
+        le=1,
+        description="a run failed whose last training loss is above this share of that of guessing by class shares",
     )
     margin: float = Field(default=0.01, gt=0, lt=1, description="differences of accuracy within it do not matter")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
