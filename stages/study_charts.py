@@ -163,7 +163,8 @@ def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
             label = f"{shown(name, 24)} (n = {min(counts)} to {max(counts)})"
             errors = np.maximum(0, means[1:])
             axis.errorbar(at, means[0], yerr=errors, color=color, linestyle=style, capsize=3, label=label)
-    neighbours = sorted({point.images: point.neighbour for points in lines.values() for point in points}.items())
+    # Variants of as many training images may be tested on other images: each of their baselines is shown.
+    neighbours = sorted({(point.images, point.neighbour) for points in lines.values() for point in points})
     axis.plot(*zip(*neighbours, strict=True), color="black", marker="*", linewidth=0.8, label="nearest neighbour")
     axis.set_xscale("log")
     axis.set_xticks([images for images, _ in neighbours], [str(images) for images, _ in neighbours], minor=False)

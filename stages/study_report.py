@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages import plateau, wording
+from stages import baselines, plateau, wording
 from stages.answers import Answer
 from stages.document import Block, Heading, Items, Picture, Table, Text
 from stages.overview import Overview
@@ -125,7 +125,7 @@ def _reported(plan: Plan, found: Overview) -> list[Block]:
 
 
 def _hardest(found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
-    blocks: list[Block] = [Heading("Baselines and the hardest images"), Items(wording.baselines(found))]
+    blocks: list[Block] = [Heading("Baselines and the hardest images"), Items(baselines.in_words(found.baselines))]
     if "hardest" in pictures:
         caption = "The test images that the largest share of converged runs got wrong, among all variants."
         blocks.append(Picture(pictures["hardest"], caption))

@@ -236,12 +236,3 @@ def _explained(reported: Reported, runs: Sequence[Run]) -> str:
         f"{signs.spread:.2g}), the first convolution gets a gradient of {signs.first_gradient:.2g}; chance is "
         f"{chance:.0%}"
     )
-
-
-def baselines(found: Overview) -> list[str]:
-    """What one gets without training a network."""
-    sizes = ", ".join(f"{value:.2%} with {n}" for n, value in sorted(found.neighbour.items()))
-    return [
-        f"Always the most frequent class: {found.majority:.2%}.",
-        f"The class of the nearest training image, pixel by pixel, by number of training images: {sizes}.",
-    ]
