@@ -123,9 +123,16 @@ def write_classes(table: predictions.Predictions, names: list[str], file: Path) 
 
 
 def write_confusion(table: predictions.Predictions, names: list[str], file: Path) -> None:
-    """A line for each true class: how often each class was predicted."""
+    """A line for each true class: how often each class was predicted.
+
+    The first column is called `actual`; where a class has this name, an underscore follows.
+    """
     by_class = zip(names, scores.confusion(table.probabilities, table.labels), strict=True)
-    tables.write(["actual", *names], ([name, *counts] for name, counts in by_class), file)
+    # Of two columns of one name, readers of tables keep the last.
+    first = "actual"
+    while first in names:
+        first += "_"
+    tables.write([first, *names], ([name, *counts] for name, counts in by_class), file)
 
 
 if __name__ == "__main__":
