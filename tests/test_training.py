@@ -15,7 +15,8 @@ from conftest import ROOT
 from torch import nn
 from torch.nn import functional
 
-from stages import model
+from stages import execution, model
+from stages.dealing import Stock
 from stages.errors import InputError
 from stages.images import DataSet, Subset
 from stages.inference import batch, logits_of, score
@@ -197,6 +198,23 @@ def test_a_last_batch_of_one_is_merged_into_the_one_before_it_with_batch_norm(
     assert learner.history[0].val_loss is not None, "one validation image is enough: nothing is normalised by it"
     plain = training(params, toy(count), batch_size=size, precision="bfloat16")
     assert sizes_of_batches(plain) == [min(size, count - start) for start in range(0, count, size)]
+
+
+def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) -> None:
+    images = toy(24)
+    names = [str(number) for number in range(24)]
+    stock = Stock(TOY, images.images, images.labels, names, names)
+    small = {"channels": 3, "further_channels": [2], "hidden": [8], "invert": True, "norm": "batch"}
+    content = params.model_dump()
+    content["data"] |= {"height": 12, "width": 12}
+    content["split"] |= {"test": 4, "val": 1}
+    content["model"] |= small
+    # Fourteen training images: one whole batch, and one image over.
+    content["train"] |= {"batch_size": 13, "epochs": 2, "schedule": "one_cycle"}
+    content["compute"] |= {"threads": 1, "portable": False}
+    result, _ = execution.execute(Params.model_validate(content), stock)
+    assert len(result["curve"]["train_loss"]) == 2
+    assert result["data"]["train_images_of_class"] == [7, 7]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
