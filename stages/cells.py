@@ -52,7 +52,7 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
     for cell, key in zip(plan.cells, keys_of(plan, stock), strict=True):
         file = file_of(folder, cell)
         if read(file)["key"] != key:
-            raise InputError(f"{file}: of other parameters, images or code than those at hand; run the study again")
+            raise InputError(f"{file}: of other parameters, images or code than the current ones; run the study again")
 
 
 def file_of(folder: Path, cell: Cell) -> Path:
@@ -72,7 +72,7 @@ def read(file: Path) -> dict[str, Any]:
     for name, kind in KINDS.items():
         if type(result.get(name)) is not kind:
             raise InputError(
-                f"{file}: {name} is missing or no {kind.__name__}; remove the file and run the study again"
+                f"{file}: {name} is missing or not a {kind.__name__}; remove the file and run the study again"
             )
     return result
 

@@ -24,6 +24,7 @@ from stages import (
     sentences,
     snapshots,
 )
+from stages.guessing import Guess
 from stages.images import Subset
 from stages.params import ExplainParams
 
@@ -32,10 +33,14 @@ UNITS, PER_CLASS = 64, 20
 
 @dataclass(frozen=True)
 class Study:
-    """What the chapters are about: a network, the seed it was trained with, images, and where the report goes."""
+    """What the chapters are about: a network, the seed it was trained with, images, and where the report goes.
+
+    `guess`: what is right of the images that it was trained on without looking at them.
+    """
 
     trained: model.Checkpoint
     seed: int
+    guess: Guess
     train: Subset
     val: Subset
     test: Subset
@@ -76,11 +81,13 @@ class Study:
 
 def summary(study: Study, history: list[curves.Epoch]) -> list[str]:
     """What stands above the chapters."""
-    described, last = study.trained.data_set, history[-1]
+    described, last, guess = study.trained.data_set, history[-1], study.guess
+    # Where one class is much larger than the others, a high accuracy says little.
+    beside = "" if guess.even else f"; always naming the most frequent class gives {guess.accuracy:.2%}"
     return [
         f"A network with {model.parameter_count(study.trained.net):,} weights, for images of {described.height} x "
         f"{described.width} px of {len(described.classes)} classes, after {last.epoch} epochs; training accuracy "
-        f"{last.train_accuracy:.2%} in the last.",
+        f"{last.train_accuracy:.2%} in the last{beside}.",
         "Where a picture compares with untrained weights, these are the very weights that the training began with: "
         "what they can already do is not learnt.",
     ]
@@ -232,16 +239,16 @@ def of_film(study: Study, folder: Path, history: list[curves.Epoch]) -> tuple[st
     Without snapshots: why there is no film.
     """
     files, left_out = snapshots.read(folder)
-    words = sentences.of_film(history, len(study.classes), list(files))
+    words = sentences.of_film(history, study.guess, list(files))
     if not files:
         return f"There is no film: {left_out or 'train.snapshots is 0'}. {words}", []
     examples = responses.one_of_each_class(responses.of_first_classes(study.test, film.MOST_EXAMPLES))
     scenes = [scene(study, epoch, model.load(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
     scored_on = len(study.probing.scored)
-    pictures = film.draw(scenes, history, names, len(study.classes), scored_on, study.folder / "frames")
+    pictures = film.draw(scenes, history, names, study.guess, scored_on, study.folder / "frames")
     film.animate(pictures, study.folder / "film.gif")
-    captions = [film.caption(epoch, history, len(study.classes)) for epoch in files]
+    captions = [film.caption(epoch, history, study.guess) for epoch in files]
     return words, [page.embedded(file, caption) for file, caption in zip(pictures, captions, strict=True)]
 
 

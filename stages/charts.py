@@ -1,6 +1,5 @@
 """The charts: training curves, confusion matrix, calibration."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 from stages.calibration import Bin, expected_error, interval_of
 from stages.canvas import BLUE, GREEN, GREY, VERMILION, save, shown
 from stages.curves import Epoch
+from stages.guessing import Guess
 
 MOST_COUNTS = 30
 MOST_MARKERS = 60
 
 
-def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], file: Path, dpi: int) -> None:
-    """Loss and accuracy by epoch, and what equal odds give; `sizes`: training and validation images."""
+def training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], file: Path, dpi: int) -> None:
+    """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images."""
     train_n, val_n = sizes
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     val_text = f"n = {val_n} validation images" if val_n else "no validation images"
@@ -35,10 +35,10 @@ def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], 
         axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.grid(alpha=0.3)
-    loss.axhline(
-        math.log(classes), color=GREY, linestyle=":", label=f"equal odds: ln {classes} = {math.log(classes):.3f}"
-    )
-    accuracy.axhline(1 / classes, color=GREY, linestyle=":", label=f"equal odds: 1/{classes}")
+    classes = len(guess.counts)
+    loss.axhline(guess.loss, color=GREY, linestyle=":", label=f"{guess.name}: {guess.shown}")
+    constant = f"equal odds: 1/{classes}" if guess.even else f"always the most frequent class: {guess.accuracy:.3f}"
+    accuracy.axhline(guess.accuracy, color=GREY, linestyle=":", label=constant)
     loss.set_ylabel("cross entropy (nats)")
     loss.set_ylim(bottom=0)
     accuracy.set_ylabel("accuracy")

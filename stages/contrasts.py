@@ -100,8 +100,11 @@ def of_values(first: Sequence[Run], second: Sequence[Run], measure: str, margin:
 
 
 def _guessing(pairs: Sequence[tuple[Run, Run]], measure: str, margin: float) -> bool:
-    means = [np.mean([run.measured(measure) for run in runs]) for runs in zip(*pairs, strict=True)]
-    return bool(max(means) < np.mean([first.guessing for first, _ in pairs]) + margin)
+    # Each variant by its own test images: another split may give another most frequent class.
+    return all(
+        np.mean([run.measured(measure) for run in runs]) < np.mean([run.guessing for run in runs]) + margin
+        for runs in zip(*pairs, strict=True)
+    )
 
 
 def _of_images(pairs: list[tuple[Run, Run]], margin: float, confidence: float) -> Contrast:
@@ -177,9 +180,12 @@ def of_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
     if not reached.any() or n < 2:
         why = "no run reached the target" if not reached.any() else "fewer than two runs of each"
         return _undecided("epochs", n, why)
-    with np.errstate(all="ignore"):
-        _, p = survdiff(times, reached, group)
-    # Where all runs reach it at once, there is no variance to test by, and no difference either.
+    try:
+        with np.errstate(all="ignore"):
+            _, p = survdiff(times, reached, group)
+    except np.linalg.LinAlgError:
+        # Where all runs reach it in the same epoch, there is no variance to test by, and no difference either.
+        p = 1.0
     value = float(p) if np.isfinite(p) else 1.0
     return Contrast("epochs", n, None, value, None, _earlier(first, second) > 0.5, _nobody_knows, "log-rank")
 

@@ -1,7 +1,6 @@
 """The training curve: one line per epoch, in memory and as CSV."""
 
 import csv
-import math
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
@@ -27,11 +26,6 @@ class Epoch:
 def figures(epoch: Epoch) -> dict[str, float | None]:
     """All but the number of the epoch, by name."""
     return {name: value for name, value in asdict(epoch).items() if name != "epoch"}
-
-
-def on_plateau(train_loss: float, classes: int) -> bool:
-    """Whether a loss is about ln `classes`, that of a network which gives every class the same odds."""
-    return train_loss > 0.95 * math.log(classes)
 
 
 def write(history: list[Epoch], file: Path) -> None:

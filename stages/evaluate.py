@@ -7,6 +7,7 @@
 Refuses a checkpoint other than the one that `train` described in `card`.
 """
 
+import sys
 from dataclasses import astuple
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from stages import (
 )
 from stages.errors import InputError
 from stages.files import write_json
+from stages.guessing import Guess, only_answer
 from stages.params import EvaluateParams, load_section
 
 
@@ -59,6 +61,9 @@ def main(
         **baselines(train, test, params),
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
+
+    guess = Guess.from_card(cards.read(card)["data"], str(card))
+    warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
 
     recorder = recording.of_checkpoint(card)
     recording.evaluation(recorder, metrics, table)
@@ -95,6 +100,20 @@ def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams)
     }
 
 
+def warn_of_one_answer(
+    predicted: predictions.Predictions, guess: Guess, names: list[str], balanced_accuracy: float
+) -> None:
+    """Say so where unequal classes let a network that answers every image alike look good."""
+    answer = only_answer(predicted.predicted)
+    if answer is not None and not guess.even:
+        print(
+            f"warning: the network takes all n = {len(predicted.labels)} test images for {names[answer]!r}, and "
+            f"{guess.most_frequent(names)}: its balanced accuracy of {balanced_accuracy:.2%} is chance; add images of "
+            "the rarer classes, and train again",
+            file=sys.stderr,
+        )
+
+
 def write_classes(table: predictions.Predictions, names: list[str], file: Path) -> None:
     """A line for each class: precision, recall, F1, number of test images."""
     by_class = zip(names, scores.per_class(table.probabilities, table.labels), strict=True)
@@ -104,9 +123,16 @@ def write_classes(table: predictions.Predictions, names: list[str], file: Path) 
 
 
 def write_confusion(table: predictions.Predictions, names: list[str], file: Path) -> None:
-    """A line for each true class: how often each class was predicted."""
+    """A line for each true class: how often each class was predicted.
+
+    The first column is called `actual`; where a class has this name, an underscore follows.
+    """
     by_class = zip(names, scores.confusion(table.probabilities, table.labels), strict=True)
-    tables.write(["actual", *names], ([name, *counts] for name, counts in by_class), file)
+    # Of two columns of one name, readers of tables keep the last.
+    first = "actual"
+    while first in names:
+        first += "_"
+    tables.write([first, *names], ([name, *counts] for name, counts in by_class), file)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from torch.nn import functional
 from stages import cost, dealing, diagnosis, distortions, hardware, inference
 from stages.dealing import Dealt, Stock
 from stages.errors import InputError
+from stages.guessing import COUNTS, Guess
 from stages.images import Subset
 from stages.params import Params
 from stages.training import Training, new_network
@@ -41,6 +42,7 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
         "data": {
             "classes": stock.data_set.classes,
             "train_images": len(train),
+            COUNTS: list(Guess.from_labels(train.labels, len(stock.data_set.classes)).counts),
             "val_images": len(dealt.val),
             "test_images": len(dealt.test),
         },

@@ -14,6 +14,7 @@ from pathlib import Path
 from stages import cards, chapters, command, curves, hardware, images, page, predictions, recording, workers
 from stages.errors import InputError
 from stages.files import fresh_folder
+from stages.guessing import Guess
 from stages.params import load_section
 
 TITLE = "What the network learnt"
@@ -49,9 +50,10 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
     threads = max(1, compute.threads // 2)
     hardware.prepare(compute.model_copy(update={"threads": threads}))
     trained = cards.load_checkpoint(checkpoint, card)
-    seed = cards.read(card)["train"]["seed"]
+    described = cards.read(card)
+    seed, guess = described["train"]["seed"], Guess.from_card(described["data"], str(card))
     train, val, test = (images.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return chapters.Study(trained, seed, train, val, test, params, threads, folder)
+    return chapters.Study(trained, seed, guess, train, val, test, params, threads, folder)
 
 
 def film(

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.canvas import GREY, save, shown
-from stages.curves import Epoch, on_plateau
+from stages.curves import Epoch
 from stages.files import write_file
 from stages.galleries import POSITIVE, SIGNED, in_rows, mosaic
+from stages.guessing import Guess
 from stages.portraits import CLASS_COLORS, CLASS_MARKS
 
 DPI = 90
@@ -35,24 +36,24 @@ class Scene:
     probes: dict[str, float]
 
 
-def plateau_end(history: list[Epoch], classes: int) -> int | None:
-    """The first epoch whose training loss is clearly below that of equal odds, or None where none is."""
-    return next((epoch.epoch for epoch in history if not on_plateau(epoch.train_loss, classes)), None)
+def plateau_end(history: list[Epoch], guess: Guess) -> int | None:
+    """The first epoch whose training loss is clearly below that of guessing, or None where none is."""
+    return next((epoch.epoch for epoch in history if not guess.on_plateau(epoch.train_loss)), None)
 
 
 def draw(
-    scenes: list[Scene], history: list[Epoch], names: list[str], classes: int, scored_on: int, folder: Path
+    scenes: list[Scene], history: list[Epoch], names: list[str], guess: Guess, scored_on: int, folder: Path
 ) -> list[Path]:
     """A PNG for each scene, all on the same scales.
 
-    `names`: the classes of the examples; `classes`: all there are; `scored_on`: the images that probes are scored on.
+    `names`: the classes of the examples; `scored_on`: the images that probes are scored on.
     """
     kernel_limit = max(float(np.abs(scene.kernels).max()) for scene in scenes) or 1.0
     map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
     files = []
     for scene in scenes:
         figure = Figure(figsize=(10, 5.2))
-        figure.suptitle(caption(scene.epoch, history, classes), fontsize=12)
+        figure.suptitle(caption(scene.epoch, history, guess), fontsize=12)
         # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
         _draw_kernels(
             figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025)), scene, kernel_limit
@@ -64,16 +65,16 @@ def draw(
             map_limit,
             names,
         )
-        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, history, classes)
+        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, history, guess)
         _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, scenes, scored_on)
         files.append(folder / f"epoch_{scene.epoch:03d}.png")
         save(figure, files[-1], DPI)
     return files
 
 
-def caption(epoch: int, history: list[Epoch], classes: int) -> str:
+def caption(epoch: int, history: list[Epoch], guess: Guess) -> str:
     """Which moment of the training it is, and whether the plateau still lasts."""
-    last, end = history[-1].epoch, plateau_end(history, classes)
+    last, end = history[-1].epoch, plateau_end(history, guess)
     if epoch == 0:
         return f"before training (epoch 0 of {last})"
     if end is None or epoch < end:
@@ -131,20 +132,22 @@ def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
     bar.tick_params(labelsize=7)
 
 
-def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], classes: int) -> None:
+def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], guess: Guess) -> None:
     epochs, losses = [each.epoch for each in history], [each.train_loss for each in history]
     axis.plot(epochs, losses, color="#CCCCCC", linewidth=1)
     so_far = [each for each in history if each.epoch <= epoch]
     axis.plot([each.epoch for each in so_far], [each.train_loss for each in so_far], color=CLASS_COLORS[0], linewidth=2)
     for each in so_far[-1:]:
         axis.plot(each.epoch, each.train_loss, color=CLASS_COLORS[0], marker="o")
-    axis.axhline(math.log(classes), color=GREY, linestyle=":")
-    end = plateau_end(history, classes) or epochs[-1] + 1
+    axis.axhline(guess.loss, color=GREY, linestyle=":")
+    end = plateau_end(history, guess) or epochs[-1] + 1
     if end > 1:
         axis.axvspan(-0.3, end - 0.5, color="#EEEEEE", zorder=0)
         axis.text(-0.15, 0.03, "plateau", fontsize=8, color=GREY)
-    axis.set_title(f"training loss (nats); dotted: equal odds, ln {classes}", fontsize=9)
-    axis.set_ylim(0, 1.15 * max(math.log(classes), *losses))
+    # The longer name has no room above the axis.
+    dotted = guess.name if guess.even else "class shares"
+    axis.set_title(f"training loss (nats); dotted: {dotted}, {guess.short}", fontsize=9)
+    axis.set_ylim(0, 1.15 * max(guess.loss, *losses))
     _along_epochs(axis, epochs[-1])
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from stages import answers, cells, dealing, estimates, outcomes, plateau, scores
+from stages import answers, baselines, cells, estimates, outcomes, plateau
 from stages.answers import Answer
+from stages.baselines import Baseline
 from stages.dealing import Stock
 from stages.estimates import Estimate, Survival
 from stages.files import read_json
@@ -17,8 +18,6 @@ from stages.outcomes import Run
 from stages.plans import Plan
 
 MOST_HARD = 4
-# As for the pipeline's own baseline: more would take long, and hardly change it.
-MOST_NEIGHBOURS = 2000
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known of each variant, by name; `neighbour` is a baseline's accuracy by number of training images."""
+    """What is known of each variant, by name."""
 
     runs: dict[str, list[Run]]
     means: dict[str, Estimate | None]
@@ -58,8 +57,7 @@ class Overview:
     timings: dict[str, Timing]
     machine: str
     answers: list[Answer]
-    majority: float
-    neighbour: dict[int, float]
+    baselines: dict[str, Baseline]
     hardest: list[Hard]
     paths: list[str]
 
@@ -68,7 +66,6 @@ def of(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
     """Read every result. Raises InputError where one is missing."""
     runs = outcomes.of(plan, results)
     times = {name: [_timing(cells.file_of(timings, run.cell)) for run in each] for name, each in runs.items()}
-    majority, neighbour = _baselines(plan, runs, stock)
     return Overview(
         runs=runs,
         means={name: mean_of(each, plan.study.confidence) for name, each in runs.items()},
@@ -82,8 +79,7 @@ def of(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
         },
         machine=_machines([timing for each in times.values() for timing in each]),
         answers=answers.of(plan, runs),
-        majority=majority,
-        neighbour=neighbour,
+        baselines=baselines.find(runs, stock),
         hardest=_hardest([run for each in runs.values() for run in each if not run.failed]),
         paths=stock.paths,
     )
@@ -103,12 +99,18 @@ def sizes(plan: Plan, found: Overview) -> dict[str, list[Size]]:
             runs = found.runs[name]
             n = runs[0].result["data"]["train_images"]
             accuracies = [run.accuracy for run in runs if not run.failed]
-            lines.setdefault(line, []).append(Size(n, found.means[name], accuracies, found.neighbour[n]))
+            neighbour = found.baselines[name].neighbour
+            lines.setdefault(line, []).append(Size(n, found.means[name], accuracies, neighbour))
     return {line: sorted(points, key=lambda point: point.images) for line, points in lines.items()}
 
 
 def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
-    """The figures as strict JSON, without any that depend on the clock or the machine."""
+    """The figures as strict JSON, without any that depend on the clock or the machine.
+
+    A baseline on which the variants do not agree, since their images differ, is null, and stands with each variant.
+    """
+    shared = baselines.shared(found.baselines.values())
+    apart = None in (shared["majority"], *shared["neighbour"].values())
     variants = {
         name: {
             "runs": len(runs),
@@ -120,6 +122,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
             "plateau": asdict(plateau.of(runs)),
             **runs[0].result["cost"],
             "train_images": runs[0].result["data"]["train_images"],
+            **({"baselines": asdict(found.baselines[name])} if apart else {}),
         }
         for name, runs in found.runs.items()
     }
@@ -130,7 +133,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
         "confidence": plan.study.confidence,
         "variants": variants,
         "answers": [_answer(answer, found.paths) for answer in found.answers],
-        "baselines": {"majority": round(found.majority, 6), "neighbour": found.neighbour},
+        "baselines": shared,
         "hardest": [{**asdict(hard), "path": found.paths[hard.row]} for hard in found.hardest],
     }
 
@@ -203,21 +206,6 @@ def _machines(timings: Sequence[dict[str, Any]]) -> str:
     """The processors that the runs were timed on."""
     names = {f"{timing['machine']['cpu']} ({timing['machine']['instructions']})" for timing in timings if timing}
     return ", ".join(sorted(names)) or "which has run none of them"
-
-
-def _baselines(plan: Plan, runs: dict[str, list[Run]], stock: Stock) -> tuple[float, dict[int, float]]:
-    """Accuracy of the most frequent class, and of the nearest training image by their number; of the first seed."""
-    majority, neighbour = 0.0, {}
-    for each in runs.values():
-        params = each[0].cell.params
-        n = each[0].result["data"]["train_images"]
-        if n in neighbour:
-            continue
-        dealt = dealing.deal(stock, params.split, params.train.images)
-        known = dealt.train.images[:MOST_NEIGHBOURS], dealt.train.labels[:MOST_NEIGHBOURS]
-        neighbour[n] = round(scores.neighbour_accuracy(*known, dealt.test.images, dealt.test.labels), 6)
-        majority = scores.majority_accuracy(dealt.train.labels, dealt.test.labels)
-    return majority, neighbour
 
 
 def _hardest(runs: Sequence[Run]) -> list[Hard]:

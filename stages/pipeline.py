@@ -21,8 +21,16 @@ LONGEST_WAIT = 600
 LOCKED = "Unable to acquire lock"
 
 
-def paths(*stages: str) -> dict[str, Path]:
-    """The options of the commands of these stages, by name, such as `{"checkpoint": Path("models/model.pt")}`.
+def paths(stage: str) -> dict[str, Path]:
+    """The options of the command of one stage, by name, such as `{"checkpoint": Path("models/model.pt")}`.
+
+    Raises InputError where `dvc.yaml` is missing or has no such stage.
+    """
+    return paths_of(stage)[stage]
+
+
+def paths_of(*stages: str) -> dict[str, dict[str, Path]]:
+    """The options of the commands of these stages, by stage: two stages may give one name to different files.
 
     Raises InputError where `dvc.yaml` is missing or has no such stage.
     """
@@ -33,14 +41,13 @@ def paths(*stages: str) -> dict[str, Path]:
         raise InputError(f"{DVC_FILE}: not found; run this from the project's root folder") from None
     except (YAMLError, LookupError, TypeError) as error:
         problem = " ".join(str(error).split())
-        raise InputError(f"{DVC_FILE}: does not describe the stage {', '.join(stages)} ({problem}); mend it") from None
-    found: dict[str, Path] = {}
-    for command in commands.values():
-        words = shlex.split(command)
-        found |= {
-            name.removeprefix("--"): Path(value) for name, value in itertools.pairwise(words) if name.startswith("--")
-        }
-    return found
+        raise InputError(f"{DVC_FILE}: does not describe the stage {', '.join(stages)} ({problem}); fix it") from None
+    return {stage: _options(command) for stage, command in commands.items()}
+
+
+def _options(command: str) -> dict[str, Path]:
+    pairs = itertools.pairwise(shlex.split(command))
+    return {name.removeprefix("--"): Path(value) for name, value in pairs if name.startswith("--")}
 
 
 def changed(*stages: str) -> list[str]:
@@ -52,8 +59,8 @@ def changed(*stages: str) -> list[str]:
     answer = _status(stages)
     if answer.returncode != 0:
         problem = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
-        raise InputError(f"`dvc status` failed ({problem}); mend that first")
-    used = {str(path) for path in paths(*stages).values()}
+        raise InputError(f"`dvc status` failed ({problem}); fix that first")
+    used = {str(path) for options in paths_of(*stages).values() for path in options.values()}
     return sorted(
         path
         for differences in json.loads(answer.stdout).values()

@@ -67,7 +67,10 @@ class Study(Section):
     vary_split: bool = Field(default=True, description="a seed also deals the images out again")
     target: float = Field(default=0.99, gt=0, le=1, description="validation accuracy whose first epoch is reported")
     failed_above: float = Field(
-        default=0.5, gt=0, le=1, description="a run failed whose last training loss is above this share of ln(classes)"
+        default=0.5,
+        gt=0,
+        le=1,
+        description="a run failed whose last training loss is above this share of that of guessing by class shares",
     )
     margin: float = Field(default=0.01, gt=0, lt=1, description="differences of accuracy within it do not matter")
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
@@ -259,7 +262,7 @@ def _yaml(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not found; name a study file, such as study/variants.yaml") from None
     except (OSError, UnicodeDecodeError, ValueError, YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; correct this: {problem}") from None
+        raise InputError(f"{file}: not readable as YAML; fix this: {problem}") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: must hold keys such as 'variants:', got {explanation.shown(content)}")
     return content

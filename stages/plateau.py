@@ -1,6 +1,7 @@
 """Diagnoses the plateau from what was recorded of the runs: how many sat on it, for how long, and what went on there.
 
-On the plateau a network gives every class the same odds, so its loss is ln of the number of classes.
+On the plateau a network gives each class its share of the training images as odds, whatever the image, so its loss is
+the entropy of these shares: ln of the number of classes, where all are equally frequent.
 """
 
 from collections.abc import Iterable, Sequence

@@ -21,10 +21,13 @@ HOST = "127.0.0.1"
 def main(*checkpoints: Path, port: int = 8000) -> None:
     compute = load_section("compute")
     hardware.prepare(compute)
-    at = pipeline.paths("train", "delimit")
+    at = pipeline.paths_of("train", "delimit")
+    trained, learnt = at["train"], at["delimit"]
     # The port first: loading networks takes a while.
     with listen(port) as listener:
-        found = variants.find(at["checkpoint"], at["surroundings"], at["snapshots"], at["split"], checkpoints)
+        found = variants.find(
+            trained["checkpoint"], learnt["surroundings"], trained["snapshots"], trained["split"], checkpoints
+        )
         config = uvicorn.Config(server.app(found, compute.threads), log_level="warning")
         names = ", ".join(variant.name for variant in found)
         print(f"http://{HOST}:{listener.getsockname()[1]} shows {names}; Ctrl-C ends it", flush=True)

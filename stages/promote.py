@@ -10,7 +10,7 @@ from stages.errors import InputError
 
 
 def main() -> None:
-    at = pipeline.paths("split", "train")
+    at = pipeline.paths("train")
     trained = cards.load_checkpoint(at["checkpoint"], at["card"])
     card = cards.read(at["card"])
     recorder = recording.of_checkpoint(at["card"])

@@ -1,12 +1,11 @@
 """What the report says of one network, computed from that network."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.curves import Epoch
 from stages.film import plateau_end
+from stages.guessing import Guess
 from stages.layers import Layer
 from stages.responses import Response
 
@@ -49,21 +48,17 @@ def of_probes(names: list[str], trained: list[float], untrained: list[float]) ->
     return f"The classes are easiest to tell apart {easiest}. {learnt}"
 
 
-def of_film(history: list[Epoch], classes: int, epochs: list[int]) -> str:
+def of_film(history: list[Epoch], guess: Guess, epochs: list[int]) -> str:
     """The plateau and the moment it ends, as the curve has them."""
-    end, chance = plateau_end(history, classes), f"ln {classes} = {math.log(classes):.3f}"
+    end, chance = plateau_end(history, guess), f"{guess.name}, {guess.shown}"
     frames = f"{_count(len(epochs), 'frame')}, of the epochs {_listed([str(epoch) for epoch in epochs])}."
     if end is None:
-        return (
-            f"{frames} The training loss stays on the plateau of equal odds, {chance}, to the end: nothing was learnt."
-        )
+        return f"{frames} The training loss stays on the plateau of {chance}, to the end: nothing was learnt."
     if end == 1:
-        return (
-            f"{frames} There is no plateau: the training loss of the first epoch is below that of equal odds, {chance}."
-        )
+        return f"{frames} There is no plateau: the training loss of the first epoch is below that of {chance}."
     before, after = history[end - 2].train_loss, history[end - 1].train_loss
     return (
-        f"{frames} The training loss stays on the plateau of equal odds, {chance}, for {_count(end - 1, 'epoch')} "
+        f"{frames} The training loss stays on the plateau of {chance}, for {_count(end - 1, 'epoch')} "
         f"({before:.3f} in epoch {end - 1}), and leaves it in epoch {end} ({after:.3f})."
     )
 

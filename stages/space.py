@@ -104,7 +104,9 @@ class SpaceParams(Section):
 
 class StopParams(Section):
     epochs: int = Field(ge=1, description="epochs that every trial gets")
-    loss: float = Field(gt=0, le=1, description="share of ln(classes) that no loss has come below on the plateau")
+    loss: float = Field(
+        gt=0, le=1, description="share of the loss of guessing that no loss has come below on the plateau"
+    )
 
 
 class KnownParams(Section):

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from stages import cells, command, crew, dealing, plans, study_runs
 from stages.crew import Job
 from stages.errors import InputError
 from stages.files import read_json
+from stages.guessing import COUNTS, Guess, only_answer
 from stages.nested_runs import NestedRuns
 from stages.progress import Progress, spoken
 
@@ -108,7 +110,9 @@ def outcome(result: dict[str, Any]) -> str:
         return "the loss became no number"
     losses = result["curve"]["train_loss"]
     right = sum(map(int.__eq__, result["test"]["actual"], result["test"]["predicted"]))
-    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right"
+    guess, predicted = Guess(tuple(result["data"][COUNTS])), np.array(result["test"]["predicted"], dtype=np.int64)
+    alike = "" if guess.even or only_answer(predicted) is None else ", all taken for the same class"
+    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right{alike}"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stages.canvas import BLUE, GREEN, GREY, VERMILION, grid, height_of, save, show_image, shown
 from stages.distortions import UNITS
 from stages.estimates import Estimate, Survival
-from stages.outcomes import Run
+from stages.outcomes import Run, all_even
 from stages.overview import Size
 
 # In colour and in line style, so that also a print in grey tells them apart.
@@ -128,12 +128,12 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
     figure = Figure(figsize=(10, 0.6 + 1.9 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axis, (name, each) in zip(axes.flat, runs.items(), strict=False):
-        chance = np.log(len(each[0].result["data"]["classes"]))
+        guess = each[0].guess
         for run in each:
             curve = run.result["curve"]
             color = VERMILION if run.failed else BLUE
             axis.plot(curve.get("epoch", []), curve.get("train_loss", []), color=color, linewidth=1, alpha=0.8)
-        axis.axhline(chance, color=GREY, linestyle=":", linewidth=1)
+        axis.axhline(guess.loss, color=GREY, linestyle=":", linewidth=1)
         axis.set_title(f"{shown(name, 24)} (n = {len(each)})", fontsize=8)
         axis.set_yscale("log")
         axis.grid(alpha=0.3)
@@ -142,7 +142,8 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
         axis.set_visible(False)
     figure.supxlabel("epoch", fontsize=9)
     figure.supylabel("training loss, nats", fontsize=9)
-    figure.suptitle("Every run's loss; dotted: the plateau, ln(classes); red: failed to converge", fontsize=10)
+    plateau = "ln(classes)" if all_even(runs) else "guessing by class shares"
+    figure.suptitle(f"Every run's loss; dotted: the plateau, {plateau}; red: failed to converge", fontsize=10)
     save(figure, file)
 
 
@@ -162,7 +163,8 @@ def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
             label = f"{shown(name, 24)} (n = {min(counts)} to {max(counts)})"
             errors = np.maximum(0, means[1:])
             axis.errorbar(at, means[0], yerr=errors, color=color, linestyle=style, capsize=3, label=label)
-    neighbours = sorted({point.images: point.neighbour for points in lines.values() for point in points}.items())
+    # Variants of as many training images may be tested on other images: each of their baselines is shown.
+    neighbours = sorted({(point.images, point.neighbour) for points in lines.values() for point in points})
     axis.plot(*zip(*neighbours, strict=True), color="black", marker="*", linewidth=0.8, label="nearest neighbour")
     axis.set_xscale("log")
     axis.set_xticks([images for images, _ in neighbours], [str(images) for images, _ in neighbours], minor=False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages import plateau, wording
+from stages import baselines, plateau, wording
 from stages.answers import Answer
 from stages.document import Block, Heading, Items, Picture, Table, Text
 from stages.overview import Overview
@@ -33,7 +33,8 @@ def _opening(plan: Plan, found: Overview) -> list[Block]:
     few = [f"{name} ({len(runs)})" for name, runs in found.runs.items() if len(runs) < study.seeds]
     lines = [
         f"{len(found.runs)} variants, {total} runs, {failed} of which failed to converge: their training loss ends "
-        f"above {study.failed_above:g} of ln(classes). They are counted, and take no part in any mean.",
+        f"above {study.failed_above:g} of {wording.limit(study, found)}. They are counted, and take no part in any "
+        "mean.",
         f"A seed changes the initial weights and the order of the images; with each seed {chance}. "
         "Variants are compared seed by seed, so on the same images.",
     ]
@@ -71,13 +72,14 @@ def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list
 
 
 def _convergence(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
-    caption = "Training loss of every run by epoch; the dotted line is the plateau, ln of the number of classes."
+    height, odds = wording.plateau_words(found)
+    caption = f"Training loss of every run by epoch; the dotted line is the plateau, {height}."
     rows = [wording.plateau_row(name, plateau.of(runs)) for name, runs in found.runs.items()]
     header = ["variant", "ever on it", "ended on it", "came back", "first off it", "signs on it", "signs off it"]
     return [
         Heading("Convergence and the plateau"),
         Text(
-            "On the plateau a network gives every class the same odds: its loss is ln of the number of classes. Looked "
+            f"On the plateau a network gives {odds}: its loss is {height}. Looked "
             "at after each epoch, on the same 64 training images: the gradient of the first convolution's weights "
             "(norm), how much the answers differ between images (standard deviation of the logits), and the share of "
             "dead ReLUs in the layer that has most. Medians over the epochs on and off the plateau."
@@ -123,7 +125,7 @@ def _reported(plan: Plan, found: Overview) -> list[Block]:
 
 
 def _hardest(found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
-    blocks: list[Block] = [Heading("Baselines and the hardest images"), Items(wording.baselines(found))]
+    blocks: list[Block] = [Heading("Baselines and the hardest images"), Items(baselines.in_words(found.baselines))]
     if "hardest" in pictures:
         caption = "The test images that the largest share of converged runs got wrong, among all variants."
         blocks.append(Picture(pictures["hardest"], caption))

@@ -10,22 +10,25 @@ from stages.errors import InputError
 
 
 def main() -> None:
-    at = pipeline.paths("split", "train", "evaluate", "visualize", "explain")
+    at = pipeline.paths_of("split", "train", "evaluate", "visualize", "explain")
     # The fingerprint is left to git, and tells MLflow nothing.
-    missing = [str(path) for name, path in at.items() if name != "fingerprint" and not path.exists()]
+    needed = [path for options in at.values() for name, path in options.items() if name != "fingerprint"]
+    missing = [str(path) for path in needed if not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
     # After an interrupted run, the figures at hand may be those of the checkpoint before.
     changed = pipeline.changed("train", "evaluate", "visualize", "explain")
     if changed:
         raise InputError(f"{changed[0]}: not what DVC recorded with the other results; run `dvc repro` first")
-    data_set = images.read_data_set(at["split"])
-    recorder = recording.of_checkpoint(at["card"])
-    recording.curve(recorder, at["curve"])
-    recording.network(recorder, at["checkpoint"], at["card"], images.read(at["split"], "train", data_set))
-    recording.evaluation(recorder, at["metrics"], at["table"])
-    recording.pictures(recorder, at["plots"], at["samples"])
-    recording.explanation(recorder, at["report"])
+    split, trained, evaluated, drawn = at["split"], at["train"], at["evaluate"], at["visualize"]
+    data_set = images.read_data_set(split["split"])
+    recorder = recording.of_checkpoint(trained["card"])
+    recording.curve(recorder, trained["curve"])
+    examples = images.read(split["split"], "train", data_set)
+    recording.network(recorder, trained["checkpoint"], trained["card"], examples)
+    recording.evaluation(recorder, evaluated["metrics"], evaluated["table"])
+    recording.pictures(recorder, drawn["plots"], drawn["samples"])
+    recording.explanation(recorder, at["explain"]["report"])
     if recorder.failed:
         raise InputError("MLflow could not be brought up to date; mend its store and run `make sync` again")
 

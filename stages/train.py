@@ -9,7 +9,6 @@ names the machine and the versions that the bits depend on; it is left to git, s
 machine are no other output. Progress shows on a terminal only.
 """
 
-import math
 import sys
 import time
 from dataclasses import asdict
@@ -19,8 +18,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from stages import command, curves, distributed, hardware, images, model, recording
+from stages import command, curves, distributed, guessing, hardware, images, model, recording
 from stages.files import sha256, write_json
+from stages.guessing import Guess
 from stages.params import ComputeParams, ModelParams, TrainParams, load_section
 from stages.resumable import Resumable, key_of
 from stages.snapshots import Album
@@ -62,7 +62,7 @@ def main(
             write_json(fingerprint, machine)
             curves.write(training.history, curve)
             write_json(metrics, final_figures(training.history))
-            warn_of_plateau(training.history, len(data_set.classes))
+            warn_of_plateau(training.history, guess_of(training, data_set), data_set.classes)
 
             train = training.train
             # MLflow's copy is made from the checkpoint, and twice a large network would be twice the memory.
@@ -98,6 +98,11 @@ def follow(training: Training) -> None:
         training.run_epoch(lambda loss, accuracy: None)
 
 
+def guess_of(training: Training, data_set: images.DataSet) -> Guess:
+    """What is right of the images trained on without looking at them."""
+    return Guess.from_labels(training.train.labels, len(data_set.classes))
+
+
 def describe(
     training: Training, wanted: ModelParams, data_set: images.DataSet, compute: ComputeParams
 ) -> dict[str, Any]:
@@ -106,7 +111,12 @@ def describe(
         "parameter_count": model.parameter_count(training.net),
         "model": wanted.model_dump(),
         "train": training.params.model_dump(),
-        "data": {**asdict(data_set), "train_images": len(training.train), "val_images": len(training.val)},
+        "data": {
+            **asdict(data_set),
+            "train_images": len(training.train),
+            guessing.COUNTS: list(guess_of(training, data_set).counts),
+            "val_images": len(training.val),
+        },
         "compute": compute.model_dump(),
     }
 
@@ -143,15 +153,20 @@ def final_figures(history: list[curves.Epoch]) -> dict[str, dict[str, float]]:
     return nested
 
 
-def warn_of_plateau(history: list[curves.Epoch], classes: int) -> None:
-    """Say so where training ended on the plateau: the loss of a network that gives every class the same odds."""
+def warn_of_plateau(history: list[curves.Epoch], guess: Guess, classes: list[str]) -> None:
+    """Say so where training ended on the plateau: the loss of a network that answers every image alike."""
     loss = history[-1].train_loss
-    if curves.on_plateau(loss, classes):
-        print(
-            f"warning: the training loss ends at {loss:.3f}, about ln {classes} = {math.log(classes):.3f}: the "
-            "network has learnt nothing; try another train.seed, more train.epochs, or model.invert=true",
-            file=sys.stderr,
+    if not guess.on_plateau(loss):
+        return
+    remedy = "try another train.seed, more train.epochs, or model.invert=true"
+    if guess.even:
+        found = f"about {guess.shown}: the network has learnt nothing; {remedy}"
+    else:
+        found = (
+            f"about {guess.shown}, that of {guess.name} ({guess.most_frequent(classes)}): the network has "
+            f"learnt nothing of the images; add images of the rarer classes, or {remedy}"
         )
+    print(f"warning: the training loss ends at {loss:.3f}, {found}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -46,9 +46,8 @@ class Training:
     def __post_init__(self) -> None:
         params = self.params
         self.net.to(self.device).to(memory_format=torch.channels_last)
-        self._check_batches()
+        self.steps = self._steps()
         self.optimizer = optimizers.of(self.net, params)
-        self.steps = -(-len(self.train) // params.batch_size)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
         # In a group the gradients meet before anything descends.
@@ -57,18 +56,28 @@ class Training:
         self.faster = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
         self.model = self.group.wrap(self.faster)
 
-    def _check_batches(self) -> None:
-        normalised = any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules())
-        if normalised and self.group.size > 1:
+    def _steps(self) -> int:
+        """The batches of an epoch. Raises InputError where one cannot be normalised.
+
+        A single image has no spread to normalise by: with batch normalisation, a last batch of one image is merged
+        into the batch before it.
+        """
+        whole, rest = divmod(len(self.train), self.params.batch_size)
+        if any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules()):
+            self._check_normalisation()
+            return whole + (rest > 1)
+        return whole + (rest > 0)
+
+    def _check_normalisation(self) -> None:
+        if self.group.size > 1:
             raise InputError(
                 "params.yaml: model.norm is 'batch', which would normalise by each process's share of a batch; "
                 "set train.processes to 1 or model.norm to none"
             )
-        smallest = min(self.params.batch_size, len(self.train) % self.params.batch_size or self.params.batch_size)
-        if smallest == 1 and normalised:
+        if min(self.params.batch_size, len(self.train)) == 1:
             raise InputError(
-                f"params.yaml: train.batch_size={self.params.batch_size} makes a batch of one of {len(self.train)} "
-                "images, which has no spread to normalise by with model.norm=batch; choose another size"
+                f"params.yaml: train.batch_size={self.params.batch_size} makes batches of one of {len(self.train)} "
+                "images, which have no spread to normalise by with model.norm=batch; choose 2 or more"
             )
 
     def run_epoch(self, on_step: Callable[[float, float], None]) -> Epoch:
@@ -80,8 +89,9 @@ class Training:
         self.faster.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
         loss_sum, right, seen = 0.0, 0.0, 0.0
-        for start in range(0, len(order), self.params.batch_size):
-            rows = order[start : start + self.params.batch_size]
+        for step in range(self.steps):
+            start, end = (number * self.params.batch_size for number in (step, step + 1))
+            rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
             images, labels = batch(self.train, mine, self.device)
             # The mean over the processes of these shares of the loss is the mean over the batch.

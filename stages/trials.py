@@ -1,6 +1,5 @@
 """One trial of a search, and one training of a finalist: what a worker process does."""
 
-import math
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from stages import cost, database, hardware, images, inference, space
 from stages.cost import Cost
 from stages.curves import Epoch
 from stages.errors import InputError
+from stages.guessing import Guess
 from stages.params import ComputeParams, EvaluateParams, ModelParams, TrainParams
 from stages.space import Search, StopParams
 from stages.training import Training, new_network
@@ -158,23 +158,26 @@ def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Training:
 
 def fit(training: Training, stop: StopParams | None, classes: int) -> str | None:
     """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
+    train, val = (Guess.from_labels(subset.labels, classes) for subset in (training.train, training.val))
     while len(training.history) < training.params.epochs:
         try:
             training.run_epoch(lambda _loss, _accuracy: None)
         except InputError:
             return f"diverged in epoch {len(training.history) + 1}"
-        if stop is not None and on_plateau(training.history, stop, classes):
-            return f"on the plateau at ln {classes} after epoch {len(training.history)}"
+        if stop is not None and on_plateau(training.history, stop, train, val):
+            return f"on the plateau at {train.short} after epoch {len(training.history)}"
     return None
 
 
-def on_plateau(history: list[Epoch], stop: StopParams, classes: int) -> bool:
-    """Whether, after the epochs that every trial gets, no loss was ever below its share of ln(classes).
+def on_plateau(history: list[Epoch], stop: StopParams, train: Guess, val: Guess) -> bool:
+    """Whether, after the epochs that every trial gets, no loss was ever below its share of what guessing gives.
 
     Both losses: with batch normalisation, the validation loss of a network that learns well may lag for some epochs.
+    Each is held against the class shares of its own images, since these may differ.
     """
-    losses = [loss for epoch in history for loss in (epoch.train_loss, epoch.val_loss) if loss is not None]
-    return len(history) >= stop.epochs and min(losses) >= stop.loss * math.log(classes)
+    pairs = [(epoch.train_loss, train) for epoch in history] + [(epoch.val_loss, val) for epoch in history]
+    above = [loss >= stop.loss * guess.loss for loss, guess in pairs if loss is not None]
+    return len(history) >= stop.epochs and all(above)
 
 
 def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> dict[str, Any]:

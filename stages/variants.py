@@ -37,10 +37,15 @@ def find(checkpoint: Path, surroundings: Path, film: Path, split: Path, others: 
     files += others or sorted(file for file in checkpoint.parent.glob("*.pt") if file != checkpoint)
     if not files:
         raise InputError(f"{checkpoint}: not found; there is no network yet: run `make repro` first")
-    return [_variant(file, checkpoint, surroundings, film, split) for file in files]
+    stems = [file.stem for file in files]
+    # Two files of one name in different folders are told apart by their paths.
+    names = [stem if stems.count(stem) == 1 else str(file) for file, stem in zip(files, stems, strict=True)]
+    return [
+        _variant(name, file, checkpoint, surroundings, film, split) for name, file in zip(names, files, strict=True)
+    ]
 
 
-def _variant(file: Path, checkpoint: Path, surroundings: Path, film: Path, split: Path) -> Variant:
+def _variant(name: str, file: Path, checkpoint: Path, surroundings: Path, film: Path, split: Path) -> Variant:
     trained = model.load(file)
     preparation = decoding.params_of(trained.data_set, str(file))
     try:
@@ -50,7 +55,7 @@ def _variant(file: Path, checkpoint: Path, surroundings: Path, film: Path, split
         print(f"warning: {file}: nothing will be said to be unlike its training images: {error}", file=sys.stderr)
         learnt = None
     epochs = _epochs(trained, film) if file == checkpoint and film.exists() else {}
-    return Variant(file.stem, trained, preparation, learnt, epochs)
+    return Variant(name, trained, preparation, learnt, epochs)
 
 
 def _learn(trained: model.Checkpoint, file: Path, split: Path) -> novelty.Surroundings:

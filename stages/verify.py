@@ -26,7 +26,7 @@ COMPARED = ("test.accuracy", "test.balanced_accuracy")
 
 
 def main() -> None:
-    at = pipeline.paths("train", "evaluate")
+    at = pipeline.paths_of("train", "evaluate")
     cache = Path(_output(["dvc", "cache", "dir"], Path.cwd()))
     with tempfile.TemporaryDirectory(prefix="crosscheck-verify-") as temporary:
         clone = Path(temporary) / "clone"
@@ -34,7 +34,7 @@ def main() -> None:
         committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:{LOCK}"], Path.cwd()))
         rebuilt = YAML(typ="safe", pure=True).load((clone / LOCK).read_text(encoding="utf-8"))
         same = report(committed["stages"], rebuilt["stages"], cache, clone)
-        before, after = (read_fingerprint(text) for text in fingerprints(at["fingerprint"], clone))
+        before, after = (read_fingerprint(text) for text in fingerprints(at["train"]["fingerprint"], clone))
         print_fingerprints(before, after)
         if same:
             print("identical: every output of every stage")
@@ -43,7 +43,7 @@ def main() -> None:
         elif before == after:
             raise InputError("the outputs differ on a machine with the same fingerprint; this is a defect")
         else:
-            check_tolerance(committed["stages"], at["metrics"], cache, clone)
+            check_tolerance(committed["stages"], at["evaluate"]["metrics"], cache, clone)
 
 
 def rerun(clone: Path, cache: Path) -> None:

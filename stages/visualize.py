@@ -31,6 +31,7 @@ from stages import (
 )
 from stages.errors import InputError
 from stages.files import fresh_folder
+from stages.guessing import Guess
 from stages.params import VisualizeParams, load_section
 
 MOST_CLASSES = 10
@@ -58,7 +59,9 @@ def main(
         draw_kernels(trained, folder, params)
         draw_feature_maps(trained, test, chosen, folder, params)
         draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        draw_charts(history, answered, bins, cards.read(card)["data"], folder, params.dpi)
+        described = cards.read(card)["data"]
+        guess = Guess.from_card(described, str(card))
+        draw_charts(history, answered, bins, described, guess, folder, params.dpi)
 
     recorder = recording.of_checkpoint(card)
     recording.curve(recorder, curve)
@@ -145,6 +148,7 @@ def draw_charts(
     answered: predictions.Predictions,
     bins: list[calibration.Bin],
     described: dict[str, Any],
+    guess: Guess,
     folder: Path,
     dpi: int,
 ) -> None:
@@ -152,7 +156,7 @@ def draw_charts(
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (answered.labels, answered.predicted), 1)
     sizes = (described["train_images"], described["val_images"])
-    charts.training_curves(history, len(classes), sizes, folder / "curves.png", dpi)
+    charts.training_curves(history, guess, sizes, folder / "curves.png", dpi)
     charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)
     charts.reliability(bins, folder / "calibration.png", dpi)
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from stages import plateau
 from stages.answers import Answer, Change, Finding, Verdict
 from stages.estimates import Estimate
-from stages.outcomes import Run
+from stages.outcomes import Run, all_even
 from stages.overview import Overview
-from stages.plans import Reported
+from stages.plans import Reported, Study
 from stages.plateau import Diagnosis, Signs
 
 MOST_IMAGES = 8
@@ -108,6 +108,23 @@ def cost_row(name: str, found: Overview) -> list[str]:
         "–" if seconds is None or median is None else f"{seconds * median:.1f}",
         "–" if timing.peak_megabytes is None else f"{timing.peak_megabytes:,.0f}",
     ]
+
+
+def limit(study: Study, found: Overview) -> str:
+    """What the share `failed_above` is taken of, and what else counts as a failure."""
+    even = all_even(found.runs)
+    of_what = "ln(classes)" if even else "the loss of guessing by the class shares of the training images"
+    limits = [(run, study.failed_above * run.guess.loss) for runs in found.runs.values() for run in runs]
+    if even and not any(run.answers_alike and run.result["curve"]["train_loss"][-1] <= most for run, most in limits):
+        return of_what
+    return f"{of_what}, or they take every test image for the same class"
+
+
+def plateau_words(found: Overview) -> tuple[str, str]:
+    """How high the plateau is, and what a network on it answers."""
+    if all_even(found.runs):
+        return "ln of the number of classes", "every class the same odds"
+    return "the entropy of the class shares", "each class its share of the training images as odds, whatever the image"
 
 
 def plateau_row(name: str, found: Diagnosis) -> list[str]:
@@ -213,18 +230,9 @@ def _explained(reported: Reported, runs: Sequence[Run]) -> str:
     signs = plateau.of(failed).on if failed else None
     if signs is None:
         return f"{text}, and {len(alike) - len(failed)} of these converged"
-    chance = 1 / len(runs[0].result["data"]["classes"])
+    chance = runs[0].guessing
     return (
         f"{text}, {len(failed)} of them failed, on the plateau: the answers hardly depend on the image (spread "
         f"{signs.spread:.2g}), the first convolution gets a gradient of {signs.first_gradient:.2g}; chance is "
         f"{chance:.0%}"
     )
-
-
-def baselines(found: Overview) -> list[str]:
-    """What one gets without training a network."""
-    sizes = ", ".join(f"{value:.2%} with {n}" for n, value in sorted(found.neighbour.items()))
-    return [
-        f"Always the most frequent class: {found.majority:.2%}.",
-        f"The class of the nearest training image, pixel by pixel, by number of training images: {sizes}.",
-    ]

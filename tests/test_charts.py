@@ -11,6 +11,7 @@ from PIL import Image
 from stages import charts
 from stages.calibration import Bin
 from stages.curves import Epoch
+from stages.guessing import Guess
 
 STRANGE = ["a$b_c", "$x^2", "emoji 🙂", "円と", "long " * 30, "two\nlines", "back\\slash$", "\udcff", "", "\x07"]
 DPI = 40
@@ -42,7 +43,7 @@ def draw_twice(draw: Callable[[Path], None], folder: Path) -> tuple[int, int]:
 )
 def test_training_curves(tmp_path: Path, history: list[Epoch]) -> None:
     val = 9 if history[0].val_loss is not None else 0
-    size = draw_twice(lambda file: charts.training_curves(history, 40, (300, val), file, DPI), tmp_path)
+    size = draw_twice(lambda file: charts.training_curves(history, Guess((5,) * 40), (300, val), file, DPI), tmp_path)
     assert size == (9 * DPI, 3.8 * DPI)
 
 

@@ -123,6 +123,14 @@ def test_equivalent_variants_that_only_guess_are_told_from_those_that_know(param
     assert wording.finding_row(finding)[-1] == "equivalent, neither better than guessing"
 
 
+@pytest.mark.parametrize("runs", [2, 3, 6])
+def test_runs_that_all_reach_the_target_in_the_same_epoch_do_not_differ(params: Params, runs: int) -> None:
+    for epoch in (1, 4, 10):
+        arms = [[run_of(params, seed, 0.9, reached=epoch) for seed in range(runs)] for _ in range(2)]
+        found = contrasts.of_epochs(*arms)
+        assert (found.p, found.favours_second) == (1.0, False)
+
+
 def test_failed_runs_are_counted_apart_and_enter_no_mean(params: Params) -> None:
     first = [run_of(params, seed, 0.9 + 0.01 * seed) for seed in range(5)]
     second = [*first[:3], run_of(params, 3, 0.5, failed=True), run_of(params, 4, 0.5, failed=True)]

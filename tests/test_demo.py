@@ -17,7 +17,7 @@ from conftest import ROOT, Project, free_port, make_project, stop, wait_for
 from PIL import Image
 from torch.nn import functional
 
-from stages import drawing, model, novelty, play, server
+from stages import drawing, model, novelty, play, server, variants
 from stages.files import sha256, write_json
 from stages.images import DataSet, Subset
 from stages.params import ModelParams, SynthesizeParams, load
@@ -421,6 +421,22 @@ def test_the_socket_is_one_whose_answers_asyncio_sends_without_delay() -> None:
     with play.listen(0) as listener:
         assert (listener.family, listener.proto) == (socket.AF_INET, socket.IPPROTO_TCP)
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_networks_whose_files_have_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    files = [
+        tmp_path / folder / f"{name}.pt" for folder, name in (("models", "model"), ("mine", "model"), ("mine", "b"))
+    ]
+    for file in files:
+        model.save(checkpoint(), file)
+    nothing = tmp_path / "none"
+    for first, *others in (files, files[::-1]):
+        found = variants.find(first, nothing, nothing, nothing, tuple(others))
+        named = {first, *others}
+        assert {variant.name for variant in found} == {str(files[0]), str(files[1]), "b"}
+        assert len(found) == len(named)
+    found = variants.find(files[0], nothing, nothing, nothing, (files[2],))
+    assert [variant.name for variant in found] == ["model", "b"]
 
 
 def test_only_a_large_network_gets_all_threads() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages import evaluate, model
+from stages import evaluate, model, tables
 from stages.errors import InputError
 from stages.files import sha256, write_json
 from stages.images import DataSet, Subset
@@ -118,6 +118,15 @@ def test_tables_of_classes_and_confusion_name_the_classes(
         'class,precision,recall,f1,n\n"a,b",0.666667,1.000000,0.800000,2\nc,1.000000,0.500000,0.666667,2\n'
     )
     assert (tmp_path / "confusion.csv").read_text(encoding="utf-8") == 'actual,"a,b",c\n"a,b",2,0\nc,1,1\n'
+
+
+def test_a_class_called_actual_does_not_share_a_column_of_the_confusion_table(tmp_path: Path) -> None:
+    found = evaluate.predictions.of(["1", "2"], np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    evaluate.write_confusion(found, ["actual", "actual_"], tmp_path / "confusion.csv")
+    assert tables.read(tmp_path / "confusion.csv") == [
+        {"actual__": "actual", "actual": "1", "actual_": "0"},
+        {"actual__": "actual_", "actual": "1", "actual_": "0"},
+    ]
 
 
 def test_the_neighbour_baseline_looks_at_no_more_images_than_allowed(params: Params) -> None:

@@ -16,9 +16,11 @@ from test_visualize import toy, trained
 from stages import chapters, film, layers, page, portraits, predictions, responses, sentences, snapshots
 from stages.curves import Epoch
 from stages.decisions import Reasons
+from stages.guessing import Guess
 from stages.images import DataSet, Subset
 from stages.params import ExplainParams, Params, TrainParams
 
+EVEN = Guess((5, 5))
 NAMES = ["<script>alert(1)</script>", "a$b_c \"quoted\" & 'more'", "emoji 🙂 " + "long " * 20]
 TINY = ExplainParams(dpi=30, images=9, probe_images=9, channels=3, classes=3, patches=2, decisions=1)
 HISTORY = [Epoch(1, 1.09, 0.4, None, None), Epoch(2, 0.9, 0.6, None, None), Epoch(3, 0.1, 1.0, None, None)]
@@ -43,7 +45,7 @@ class Outline(HTMLParser):
 def study(params: Params, folder: Path, data_set: DataSet, val: int = 6, **changes: Any) -> chapters.Study:
     checkpoint = trained(params, data_set, **changes)
     subsets = toy(data_set, 18), toy(data_set, val), toy(data_set, 9)
-    return chapters.Study(checkpoint, 1, *subsets, TINY, 1, folder)
+    return chapters.Study(checkpoint, 1, EVEN, *subsets, TINY, 1, folder)
 
 
 def answered(about: chapters.Study, right: bool) -> predictions.Predictions:
@@ -134,7 +136,7 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
     checkpoint = trained(params, data_set, channels=40, further_channels=[], hidden=[100])
     (tmp_path / "report").mkdir()
     subsets = toy(data_set, 80), toy(data_set, 80), toy(data_set, 80)
-    about = chapters.Study(checkpoint, 1, *subsets, TINY, 1, tmp_path / "report")
+    about = chapters.Study(checkpoint, 1, EVEN, *subsets, TINY, 1, tmp_path / "report")
     told = chapters.of_layers(about)
     assert all(len(sentence) < 1500 for section in told for sentence in section.sentences)
     assert "first 10 classes" in chapters.of_knowledge(about).pictures[0].caption
@@ -150,8 +152,8 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
 )
 def test_the_film_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
     history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
-    assert words in sentences.of_film(history, 2, [0, len(losses)])
-    captions = [film.caption(epoch, history, 2) for epoch in range(len(losses) + 1)]
+    assert words in sentences.of_film(history, EVEN, [0, len(losses)])
+    captions = [film.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
     assert captions[0].startswith("before training")
     assert ("the plateau ends" in captions[-1]) == (losses[-1] == 0.5)
 

@@ -10,10 +10,12 @@ from stages import cost, front, space
 from stages.curves import Epoch
 from stages.errors import InputError
 from stages.front import Candidate, Finalist
+from stages.guessing import Guess
 from stages.params import Params
 from stages.space import StopParams
 from stages.trials import on_plateau
 
+EVEN = Guess((5, 5))
 WRONG = [
     ("trials: 100", "trails: 100", ["study.trails is not a parameter", "did you mean 'trials'?"]),
     ("trials: 100", "trials: '100'", ["study.trials must be a whole number", "write it without quotes, as 100"]),
@@ -68,13 +70,13 @@ def curve(*losses: tuple[float, float | None]) -> list[Epoch]:
 
 def test_the_plateau_is_where_no_loss_was_ever_below_chance() -> None:
     stop, chance = StopParams(epochs=2, loss=0.95), math.log(2)
-    assert on_plateau(curve((chance, chance), (chance, chance)), stop, 2)
-    assert not on_plateau(curve((chance, chance)), stop, 2), "too early to tell"
+    assert on_plateau(curve((chance, chance), (chance, chance)), stop, EVEN, EVEN)
+    assert not on_plateau(curve((chance, chance)), stop, EVEN, EVEN), "too early to tell"
     # Batch normalisation: the training loss falls while the validation loss lags.
-    assert not on_plateau(curve((chance, 3.0), (0.4, 2.0)), stop, 2)
-    assert not on_plateau(curve((0.5, chance), (chance, chance)), stop, 2)
+    assert not on_plateau(curve((chance, 3.0), (0.4, 2.0)), stop, EVEN, EVEN)
+    assert not on_plateau(curve((0.5, chance), (chance, chance)), stop, EVEN, EVEN)
     # What is chance for two classes is learning for ten.
-    assert not on_plateau(curve((chance, chance), (chance, chance)), stop, 10)
+    assert not on_plateau(curve((chance, chance), (chance, chance)), stop, Guess((3,) * 10), Guess((3,) * 10))
 
 
 def candidate(params: Params, number: int, accuracy: float, parameters: int, training_cost: int = 10) -> Candidate:

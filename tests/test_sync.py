@@ -46,15 +46,16 @@ def test_a_run_that_dvc_took_from_its_cache_is_recorded_by_sync(copy_of_reproduc
     check_run_is_complete(project, client_of(project), run)
 
 
-def test_sync_refuses_results_that_do_not_belong_together(copy_of_reproduced: Project) -> None:
+@pytest.mark.parametrize(("file", "part"), [("metrics/test.json", "test"), ("metrics/train.json", "train")])
+def test_sync_refuses_results_that_do_not_belong_together(copy_of_reproduced: Project, file: str, part: str) -> None:
     project = copy_of_reproduced
-    scores = json.loads(project.read("metrics/test.json"))
-    scores["test"]["accuracy"] = 1.0
-    (project.folder / "metrics" / "test.json").write_text(json.dumps(scores), encoding="utf-8")
+    scores = json.loads(project.read(file))
+    scores[part]["accuracy"] = 1.5
+    (project.folder / file).write_text(json.dumps(scores), encoding="utf-8")
     done = project.stage("sync", check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        "error: metrics/test.json: not what DVC recorded with the other results; run `dvc repro` first"
+        f"error: {file}: not what DVC recorded with the other results; run `dvc repro` first"
     )
     assert not (project.folder / "mlflow.db").exists()
 

@@ -217,3 +217,15 @@ def test_the_paths_come_from_dvc_yaml_and_a_damaged_one_is_explained(
         file.write_text(text)
         with pytest.raises(InputError, match=r"dvc\.yaml"):
             pipeline.paths("train")
+
+
+@pytest.mark.parametrize("order", [("train", "evaluate"), ("evaluate", "train")])
+def test_an_option_that_two_stages_share_is_that_of_the_stage_that_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: tuple[str, str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"  {stage}: {{cmd: python -m stages.{stage} --metrics {stage}.json}}" for stage in order]
+    (tmp_path / "dvc.yaml").write_text("\n".join(["stages:", *lines]), encoding="utf-8")
+    for asked in (order, order[::-1]):
+        found = pipeline.paths_of(*asked)
+        assert found == {stage: {"metrics": Path(f"{stage}.json")} for stage in asked}

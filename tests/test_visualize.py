@@ -15,6 +15,7 @@ from torch.nn import functional
 from stages import calibration, galleries, model, predictions, visualize
 from stages.curves import Epoch
 from stages.errors import InputError
+from stages.guessing import Guess
 from stages.images import DataSet, Subset
 from stages.params import ModelParams, Params, VisualizeParams
 
@@ -50,7 +51,7 @@ def draw_all(checkpoint: model.Checkpoint, test: Subset, folder: Path) -> list[s
         visualize.draw_feature_maps(checkpoint, test, chosen[:1], folder, TINY)
         visualize.draw_answers(test, answered, names, chosen, folder, TINY)
         bins = calibration.bins(odds, test.labels, 5)
-        visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, folder, TINY.dpi)
+        visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, Guess((10, 10)), folder, TINY.dpi)
     for file in folder.iterdir():
         with Image.open(file) as image:
             image.load()
