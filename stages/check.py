@@ -9,12 +9,13 @@ stages that read it; a wrong one stops here, before DVC removes the outputs of a
 import json
 from pathlib import Path
 
-from stages import architecture, command
+from stages import architecture, command, location
 from stages.params import Params, load
 
 
 def main(schema: Path) -> None:
     params = load()
+    location.check(params.data.images)
     architecture.map_size(params.model, params.data.height, params.data.width)
     schema.parent.mkdir(parents=True, exist_ok=True)
     schema.write_text(json.dumps(Params.model_json_schema(), indent=2) + "\n", encoding="utf-8")
