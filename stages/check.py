@@ -9,7 +9,7 @@ stands in an output's folder and that the project did not write.
 
 from pathlib import Path
 
-from stages import architecture, command, ownership, pipeline
+from stages import architecture, command, location, ownership, pipeline
 from stages.files import write_json
 from stages.folder import check_apart
 from stages.params import Params, load
@@ -17,6 +17,7 @@ from stages.params import Params, load
 
 def main(schema: Path) -> None:
     params = load()
+    location.check(params.data.images)
     architecture.map_size(params.model, params.data.height, params.data.width)
     outputs, drawn = pipeline.outputs(pipeline.DVC_FILE), pipeline.paths("synthesize")["images"]
     images = Path(params.data.images)

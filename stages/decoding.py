@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from pydantic import ValidationError
 
-from stages import explanation, lookalikes
+from stages import depth, explanation, links, lookalikes
 from stages.errors import InputError
 from stages.images import DataSet
 from stages.params import DataParams
@@ -51,7 +51,8 @@ UNREADABLE = (
 class Decoded:
     """What became of one file: pixels, or the reason why there are none.
 
-    `sha256` is of the file's bytes, `pixels_sha256` of the pixels; `look` is `lookalikes.fingerprint`.
+    `sha256` is of the file's bytes, `pixels_sha256` of the pixels; `look` is `lookalikes.fingerprint`; `narrow` is
+    there where the image uses little of the range that its values have.
     """
 
     kind: Literal["image", "bad", "other"]
@@ -60,6 +61,7 @@ class Decoded:
     look: int = 0
     pixels: Pixels | None = None
     note: str = ""
+    narrow: depth.Used | None = None
 
 
 def params_of(data_set: DataSet, where: str) -> DataParams:
@@ -88,14 +90,16 @@ def decode(root: Path, path: str, data: DataParams) -> Decoded:
 def decode_bytes(content: bytes, suffix: str, data: DataParams) -> Decoded:
     """Convert the content of a file whose name ends in `suffix`: `pixels` is uint8 (height, width, channels).
 
-    A file that is no image is `other` by its content, unless its name says that it should be one; then it is `bad`.
+    A file that is not an image is `other` by its content, unless its name says that it should be one: then it is `bad`.
     """
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             frames = getattr(image, "n_frames", 1)
             if image.width * image.height > MAX_PIXELS:
                 return Decoded("bad", note=f"{image.width} x {image.height} px is over the limit of {MAX_PIXELS} px")
-            pixels = convert(image, data)
+            stored = depth.stored(image)
+            pixels = convert(image, stored, data)
+            used = depth.used(image, stored, pixels)
     except UnidentifiedImageError:
         if suffix.lower() in {*Image.registered_extensions(), *UNKNOWN_TO_PILLOW}:
             return Decoded("bad", note=f"not an image in a format that is read here ({_first_bytes(content)})")
@@ -103,17 +107,18 @@ def decode_bytes(content: bytes, suffix: str, data: DataParams) -> Decoded:
     except UNREADABLE as error:
         return Decoded("bad", note=" ".join(str(error).split()) or type(error).__name__)
     note = f"the first of {frames} frames is used" if frames > 1 else ""
-    return Decoded("image", _sha256(content), _sha256(pixels.tobytes()), lookalikes.fingerprint(pixels), pixels, note)
+    digests, look = (_sha256(content), _sha256(pixels.tobytes())), lookalikes.fingerprint(pixels)
+    return Decoded("image", *digests, look, pixels, note, used if used.is_little else None)
 
 
-def convert(image: Image.Image, data: DataParams) -> Pixels:
+def convert(image: Image.Image, stored: depth.Stored, data: DataParams) -> Pixels:
     """The first frame of `image` as uint8 (height, width, channels).
 
     Turned upright by its EXIF orientation; transparent parts over the background; 16 bits scaled to 8; CMYK and
     palettes by Pillow's conversion to RGB; colour to grey by ITU-R 601; colour profiles are not applied. Resized
-    with an antialiased bilinear filter: stretched, or scaled to fit and padded. Raises ValueError for 32-bit pixels.
+    with an antialiased bilinear filter: stretched, or scaled to fit and padded.
     """
-    image = _eight_bits(ImageOps.exif_transpose(image), image.format)
+    image = depth.to_eight_bits(ImageOps.exif_transpose(image), stored)
     mode = "L" if data.channels == 1 else "RGB"
     if image.has_transparency_data:
         layer = image.convert("RGBA")
@@ -123,19 +128,6 @@ def convert(image: Image.Image, data: DataParams) -> Pixels:
         image = image.convert("RGB")
     image = _resize(image.convert(mode), data)
     return np.asarray(image, dtype=np.uint8).reshape(data.height, data.width, data.channels)
-
-
-def _eight_bits(image: Image.Image, source: str | None) -> Image.Image:
-    # Pillow scales a PGM of more than 8 bits to 16, in a 32-bit mode.
-    if image.mode.startswith("I;16") or (image.mode == "I" and source == "PPM"):
-        values = np.asarray(image).astype(np.uint32)
-        scaled = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-        if "transparency" in image.info:
-            scaled.putalpha(Image.fromarray(values != image.info["transparency"]).convert("L"))
-        return scaled
-    if image.mode in ("I", "F"):
-        raise ValueError("32-bit pixels have no agreed range; save it with 8 or 16 bits")
-    return image
 
 
 def _resize(image: Image.Image, data: DataParams) -> Image.Image:
@@ -155,15 +147,26 @@ def _resize(image: Image.Image, data: DataParams) -> Image.Image:
 
 def _read(file: Path, root: Path) -> bytes:
     # First, since a loop of links is an OSError here and, up to Python 3.12, a RuntimeError where it is resolved.
-    file.stat()
-    if file.is_symlink() and not file.resolve().is_relative_to(root.resolve()):
-        raise OSError("a link to a file outside of the folder; copy the file here instead")
+    _expect_something_there(file)
+    if file.is_symlink() and not links.is_followed(file, root):
+        what = "folder" if file.is_dir() else "file"
+        raise OSError(f"a link to a {what} outside of the folder of images; copy the {what} here instead")
     # What is asked of the open file cannot be another file than is read; and a pipe would hang without O_NONBLOCK.
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return _read_whole(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _expect_something_there(file: Path) -> None:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        if file.is_symlink():
+            target = str(file.readlink())
+            raise OSError(f"a link to {target!r}, which does not exist; remove it or copy the file here") from None
+        raise
 
 
 def _read_whole(descriptor: int) -> bytes:

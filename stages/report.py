@@ -2,13 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import lookalikes
+from stages import class_names, depth, lookalikes
 from stages.decoding import Decoded
+from stages.errors import InputError
 from stages.params import SplitParams
 from stages.subsets import SUBSETS, repeated
 
@@ -17,10 +19,10 @@ MOST_PAIRS = 100
 
 @dataclass
 class Corpus:
-    """The images read so far, in parallel lists, and the files that are none.
+    """The images read so far, in parallel lists, and the files that are not images.
 
     `contents` are SHA-256 of the files' bytes, `pixels` of the converted pixels, `looks` their fingerprints; `notes`,
-    `skipped`: remarks by path.
+    `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
     """
 
     paths: list[str] = field(default_factory=list)
@@ -31,6 +33,7 @@ class Corpus:
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    narrow: dict[str, depth.Used] = field(default_factory=dict)
 
     def add(self, path: str, label: int, decoded: Decoded) -> None:
         self.paths.append(path)
@@ -40,6 +43,24 @@ class Corpus:
         self.looks.append(decoded.look)
         if decoded.note:
             self.notes[path] = decoded.note
+        if decoded.narrow:
+            self.narrow[path] = decoded.narrow
+
+    def expect_images(self, root: Path, classes: list[str]) -> None:
+        """Raise InputError where no image was read of one of the `classes`, which are folders in `root`."""
+        filled = set(self.labels)
+        empty = [name for label, name in enumerate(classes) if label not in filled]
+        if not empty:
+            return
+        others = [path for path in (*self.skipped, *self.ignored) if path.startswith(f"{empty[0]}/")]
+        held = f"it holds {len(others)} other files, such as {others[0]!r}" if others else "it holds no file"
+        if others and others[0] in self.skipped:
+            held += f" ({self.skipped[others[0]]})"
+        more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
+        raise InputError(
+            f"{root}: the class {empty[0]!r} holds no image{more}; {held}; put images into its folder or move the "
+            "folder away"
+        )
 
 
 def make(
@@ -64,6 +85,8 @@ def make(
         "duplicates_across_classes": [group for group in groups if len(set(group.values())) > 1],
         "near_duplicates_across_subsets_count": len(pairs),
         "near_duplicates_across_subsets": [_named(pair, corpus, subset_of) for pair in pairs[:MOST_PAIRS]],
+        "narrow_ranges": depth.found(corpus.narrow),
+        "class_names": class_names.remarks(classes),
         "notes": corpus.notes,
         "skipped": corpus.skipped,
         "ignored": sorted(corpus.ignored),
@@ -97,7 +120,8 @@ def summary(found: dict[str, Any]) -> str:
 
 
 def _remarks(found: dict[str, Any]) -> list[str]:
-    lines = []
+    lines = [f"warning: {remark}" for remark in found["class_names"]]
+    lines += depth.warnings(found["narrow_ranges"])
     if found["duplicates"]:
         lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; each stays in one subset")
     if found["duplicates_across_classes"]:
@@ -117,5 +141,5 @@ def _remarks(found: dict[str, Any]) -> list[str]:
     if found["ignored"]:
         names = [name if name.isprintable() else repr(name) for name in found["ignored"]]
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        lines.append(f"{len(names)} files or folders that are no images ignored: {shown}")
+        lines.append(f"{len(names)} files or folders that are not images ignored: {shown}")
     return lines

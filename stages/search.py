@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,19 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from stages import command, cost, database, front, ownership, pipeline, search_charts, search_report, trial_runs, trials
+from stages import (
+    command,
+    cost,
+    database,
+    front,
+    ownership,
+    pipeline,
+    search_charts,
+    search_report,
+    trial_runs,
+    trials,
+    workers,
+)
 from stages import space as spaces
 from stages.errors import InputError
 from stages.files import fresh_folder, sha256, write_json, write_text
@@ -32,7 +43,6 @@ from stages.nested_runs import NestedRuns
 from stages.params import load_section
 from stages.space import Search, SpaceParams
 from stages.trials import Setup
-from stages.workers import end_with_parent
 
 # The study's note of how many trials it had at each reading of the test set.
 OPENINGS = "test_openings"
@@ -109,15 +119,13 @@ def directions(search: Search) -> list[StudyDirection]:
 
 
 @contextmanager
-def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
+def pool_of(count: int) -> Iterator[ProcessPoolExecutor]:
     """Worker processes. Raises InputError where one of them was killed."""
     try:
-        with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
+        with workers.pool(count, "spawn") as pool:
             yield pool
     except BrokenProcessPool:
-        raise InputError(
-            "a worker was killed, most likely because memory ran out; run this again: it goes on"
-        ) from None
+        raise InputError("a worker was killed, most likely for lack of memory; run this again: it goes on") from None
 
 
 def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedRuns) -> None:

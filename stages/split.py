@@ -1,4 +1,4 @@
-"""Reads a folder of images, deals them out to train, val and test, and packs each subset into one array.
+"""Reads a folder of images, splits them into train, val and test, and packs each subset into one array.
 
     python -m stages.split --split data/split --samples data/samples.png
 
@@ -10,7 +10,6 @@ two seconds.
 import math
 import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from functools import partial
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from stages import command, folder, galleries, images, manifest, report, workers
+from stages import command, folder, galleries, images, links, manifest, report, workers
 from stages.decoding import Decoded, decode
 from stages.errors import InputError
 from stages.files import fresh_folder, write_json
@@ -57,14 +56,17 @@ def main(split: Path, samples: Path) -> None:
 def read_all(root: Path, listing: folder.Listing, data: DataParams, params: SplitParams, packed: Path) -> report.Corpus:
     """Decode every file of `listing` on all cores into the array file `packed`, in the listing's order.
 
-    Raises InputError at the first bad image, unless `split.on_bad_image` is skip.
+    Raises InputError at the first bad image, unless `split.on_bad_image` is skip, and for a class without an image.
     """
     shape = (len(listing.paths), data.height, data.width, data.channels)
     array = new_array(packed, shape)
     corpus = report.Corpus(ignored=list(listing.ignored))
     # In batches, so that decoded images do not pile up in memory faster than they are stored.
     step = max(8, min(4096, BATCH_BYTES // math.prod(shape[1:])))
-    with ProcessPoolExecutor(initializer=_start_worker) as pool:
+    if listing.has_links:
+        # Asked before the processes are forked, so that each of them has the answer.
+        links.dvc_cache(root)
+    with workers.pool(start=_start_worker) as pool:
         for first in range(0, len(listing.paths), step):
             paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
@@ -81,6 +83,7 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
                     f"images from {paths[0]!r} to {paths[-1]!r}; look for a huge one"
                 ) from None
     array.flush()
+    corpus.expect_images(root, listing.classes)
     return corpus
 
 
@@ -97,7 +100,8 @@ def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, p
         corpus.skipped[path] = decoded.note
     else:
         raise InputError(
-            f"{str(root / path)!r}: {decoded.note}; mend or remove it, or set split.on_bad_image to skip in params.yaml"
+            f"{str(root / path)!r}: {decoded.note}; fix or remove the file, or set split.on_bad_image to skip in "
+            "params.yaml"
         )
 
 

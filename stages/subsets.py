@@ -1,4 +1,4 @@
-"""Deals images out to the test, validation and training subsets, by their content and a seed."""
+"""Splits images into the test, validation and training subsets, by their content and a seed."""
 
 import hashlib
 from collections import Counter, defaultdict

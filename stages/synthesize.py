@@ -5,25 +5,29 @@
 Two thousand images take about two seconds. BMP, because its bytes do not depend on a compression library's version.
 """
 
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import Pool
 from pathlib import Path
 
 from PIL import Image
 
 from stages import command, drawing, workers
+from stages.errors import InputError
 from stages.files import fresh_folder
 from stages.params import SynthesizeParams, load_section
 
 
 def main(images: Path) -> None:
     params = load_section("synthesize")
-    with fresh_folder(images) as folder, Pool(initializer=workers.end_with_parent) as pool:
+    with fresh_folder(images) as folder, workers.pool() as pool:
         for class_index, name in enumerate(drawing.CLASSES):
             (folder / name).mkdir()
             write = partial(write_image, params, folder / name, class_index)
-            for _ in pool.imap_unordered(write, range(params.count), chunksize=64):
-                pass
+            try:
+                for _ in pool.map(write, range(params.count), chunksize=64):
+                    pass
+            except BrokenProcessPool:
+                raise InputError("drawing was killed, most likely for lack of memory; run this again") from None
 
 
 def write_image(params: SynthesizeParams, folder: Path, class_index: int, index: int) -> None:

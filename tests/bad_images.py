@@ -18,7 +18,8 @@ from image_bytes import (
     icon_with_a_bomb,
     png_16_transparent,
     rotated,
-    tiff_16_big_endian,
+    tiff,
+    tiff_12,
 )
 from PIL import Image, ImageCms, ImageDraw
 
@@ -96,7 +97,9 @@ def odd_images() -> list[Odd]:
         Odd("16 bits.png", encoded(sixteen, "PNG"), GREY),
         Odd("16 bits transparent.png", png_16_transparent(), clear_black),
         Odd("16 bits.tiff", encoded(sixteen, "TIFF"), GREY),
-        Odd("16 bits big-endian.tiff", tiff_16_big_endian(), GREY),
+        Odd("16 bits big-endian.tiff", tiff((GREY.astype(">u2") * 257).tobytes(), order=">"), GREY),
+        Odd("16 bits upside down.tiff", tiff((65535 - GREY.astype("<u2") * 257).tobytes(), white_is_zero=True), GREY),
+        Odd("12 bits.tiff", tiff_12(GREY.astype(np.uint16) * 16), GREY, 1),
         Odd("16 bits.pgm", b"P5 16 16 65535\n" + (GREY.astype(">u2") * 257).astype(">u2").tobytes(), GREY),
         Odd("10 bits.pgm", b"P5 16 16 1023\n" + (GREY.astype(">u2") * 4).astype(">u2").tobytes(), GREY, 1),
         Odd("palette.png", encoded(_palette(), "PNG"), _palette_luma()),
@@ -180,6 +183,10 @@ def bad_images() -> dict[str, tuple[bytes, str]]:
         "zeros.bmp": (bytes(1000), unread),
         "archive.gif": (b"PK\x03\x04" + bytes(100), unread),
         "float.tiff": (_float_tiff(), "32-bit pixels have no agreed range"),
+        "signed 16 bits.tiff": (
+            tiff((GREY.astype("<i2") - 99).tobytes(), sample_format=2),
+            "signed 16-bit values have",
+        ),
         "int.tiff": (_int_tiff(), "32-bit pixels have no agreed range"),
         "damaged.png": (_damaged_png(), ""),
         "bomb.png": (bomb(), "decompression bomb"),
@@ -208,9 +215,10 @@ def _sparse(file: Path) -> None:
 
 
 BAD_ENTRIES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "broken link.png": (lambda file: file.symlink_to("nowhere.png"), "No such file"),
+    "broken link.png": (lambda file: file.symlink_to("nowhere.png"), "a link to 'nowhere.png', which does not exist"),
     "loop.png": (lambda file: file.symlink_to(file.name), "symbolic links"),
     "outside.png": (_outside, "a link to a file outside of the folder"),
+    "folder.png": (lambda file: file.symlink_to("/usr"), "a link to a folder outside of the folder"),
     "device.png": (lambda file: file.symlink_to("/dev/zero"), "a link to a file outside of the folder"),
     "fifo.png": (_fifo, "not a regular file"),
     "terabyte.png": (_sparse, "1099511627776 bytes are over the limit"),

@@ -48,16 +48,80 @@ def test_hidden_names_and_files_beside_the_classes_are_ignored_and_listed(tmp_pa
     assert sorted(listing.ignored) == [".git", "Thumbs.db", "a/.DS_Store", "b/.cache", "readme.txt"]
 
 
-def test_links_to_folders_are_ignored_so_that_no_image_counts_twice_and_no_loop_is_walked(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["@eaDir", "__MACOSX", "#recycle", "$RECYCLE.BIN", ".ipynb_checkpoints", "lost+found"])
+def test_folders_that_other_programs_leave_are_no_classes_and_their_files_no_images(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, "a/1.png", "b/1.png", f"{name}/x.png", f"a/{name}/1.png/THUMB_M.jpg", f"b/deep/{name.upper()}/2.png")
+
+    listing = folder.find(tmp_path)
+
+    assert listing.classes == ["a", "b"]
+    assert listing.paths == ["a/1.png", "b/1.png"]
+    assert sorted(listing.ignored) == sorted([name, f"a/{name}", f"b/deep/{name.upper()}"])
+    assert folder.files(tmp_path) == ["a/1.png", "b/1.png"]
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "._1.png", "Icon\r", ".DS_Store"])
+def test_files_that_other_programs_leave_are_listed_as_ignored(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, name, "a/1.png", f"a/{name}", "b/1.png")
+
+    assert folder.find(tmp_path).paths == ["a/1.png", "b/1.png"]
+    assert sorted(folder.find(tmp_path).ignored) == sorted([name, f"a/{name}"])
+
+
+def test_a_class_of_which_only_leftovers_of_other_programs_are_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the class folder 'b' holds no file"):
+        folder.find(fill(tmp_path, "a/1.png", "b/@eaDir/1.png"))
+
+
+@pytest.mark.parametrize(
+    "targets", [("away/cat", "away/dog"), ("away/gone", "root/a")], ids=["elsewhere", "gone, inside"]
+)
+def test_links_in_the_place_of_class_folders_are_one_line_that_names_them(
+    tmp_path: Path, targets: tuple[str, str]
+) -> None:
     root = fill(tmp_path / "root", "a/1.png", "b/1.png")
-    (root / "c").symlink_to("a")
+    fill(tmp_path / "away", "cat/1.png", "dog/1.png")
+    for name, target in zip(("cat", "dog"), targets, strict=True):
+        (root / name).symlink_to(tmp_path / target)
+
+    with pytest.raises(
+        InputError, match=r"links where class folders belong \('cat', 'dog'\).*put the folders themselves"
+    ):
+        folder.find(root)
+
+
+def test_a_link_to_a_file_beside_the_classes_is_ignored_like_a_file(tmp_path: Path) -> None:
+    root = fill(tmp_path / "root", "a/1.png", "b/1.png")
+    fill(tmp_path, "readme.txt")
+    (root / "readme").symlink_to(tmp_path / "readme.txt")
+
+    assert folder.find(root).ignored == ["readme"]
+
+
+def test_links_in_a_class_to_folders_that_are_listed_anyway_are_ignored_so_that_no_loop_is_walked(
+    tmp_path: Path,
+) -> None:
+    root = fill(tmp_path, "a/1.png", "b/1.png")
+    (root / "a" / "more").symlink_to(root / "b")
     (root / "b" / "up").symlink_to("..")
 
     listing = folder.find(root)
 
-    assert listing.classes == ["a", "b"]
     assert listing.paths == ["a/1.png", "b/1.png"]
-    assert sorted(listing.ignored) == ["b/up", "c"]
+    assert listing.ignored == ["a/more", "b/up"]
+    assert not listing.has_links
+
+
+def test_links_in_a_class_that_lead_to_other_folders_are_left_to_the_reader_of_files(tmp_path: Path) -> None:
+    root = fill(tmp_path / "root", "a/1.png", "b/1.png")
+    fill(tmp_path / "away", "2.png")
+    (root / "a" / "more").symlink_to(tmp_path / "away")
+
+    listing = folder.find(root)
+
+    assert listing.paths == ["a/1.png", "a/more", "b/1.png"]
+    assert listing.has_links
+    assert folder.files(root) == listing.paths
 
 
 def test_a_loop_of_links_is_left_to_the_reader_of_files(tmp_path: Path) -> None:
@@ -84,7 +148,8 @@ def test_a_missing_folder_is_one_line_that_names_the_parameter(tmp_path: Path) -
     ("paths", "message"),
     [
         ([], "holds no class"),
-        (["1.png", "2.png"], "holds no class"),
+        (["readme.txt"], "holds no class"),
+        (["1.png", "2.png"], "holds images but no sub-folder"),
         (["only/1.png"], "holds only the class 'only'"),
         (["a/1.png", "b/"], "class folder 'b' holds no file"),
         (["a/1.png", "b/.hidden"], "class folder 'b' holds no file"),
@@ -115,7 +180,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path: Path, monkeypatch:
 
     # The superuser may list every folder, so the refusal is made here.
     monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(InputError, match=r"/b: cannot be listed \(Permission denied\)"):
+    with pytest.raises(InputError, match=r"/b: cannot be listed \(Permission denied\); give yourself"):
         folder.find(tmp_path)
 
 

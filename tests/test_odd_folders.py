@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,6 +91,76 @@ def test_a_class_left_with_too_few_images_is_one_line(
 
     with pytest.raises(InputError, match=message):
         split_images(toy_images, on_bad_image="skip")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"name,label\n", r"'bars' holds no image; it holds 12 other files, such as 'bars/000.csv'; put images into"),
+        (b"", r"'bars' holds no image; it holds 12 other files, such as 'bars/000.csv'; put images into"),
+    ],
+    ids=["tables", "empty files"],
+)
+def test_a_class_of_other_files_is_one_line_that_says_what_it_holds(
+    toy_images: Path, split_images: Split, content: bytes, message: str
+) -> None:
+    for file in sorted((toy_images / "bars").iterdir()):
+        file.write_bytes(content)
+        file.rename(file.with_suffix(".csv"))
+
+    with pytest.raises(InputError, match=message) as refused:
+        split_images(toy_images)
+    assert str(refused.value).startswith(str(toy_images))
+
+
+def test_classes_of_unreadable_images_are_one_line_with_the_reason(toy_images: Path, split_images: Split) -> None:
+    for file in toy_images.rglob("*.png"):
+        file.write_bytes(b"broken")
+
+    message = (
+        r"'bars' holds no image, like 1 more classes; .*'bars/000.png' \(not an image in a format that is read here"
+    )
+    with pytest.raises(InputError, match=message):
+        split_images(toy_images, on_bad_image="skip")
+
+
+@pytest.mark.parametrize("on_bad_image", ["fail", "skip"])
+def test_a_link_to_a_folder_elsewhere_within_a_class_counts_as_a_bad_image(
+    toy_images: Path, split_images: Split, tmp_path: Path, on_bad_image: str
+) -> None:
+    (tmp_path / "away").mkdir()
+    (toy_images / "discs" / "more").symlink_to(tmp_path / "away")
+
+    if on_bad_image == "fail":
+        with pytest.raises(InputError, match=r"/discs/more': a link to a folder outside of the folder of images; copy"):
+            split_images(toy_images)
+    else:
+        report = json.loads((split_images(toy_images, on_bad_image="skip") / "report.json").read_text(encoding="utf-8"))
+        assert set(report["skipped"]) == {"discs/more"}
+
+
+def test_thumbnails_of_a_network_drive_are_ignored_and_listed(toy_images: Path, split_images: Split) -> None:
+    for folder in (toy_images, toy_images / "bars"):
+        (folder / "@eaDir" / "000.png").mkdir(parents=True)
+        shutil.copy(toy_images / "bars" / "000.png", folder / "@eaDir" / "000.png" / "SYNOPHOTO_THUMB_M.png")
+
+    report = json.loads((split_images(toy_images) / "report.json").read_text(encoding="utf-8"))
+
+    assert report["counts"] == {name: {"train": 10, "val": 1, "test": 1} for name in ("bars", "discs")}
+    assert report["ignored"] == ["@eaDir", "bars/@eaDir"]
+    assert report["duplicates"] == []
+
+
+def test_remarkable_class_names_are_a_warning_and_in_the_report(
+    toy_images: Path, split_images: Split, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (toy_images / "bars").rename(toy_images / "Discs")
+
+    report = json.loads((split_images(toy_images) / "report.json").read_text(encoding="utf-8"))
+
+    (remark,) = report["class_names"]
+    assert "'Discs', 'discs' differ in upper and lower case only" in remark
+    assert f"warning: {remark}\n" in capsys.readouterr().out
 
 
 def test_class_names_may_be_anything(tmp_path: Path, split_images: Split, toy_images: Path) -> None:

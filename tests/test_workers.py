@@ -1,7 +1,10 @@
 """Processes beside the first: they end with it however it ends, leave nothing behind, and say nothing at Ctrl-C."""
 
+import ast
+import errno
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Project
 
-from stages import workers
+from stages import drawing, search, split, synthesize, workers
+from stages.errors import InputError
+from stages.params import Params
 
 LONGEST = 60
 PARENT = """
@@ -114,3 +119,100 @@ def test_ctrl_c_while_it_loads_is_one_line(tmp_path: Path) -> None:
                 member.kill()
         process.kill()
         process.communicate()
+
+
+def refuse_semaphores(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let this process get no semaphore, as where /dev/shm is read-only; `number` is of the system's error."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("_multiprocessing.SemLock", refuse)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EROFS, "mount it writable"),
+        (errno.EACCES, "mount it writable"),
+        (errno.ENOSYS, "mount it writable"),
+        (errno.ENOSPC, "make room there"),
+    ],
+    ids=["read-only", "forbidden", "missing", "full"],
+)
+@pytest.mark.parametrize("method", [None, "spawn", "forkserver"])
+def test_a_pool_without_semaphores_is_one_line_that_names_where_they_are(
+    monkeypatch: pytest.MonkeyPatch, number: int, remedy: str, method: str | None
+) -> None:
+    refuse_semaphores(monkeypatch, number)
+    with pytest.raises(InputError, match=rf"{workers.SEMAPHORES}: cannot .* \({os.strerror(number)}\).*{remedy}"):
+        workers.pool(2, method)
+
+
+def test_too_many_open_files_are_not_blamed_on_semaphores(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_semaphores(monkeypatch, errno.EMFILE)
+    with pytest.raises(OSError, match="Too many open files"):
+        workers.pool(2)
+
+
+def test_everything_that_works_with_processes_says_so_without_semaphores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, toy_images: Path, params: Params
+) -> None:
+    refuse_semaphores(monkeypatch, errno.EROFS)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    listing = split.folder.find(toy_images)
+
+    def film() -> None:
+        with workers.beside(divmod, 7, 2):
+            pass
+
+    def trials() -> None:
+        with search.pool_of(2):
+            pass
+
+    for work in (
+        lambda: synthesize.main(Path("drawn")),
+        lambda: split.read_all(toy_images, listing, params.data, params.split, tmp_path / "all.npy"),
+        film,
+        trials,
+    ):
+        with pytest.raises(InputError, match=workers.SEMAPHORES):
+            work()
+    assert not list(tmp_path.glob("drawn*"))
+
+
+def test_no_other_module_makes_a_pool_of_its_own() -> None:
+    makers = {"ProcessPoolExecutor", "Pool", "Manager"}
+    found = {
+        (file.stem, name)
+        for file in (ROOT / "stages").glob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in makers
+    }
+    assert found == {("workers", "ProcessPoolExecutor")}
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="there is no unshare command here")
+def test_the_drawing_stage_with_a_read_only_dev_shm_ends_in_one_line(project: Project) -> None:
+    # A mount of its own over /dev/shm: to make that one itself read-only would hit every process of this machine.
+    script = "mount -t tmpfs -o ro tmpfs /dev/shm || exit 77; exec python -m stages.synthesize --images drawn"
+    done = project.run("unshare", "--mount", "sh", "-c", script, check=False)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"a mount of its own is not permitted here: {done.stderr.strip()}")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: /dev/shm: cannot be written to (Read-only file system), but processes side by side need semaphores; "
+        "mount it writable, for example with `mount -t tmpfs tmpfs /dev/shm`"
+    ]
+    assert not list(project.folder.glob("drawn*"))
+
+
+def test_a_killed_drawing_process_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.setattr(drawing, "draw", lambda *_: os._exit(9))
+    with pytest.raises(InputError, match="drawing was killed"):
+        synthesize.main(Path("drawn"))
