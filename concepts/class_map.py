@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from concepts import board, lessons
@@ -103,7 +102,7 @@ def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, fil
     probabilities = board.class_map(trained.net, drawn)
     found = board.find(probabilities, threshold, apart)
     classes = trained.data_set.classes
-    figure = Figure(figsize=(3.1 * (1 + len(classes)), 3.4), layout="constrained")
+    figure = canvas.new_figure((3.1 * (1 + len(classes)), 3.4))
     axes = figure.subplots(1, 1 + len(classes))
     figure.suptitle(
         f"One board, {drawn.shape[1]} x {drawn.shape[0]} px, and its map of {len(classes)} classes", fontsize=11

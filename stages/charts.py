@@ -4,12 +4,11 @@ import math
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from stages.calibration import Bin, expected_error, interval_of
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, save, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, new_figure, save, shown
 from stages.curves import Epoch
 
 MOST_COUNTS = 30
@@ -19,7 +18,7 @@ MOST_MARKERS = 60
 def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], file: Path, dpi: int) -> None:
     """Loss and accuracy by epoch, and what equal odds give; `sizes`: training and validation images."""
     train_n, val_n = sizes
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = new_figure((9, 3.8))
     val_text = f"n = {val_n} validation images" if val_n else "no validation images"
     figure.suptitle(f"Training curves (n = {train_n} training images, {val_text})", fontsize=11)
     loss, accuracy = figure.subplots(1, 2)
@@ -52,7 +51,7 @@ def training_curves(history: list[Epoch], classes: int, sizes: tuple[int, int], 
 def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, dpi: int) -> None:
     """Counts of true against predicted classes; printed in the cells up to 30 classes."""
     side = min(12.0, 2.6 + 0.55 * len(classes))
-    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    figure = new_figure((side + 1.2, side))
     axis = figure.subplots()
     drawn = axis.imshow(counts, cmap="Blues", vmin=0)
     figure.colorbar(drawn, ax=axis, label="test images", shrink=0.8)
@@ -76,7 +75,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, 
 
 def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
     """Accuracy against confidence, bin by bin, above the number of images in each bin."""
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+    figure = new_figure((5.5, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     n = sum(each.n for each in bins)
     title = f"Calibration on n = {n} test images\nexpected calibration error {expected_error(bins):.4f}"

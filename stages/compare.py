@@ -9,7 +9,7 @@ of this machine, so it is left to git; `numbers` and `metrics` do not.
 
 from pathlib import Path
 
-from stages import cells, command, dealing, document, overview, plans, study_charts, study_report
+from stages import cells, command, dealing, document, fonts, overview, plans, study_charts, study_report
 from stages.dealing import Stock
 from stages.files import fresh_folder, write_json
 from stages.overview import Overview
@@ -22,6 +22,7 @@ def main(study: Path, stock: Path, results: Path, timings: Path, report: Path, n
     found = overview.of(plan, results, timings, packed)
     write_json(numbers, overview.numbers(plan, found))
     write_json(metrics, overview.summary(found))
+    fonts.tell([*found.runs, *(packed.paths[hard.row] for hard in found.hardest)])
     with fresh_folder(report) as folder:
         blocks = study_report.blocks(plan, found, draw(plan, found, packed, folder))
         document.write_markdown(plan.study.title, blocks, folder / "report.md")

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.canvas import GREY, save, shown
+from stages.canvas import GREY, new_figure, save, shown
 from stages.curves import Epoch, on_plateau
 from stages.files import write_file
 from stages.galleries import POSITIVE, SIGNED, in_rows, mosaic
@@ -51,7 +50,7 @@ def draw(
     map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
     files = []
     for scene in scenes:
-        figure = Figure(figsize=(10, 5.2))
+        figure = new_figure((10, 5.2), layout=None)
         figure.suptitle(caption(scene.epoch, history, classes), fontsize=12)
         # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
         _draw_kernels(
