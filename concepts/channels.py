@@ -94,7 +94,7 @@ def draw(
 
 def table(axis: Axes, values: NDArray[np.float32], colors: str, limit: float) -> None:
     """The numbers on their colours."""
-    axis.imshow(values, cmap=colors, vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
+    axis.imshow(values, cmap=canvas.colormap(colors), vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
     axis.set_xticks([])
     axis.set_yticks([])
     for row, column in np.ndindex(*values.shape):

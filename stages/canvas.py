@@ -2,12 +2,14 @@
 
 import textwrap
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ EDGE = "#BBBBBB"
 def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> Figure:
     """An empty figure of `size` inches, width first. All pictures begin here: it undoes every setting of the user's.
 
-    matplotlib takes such settings from a matplotlibrc, in the working directory, too, when it is imported.
+    matplotlib takes them from a matplotlibrc in the working directory, whatever the environment says.
     """
     defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
     matplotlib.rcParams.update(defaults)
@@ -69,7 +71,13 @@ def grid(
 
 def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
     """Draw a stored image, uint8 (height, width, 1 or 3), on the full scale of grey levels."""
-    axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap=colormap("gray"), vmin=0, vmax=255)
+
+
+@cache
+def colormap(name: str) -> Colormap:
+    """matplotlib's colours of this name, in 256 steps whatever a matplotlibrc says: it decides when they are made."""
+    return matplotlib.colormaps[name].resampled(256)
 
 
 def height_of(image: NDArray[Any], width: float) -> float:

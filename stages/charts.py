@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from stages.calibration import Bin, expected_error, interval_of
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, new_figure, save, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, save, shown
 from stages.curves import Epoch
 
 MOST_COUNTS = 30
@@ -53,7 +53,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, 
     side = min(12.0, 2.6 + 0.55 * len(classes))
     figure = new_figure((side + 1.2, side))
     axis = figure.subplots()
-    drawn = axis.imshow(counts, cmap="Blues", vmin=0)
+    drawn = axis.imshow(counts, cmap=colormap("Blues"), vmin=0)
     figure.colorbar(drawn, ax=axis, label="test images", shrink=0.8)
     right = int(counts.trace())
     axis.set_title(f"Confusion matrix: {right} of n = {counts.sum()} test images right", fontsize=10)

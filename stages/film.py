@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.canvas import GREY, new_figure, save, shown
+from stages.canvas import GREY, colormap, new_figure, save, shown
 from stages.curves import Epoch, on_plateau
 from stages.files import write_file
 from stages.galleries import POSITIVE, SIGNED, in_rows, mosaic
@@ -86,7 +86,7 @@ def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
     tiles = scene.kernels[:MOST_TILES]
     drawn = axis.imshow(
         mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5))),
-        cmap=SIGNED,
+        cmap=colormap(SIGNED),
         vmin=-limit,
         vmax=limit,
         interpolation="nearest",
@@ -106,7 +106,7 @@ def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[st
     padded[:channels] = tiles
     grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
     together = mosaic(grid.reshape(rows, across * columns, height, width))
-    drawn = axis.imshow(together, cmap=POSITIVE, vmin=0, vmax=limit, interpolation="nearest")
+    drawn = axis.imshow(together, cmap=colormap(POSITIVE), vmin=0, vmax=limit, interpolation="nearest")
     axis.set_title("maps of the last convolution's channels", fontsize=9)
     middle = (width - 1) / 2
     ticks = [column * (width + 1) + middle for column in range(across * columns)]

@@ -226,7 +226,7 @@ def _yaml(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not found; name a study file, such as study/variants.yaml") from None
     except (OSError, UnicodeDecodeError, ValueError, YAMLError, RecursionError) as error:
         problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; mend this: {problem}") from None
+        raise InputError(f"{file}: not readable as YAML; fix this: {problem}") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: must hold keys such as 'variants:', got {explanation.shown(content)}")
     return content

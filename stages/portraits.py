@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, grid, height_of, new_figure, save, show_image, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, colormap, grid, height_of, new_figure, save, show_image, shown
 from stages.decisions import Map, Reasons
 from stages.galleries import POSITIVE, SIGNED, mosaic
 from stages.images import Subset
@@ -49,7 +49,7 @@ def map_responses(
     pictures.set_title("image", fontsize=8)
     limit, signed = float(np.abs(maps).max()) or 1.0, bool((maps < 0).any())
     drawn = drawing.imshow(
-        mosaic(maps), cmap=SIGNED if signed else POSITIVE, vmin=-limit if signed else 0, vmax=limit,
+        mosaic(maps), cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
         interpolation="nearest", aspect="auto",
     )  # fmt: skip
     drawing.spines[:].set_visible(False)
@@ -73,7 +73,7 @@ def unit_responses(
     axis = figure.subplots()
     limit, signed = float(np.abs(values).max()) or 1.0, bool((values < 0).any())
     drawn = axis.imshow(
-        values[order], cmap=SIGNED if signed else POSITIVE, vmin=-limit if signed else 0, vmax=limit,
+        values[order], cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
         aspect="auto", interpolation="nearest",
     )  # fmt: skip
     bounds = np.searchsorted(labels[order], np.arange(len(names) + 1))
@@ -231,7 +231,7 @@ def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
 def _reason(axis: Axes, values: Map, limit: float, image: NDArray[np.uint8]) -> None:
     """A map from -limit to limit with the image drawn through it; red speaks for the answer, blue against it."""
     highest = float(values.max())
-    axis.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
-    axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, alpha=0.25)
+    axis.imshow(values, cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
+    axis.imshow(image.mean(axis=2), cmap=colormap("gray"), vmin=0, vmax=255, alpha=0.25)
     span = f"{values.min():+.2g} to {highest:+.2g} nats" if values.any() else "0 nats"
     axis.set_xlabel(f"no positive evidence\n{span}" if highest < NOTHING else span, fontsize=7)

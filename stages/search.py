@@ -111,7 +111,7 @@ def pool_of(workers: int) -> Iterator[ProcessPoolExecutor]:
         with ProcessPoolExecutor(workers, get_context("spawn"), initializer=end_with_parent) as pool:
             yield pool
     except BrokenProcessPool:
-        raise InputError("a worker was killed, perhaps for want of memory; run this again: it goes on") from None
+        raise InputError("a worker was killed, most likely for lack of memory; run this again: it goes on") from None
 
 
 def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedRuns) -> None:

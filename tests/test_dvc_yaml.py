@@ -98,7 +98,7 @@ def test_the_package_itself_decides_no_result_and_needs_no_mention() -> None:
     _docstring, *imported, threads, silence, fonts = map(ast.unparse, code)
     assert imported == ["import os", "import sys"]
     assert threads.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
-    assert silence == "os.environ |= {'MPLBACKEND': 'agg', 'ORT_DISABLE_TELEMETRY': '1'}"
+    assert silence == "os.environ |= {'MPLBACKEND': 'agg', 'MATPLOTLIBRC': os.devnull, 'ORT_DISABLE_TELEMETRY': '1'}"
     assert fonts.splitlines()[1:] == ["    os.environ['MPLCONFIGDIR'] = f'{sys.prefix}/var/matplotlib'"]
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ font.size: 20
 font.family: serif
 image.cmap: jet
 image.interpolation: bilinear
+image.lut: 8
 lines.linewidth: 5
 path.sketch: 3, 100, 2
 savefig.bbox: tight
@@ -112,6 +114,7 @@ def test_every_figure_begins_where_the_users_settings_are_undone(folder: str) ->
             if isinstance(node, ast.Call) and file.name != "canvas.py":
                 assert not ast.unparse(node.func).endswith("Figure"), f"{file}: use canvas.new_figure"
         assert "pyplot" not in text, file
+        assert not re.search(r"cmap=(?!canvas\.colormap\(|colormap\(|scale\.cmap)", text), file
 
 
 def test_matplotlibs_own_font_is_taken_even_where_the_machine_has_another_of_that_name() -> None:
