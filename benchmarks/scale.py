@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
@@ -160,7 +159,7 @@ def forecast(found: list[dict[str, Any]]) -> list[str]:
 
 def draw(found: list[dict[str, Any]], file: Path) -> None:
     """Time and memory of each stage over the count, on logarithmic axes."""
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = canvas.new_figure((11, 4.6))
     time_axis, memory_axis = figure.subplots(1, 2)
     counts = [row["images"] for row in found]
     for stage in STAGES:

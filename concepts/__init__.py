@@ -1,0 +1,1 @@
+import stages  # noqa: F401 - it sets what libraries read as they load

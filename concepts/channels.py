@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -70,7 +69,7 @@ def draw(
     file: Path,
 ) -> None:
     """A row for each input channel: its map, the kernel, and the products that are added up."""
-    figure = Figure(figsize=(8, 7.4), layout="constrained")
+    figure = canvas.new_figure((8, 7.4))
     terms = " ".join(f"{each:+.0f}" for each in sums)
     figure.suptitle(
         f"Output channel {OUTPUT}, row {ROW}, column {COLUMN}: "
@@ -95,7 +94,7 @@ def draw(
 
 def table(axis: Axes, values: NDArray[np.float32], colors: str, limit: float) -> None:
     """The numbers on their colours."""
-    axis.imshow(values, cmap=colors, vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
+    axis.imshow(values, cmap=canvas.colormap(colors), vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
     axis.set_xticks([])
     axis.set_yticks([])
     for row, column in np.ndindex(*values.shape):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from concepts import board, lessons
@@ -103,12 +102,12 @@ def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, fil
     probabilities = board.class_map(trained.net, drawn)
     found = board.find(probabilities, threshold, apart)
     classes = trained.data_set.classes
-    figure = Figure(figsize=(3.1 * (1 + len(classes)), 3.4), layout="constrained")
+    figure = canvas.new_figure((3.1 * (1 + len(classes)), 3.4))
     axes = figure.subplots(1, 1 + len(classes))
     figure.suptitle(
         f"One board, {drawn.shape[1]} x {drawn.shape[0]} px, and its map of {len(classes)} classes", fontsize=11
     )
-    axes[0].imshow(~drawn, cmap="gray", vmin=0, vmax=1)
+    axes[0].imshow(~drawn, cmap=canvas.colormap("gray"), vmin=0, vmax=1)
     colors, shapes = (canvas.BLUE, canvas.VERMILION), "ox"
     for mark in found:
         look = {"marker": shapes[mark.kind], "color": colors[mark.kind], "markersize": 11, "markeredgewidth": 2.5}
@@ -129,7 +128,7 @@ def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -
     first = (board.WINDOW - board.STEP) / 2
     rows, columns = values.shape
     extent = (first, first + columns * board.STEP, first + rows * board.STEP, first)
-    image = axis.imshow(values, cmap="viridis", vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    image = axis.imshow(values, cmap=canvas.colormap("viridis"), vmin=0, vmax=1, extent=extent, interpolation="nearest")
     axis.contour(drawn, levels=[0.5], colors="white", linewidths=0.7)
     axis.set_xlim(0, drawn.shape[1])
     axis.set_ylim(drawn.shape[0], 0)

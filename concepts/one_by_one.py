@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -91,7 +90,7 @@ def multiply_adds(block: nn.Sequential) -> int:
 def draw(numbers: dict[str, Any], file: Path) -> None:
     """Parameters, multiply-adds and accuracy, side by side."""
     found = numbers["blocks"]
-    figure = Figure(figsize=(9, 3.3), layout="constrained")
+    figure = canvas.new_figure((9, 3.3))
     figure.suptitle(
         f"{CHANNELS} channels in, {CHANNELS} out, on maps of {numbers['map']} x {numbers['map']} values", fontsize=11
     )

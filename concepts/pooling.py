@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from concepts import lessons
@@ -78,7 +77,7 @@ def last_maps(net: torch.nn.Sequential, images: np.ndarray) -> torch.Tensor:
 
 def draw(numbers: dict[str, Any], file: Path) -> None:
     """Values kept, and accuracy by shift."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = canvas.new_figure((9, 3.6))
     figure.suptitle(f"Four ways through two convolutions, {SIZE} x {SIZE} px images", fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
     found = numbers["pools"]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 from torch.nn import functional
@@ -99,7 +98,7 @@ def network(layer: Callable[[], nn.Module]) -> nn.Sequential:
 def draw(numbers: dict[str, Any], file: Path) -> None:
     """Parameters of each layer, and accuracy by shift."""
     found = numbers["layers"]
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = canvas.new_figure((9, 3.6))
     figure.suptitle(f"Three layers with the same {numbers['values']:,} outputs, {SIZE} x {SIZE} px images", fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
     counts = [found[name]["parameters"] for name in LAYERS]

@@ -1,8 +1,16 @@
 """The pipeline's stages, and the modules that they import."""
 
 import os
+import sys
 
 # GNU's OpenMP reads it as torch loads. Its threads would turn in circles for milliseconds while they wait for one that
 # is not running, and one computation beside another busy process took 30 times as long; benchmarks/README.md.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+# matplotlib and ONNX Runtime read these as they load. A notebook leaves behind a backend that is not installed here,
+# and a user's style would change every picture. In the home folder ONNX Runtime would write a device's name and a
+# queue of events, and matplotlib its list of fonts.
+os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull, "ORT_DISABLE_TELEMETRY": "1"}
+if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
+    os.environ["MPLCONFIGDIR"] = f"{sys.prefix}/var/matplotlib"

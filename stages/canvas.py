@@ -1,17 +1,20 @@
-"""What all pictures share: colours that the colour-blind can tell apart, and PNG files that appear whole."""
+"""What all pictures share: no setting of the user's, colours that the colour-blind can tell apart, whole PNG files."""
 
 import textwrap
 import warnings
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from stages import fonts
 from stages.files import write_file
 
 # Okabe and Ito's palette.
@@ -20,31 +23,25 @@ DEFAULT_DPI = 120
 # Around images, so that white paper ends somewhere.
 EDGE = "#BBBBBB"
 
-# Tried in this order for what the first lacks, where they are installed.
-FONTS = (
-    "DejaVu Sans",
-    "Noto Sans CJK JP",
-    "Noto Sans CJK SC",
-    "WenQuanYi Zen Hei",
-    "Hiragino Sans",
-    "PingFang SC",
-    "Yu Gothic",
-    "Microsoft YaHei",
-    "Malgun Gothic",
-    "Noto Sans Arabic",
-    "Noto Sans Devanagari",
-    "Noto Emoji",
-)
+
+def new_figure(size: tuple[float, float], layout: Literal["constrained"] | None = "constrained") -> Figure:
+    """An empty figure of `size` inches, width first. All pictures begin here: it undoes every setting of the user's.
+
+    matplotlib takes them from a matplotlibrc in the working directory, whatever the environment says.
+    """
+    defaults = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    matplotlib.rcParams.update(defaults)
+    return Figure(figsize=size, layout=layout)
 
 
 def save(figure: Figure, file: Path, dpi: int = DEFAULT_DPI) -> None:
     """Write `figure` as PNG, whole or not at all; the same figure gives the same bytes.
 
-    A letter that no installed font has becomes a box, without a word of warning.
+    A letter that no font has becomes a box; `fonts.tell` warns of it.
     """
-    installed = {font.name for font in fontManager.ttflist}
-    families = [font for font in FONTS if font in installed]
-    for text in figure.findobj(Text):
+    texts = figure.findobj(Text)
+    families = fonts.families("".join(text.get_text() for text in texts))
+    for text in texts:
         text.set_fontfamily(families)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
@@ -61,7 +58,7 @@ def grid(
     wide = max(4.5, columns * width + margin)
     # At 11 points a letter takes about a twelfth of an inch.
     lines = textwrap.wrap(" ".join(title.split()), int(wide * 11.5), max_lines=4, placeholder=" …")
-    figure = Figure(figsize=(wide, rows * height + head + 0.2 * len(lines)), layout="constrained")
+    figure = new_figure((wide, rows * height + head + 0.2 * len(lines)))
     figure.suptitle("\n".join(shown(line) for line in lines), fontsize=11)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -74,7 +71,13 @@ def grid(
 
 def show_image(axis: Axes, image: NDArray[np.uint8]) -> None:
     """Draw a stored image, uint8 (height, width, 1 or 3), on the full scale of grey levels."""
-    axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap="gray", vmin=0, vmax=255)
+    axis.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, cmap=colormap("gray"), vmin=0, vmax=255)
+
+
+@cache
+def colormap(name: str) -> Colormap:
+    """matplotlib's colours of this name, in 256 steps whatever a matplotlibrc says: it decides when they are made."""
+    return matplotlib.colormaps[name].resampled(256)
 
 
 def height_of(image: NDArray[Any], width: float) -> float:

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from stages.calibration import Bin, expected_error, interval_of
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, save, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, save, shown
 from stages.curves import Epoch
 from stages.guessing import Guess
 
@@ -19,7 +18,7 @@ MOST_MARKERS = 60
 def training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], file: Path, dpi: int) -> None:
     """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images."""
     train_n, val_n = sizes
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = new_figure((9, 3.8))
     val_text = f"n = {val_n} validation images" if val_n else "no validation images"
     figure.suptitle(f"Training curves (n = {train_n} training images, {val_text})", fontsize=11)
     loss, accuracy = figure.subplots(1, 2)
@@ -52,9 +51,9 @@ def training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], 
 def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, dpi: int) -> None:
     """Counts of true against predicted classes; printed in the cells up to 30 classes."""
     side = min(12.0, 2.6 + 0.55 * len(classes))
-    figure = Figure(figsize=(side + 1.2, side), layout="constrained")
+    figure = new_figure((side + 1.2, side))
     axis = figure.subplots()
-    drawn = axis.imshow(counts, cmap="Blues", vmin=0)
+    drawn = axis.imshow(counts, cmap=colormap("Blues"), vmin=0)
     figure.colorbar(drawn, ax=axis, label="test images", shrink=0.8)
     right = int(counts.trace())
     axis.set_title(f"Confusion matrix: {right} of n = {counts.sum()} test images right", fontsize=10)
@@ -76,7 +75,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, 
 
 def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
     """Accuracy against confidence, bin by bin, above the number of images in each bin."""
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+    figure = new_figure((5.5, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     n = sum(each.n for each in bins)
     title = f"Calibration on n = {n} test images\nexpected calibration error {expected_error(bins):.4f}"

@@ -9,7 +9,7 @@ is left to git; the figures in the two other files do not.
 
 from pathlib import Path
 
-from stages import cells, command, dealing, document, overview, plans, study_charts, study_report
+from stages import cells, command, dealing, document, fonts, overview, plans, study_charts, study_report
 from stages.dealing import Stock
 from stages.files import fresh_folder, write_json
 from stages.overview import Overview
@@ -24,6 +24,7 @@ def main(study: Path) -> None:
     found = overview.of(plan, plan.results, plan.timings, packed)
     write_json(plan.folder / "numbers.json", overview.numbers(plan, found))
     write_json(plan.folder / "summary.json", overview.summary(found))
+    fonts.tell([*found.runs, *(packed.paths[hard.row] for hard in found.hardest)])
     report = plan.folder / "report"
     with fresh_folder(report, marked=True) as folder:
         blocks = study_report.blocks(plan, found, draw(plan, found, packed, folder))

@@ -89,7 +89,7 @@ def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
 def _failure(job: Job, exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return f"{job.name} was killed, most likely for lack of memory; run this again with fewer workers"
-    return f"{job.name} failed; the lines above say why; correct it and run this again: finished cells are kept"
+    return f"{job.name} failed; the lines above say why; fix it and run this again: finished cells are kept"
 
 
 def work(job: Job) -> None:

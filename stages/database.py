@@ -51,7 +51,7 @@ def open_study(
                 study.set_user_attr(DESCRIPTION, description)
     except (SQLAlchemyError, ImportError, RuntimeError) as error:
         problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{VARIABLE}: {_shown(url)} cannot be opened ({problem}); mend or move it") from None
+        raise InputError(f"{VARIABLE}: {_shown(url)} cannot be opened ({problem}); fix or move it") from None
     changed = [key for key, value in description.items() if begun is not None and begun.get(key) != value]
     if changed:
         raise InputError(

@@ -1,4 +1,4 @@
-"""The one error that means 'the user can mend this': shown as a single line, without a traceback."""
+"""The one error that means 'the user can fix this': shown as a single line, without a traceback."""
 
 
 class InputError(Exception):

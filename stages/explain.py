@@ -11,7 +11,7 @@ validation images; test images are only shown.
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from stages import cards, chapters, command, curves, hardware, images, page, predictions, recording, workers
+from stages import cards, chapters, command, curves, fonts, hardware, images, page, predictions, recording, workers
 from stages.errors import InputError
 from stages.files import fresh_folder
 from stages.guessing import Guess
@@ -27,6 +27,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path
         workers.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
     ):
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
+        fonts.tell(study.classes)
         answered = predictions.read_for(table, study.classes, study.test)
         told = [*chapters.of_layers(study), chapters.of_knowledge(study), chapters.of_decisions(study, answered)]
         try:

@@ -11,6 +11,7 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import onnx as onnx_format
 import onnxruntime
@@ -32,11 +33,11 @@ BATCH = 64
 
 
 def main(onnx: Path) -> None:
-    hardware.prepare(load_section("compute"))
+    hardware.prepare_for_reading(load_section("compute"))
     at = pipeline.paths("evaluate")
+    check_path(onnx)
     trained, digest = cards.load_checkpoint(at["checkpoint"], at["card"]), cards.read(at["card"])["sha256"]
     test = images.read(at["split"], "test", trained.data_set)
-    check_path(onnx)
     expected = inference.logits_of(trained.net, test, BATCH)
     differences: list[float] = []
 
@@ -52,9 +53,17 @@ def main(onnx: Path) -> None:
 
 
 def check_path(onnx: Path) -> None:
-    """Raise InputError for another ending, so that no file of another kind is overwritten."""
+    """Raise InputError for another ending, so that no other file is overwritten, and where none can be made."""
     if onnx.suffix != ".onnx" or onnx.is_dir():
         raise InputError(f"--onnx is {str(onnx)!r}; give it a file name that ends in .onnx")
+    try:
+        onnx.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=onnx.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--onnx is {str(onnx)!r}, but no file can be made in that folder ({error.strerror}); choose another one"
+        ) from None
 
 
 def convert(trained: model.Checkpoint, digest: str, file: Path) -> None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.canvas import GREY, save, shown
+from stages.canvas import GREY, colormap, new_figure, save, shown
 from stages.curves import Epoch
 from stages.files import write_file
 from stages.galleries import POSITIVE, SIGNED, in_rows, mosaic
@@ -52,7 +51,7 @@ def draw(
     map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
     files = []
     for scene in scenes:
-        figure = Figure(figsize=(10, 5.2))
+        figure = new_figure((10, 5.2), layout=None)
         figure.suptitle(caption(scene.epoch, history, guess), fontsize=12)
         # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
         _draw_kernels(
@@ -88,7 +87,7 @@ def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
     tiles = scene.kernels[:MOST_TILES]
     drawn = axis.imshow(
         mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5))),
-        cmap=SIGNED,
+        cmap=colormap(SIGNED),
         vmin=-limit,
         vmax=limit,
         interpolation="nearest",
@@ -108,7 +107,7 @@ def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[st
     padded[:channels] = tiles
     grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
     together = mosaic(grid.reshape(rows, across * columns, height, width))
-    drawn = axis.imshow(together, cmap=POSITIVE, vmin=0, vmax=limit, interpolation="nearest")
+    drawn = axis.imshow(together, cmap=colormap(POSITIVE), vmin=0, vmax=limit, interpolation="nearest")
     axis.set_title("maps of the last convolution's channels", fontsize=9)
     middle = (width - 1) / 2
     ticks = [column * (width + 1) + middle for column in range(across * columns)]

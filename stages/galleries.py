@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from stages.canvas import DEFAULT_DPI, EDGE, VERMILION, grid, height_of, save, show_image, shown
+from stages.canvas import DEFAULT_DPI, EDGE, VERMILION, colormap, grid, height_of, save, show_image, shown
 from stages.images import DataSet, Subset
 
 MOST_CLASSES = 20
@@ -60,7 +60,7 @@ def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> N
     title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
     figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
     axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
-    image = axis.imshow(mosaic(tiles), cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
+    image = axis.imshow(mosaic(tiles), cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
     x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
@@ -139,7 +139,7 @@ def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float
 def _scale(maps: NDArray[np.float32]) -> ScalarMappable:
     limit = float(np.abs(maps).max()) or 1.0
     low, colors = (-limit, SIGNED) if (maps < 0).any() else (0.0, POSITIVE)
-    return ScalarMappable(Normalize(low, limit), colors)
+    return ScalarMappable(Normalize(low, limit), colormap(colors))
 
 
 def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,6 +41,16 @@ def prepare(params: ComputeParams) -> torch.device:
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
     return torch.device(params.device)
+
+
+def prepare_for_reading(params: ComputeParams) -> None:
+    """As `prepare`, for a command that only asks a trained network: it runs on the CPU whatever trained it."""
+    if params.device != "cpu":
+        print(
+            f"note: params.yaml: compute.device is {params.device!r}, which is for training; this runs on the CPU",
+            file=sys.stderr,
+        )
+    prepare(params.model_copy(update={"device": "cpu"}))
 
 
 def keep_freed_memory(net: torch.nn.Module) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages import pipeline
 from stages.errors import InputError
+from stages.project import root
 
 COPIED = "`dvc exp run --temp` and experiments of the queue run in a temporary copy of the project"
 
@@ -14,7 +15,7 @@ def check(images: str) -> None:
 
     DVC itself would only say that a file in the temporary copy is missing.
     """
-    project = Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
+    project = root()
     copy, path = Path.cwd().resolve(), Path(os.path.normpath(images))
     # DVC makes its copies inside of the project.
     if path.is_absolute() or copy == project or not copy.is_relative_to(project):

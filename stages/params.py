@@ -178,7 +178,7 @@ def read(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: not readable as YAML: nested too deeply; remove some brackets") from None
     except (OSError, UnicodeDecodeError, ValueError, YAMLError) as error:
         problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; mend this: {problem}") from None
+        raise InputError(f"{file}: not readable as YAML; fix this: {problem}") from None
     if not isinstance(content, dict):
         raise InputError(f"{file}: must hold sections such as 'train:', got {explanation.shown(content)}")
     return content

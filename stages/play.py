@@ -6,6 +6,8 @@ Serves it on this machine alone. The networks are the trained one, with its snap
 named, or all that lie beside it.
 """
 
+import http.client
+import json
 import socket
 from pathlib import Path
 
@@ -16,11 +18,13 @@ from stages.errors import InputError
 from stages.params import load_section
 
 HOST = "127.0.0.1"
+# Of the answer of whatever holds the port.
+MOST_BYTES = 2**20
 
 
 def main(*checkpoints: Path, port: int = 8000) -> None:
     compute = load_section("compute")
-    hardware.prepare(compute)
+    hardware.prepare_for_reading(compute)
     at = pipeline.paths_of("train", "delimit")
     trained, learnt = at["train"], at["delimit"]
     # The port first: loading networks takes a while.
@@ -44,8 +48,25 @@ def listen(port: int) -> socket.socket:
         listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
-        raise InputError(f"port {port} cannot be had ({error}); choose another: make demo DEMO_PORT=8001") from None
+        other = f"choose another: make demo DEMO_PORT={port + 1 if 1023 < port < 65535 else 8001}"
+        if shown := networks_at(port):
+            raise InputError(f"a demo runs at http://{HOST}:{port} and shows {shown}; open it, or {other}") from None
+        reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
+        raise InputError(f"port {port} cannot be used ({reason}); {other}") from None
     return listener
+
+
+def networks_at(port: int) -> str:
+    """The networks that a demo on this port of this machine shows; empty where there is none."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/networks")
+        found = json.loads(connection.getresponse().read(MOST_BYTES))
+        return ", ".join(network["name"] for network in found["networks"])
+    except (OSError, OverflowError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return ""
+    finally:
+        connection.close()
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, grid, height_of, save, show_image, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, colormap, grid, height_of, new_figure, save, show_image, shown
 from stages.decisions import Map, Reasons
 from stages.galleries import POSITIVE, SIGNED, mosaic
 from stages.images import Subset
@@ -50,7 +49,7 @@ def map_responses(
     pictures.set_title("image", fontsize=8)
     limit, signed = float(np.abs(maps).max()) or 1.0, bool((maps < 0).any())
     drawn = drawing.imshow(
-        mosaic(maps), cmap=SIGNED if signed else POSITIVE, vmin=-limit if signed else 0, vmax=limit,
+        mosaic(maps), cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
         interpolation="nearest", aspect="auto",
     )  # fmt: skip
     drawing.spines[:].set_visible(False)
@@ -69,12 +68,12 @@ def unit_responses(
 ) -> None:  # fmt: skip
     """The values of single units, float32 (images, units), the images sorted by class, on one scale."""
     order = np.argsort(labels, kind="stable")
-    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    figure = new_figure((9, 3.2))
     figure.suptitle(title, fontsize=11)
     axis = figure.subplots()
     limit, signed = float(np.abs(values).max()) or 1.0, bool((values < 0).any())
     drawn = axis.imshow(
-        values[order], cmap=SIGNED if signed else POSITIVE, vmin=-limit if signed else 0, vmax=limit,
+        values[order], cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
         aspect="auto", interpolation="nearest",
     )  # fmt: skip
     bounds = np.searchsorted(labels[order], np.arange(len(names) + 1))
@@ -143,7 +142,7 @@ def probe_chart(
     dpi: int,
 ) -> None:
     """Accuracy of a linear probe by layer; `n`: images fitted on and scored on."""
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = new_figure((8, 3.6))
     axis = figure.subplots()
     figure.suptitle(f"Linear probes, fitted on n = {n[0]} images and scored on n = {n[1]} others", fontsize=11)
     axis.plot(names, trained, color=BLUE, marker="o", label="trained weights")
@@ -169,7 +168,7 @@ class Seen:
 
 def views(layers: list[Seen], labels: NDArray[np.int64], names: list[str], title: str, file: Path, dpi: int) -> None:
     """The images at each layer in two dimensions: trained above, untrained below."""
-    figure = Figure(figsize=(max(5.0, 1.9 * len(layers)), 4.9), layout="constrained")
+    figure = new_figure((max(5.0, 1.9 * len(layers)), 4.9))
     figure.suptitle(title, fontsize=11)
     axes = figure.subplots(2, len(layers), squeeze=False)
     for column, layer in enumerate(layers):
@@ -232,7 +231,7 @@ def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
 def _reason(axis: Axes, values: Map, limit: float, image: NDArray[np.uint8]) -> None:
     """A map from -limit to limit with the image drawn through it; red speaks for the answer, blue against it."""
     highest = float(values.max())
-    axis.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit, interpolation="nearest")
-    axis.imshow(image.mean(axis=2), cmap="gray", vmin=0, vmax=255, alpha=0.25)
+    axis.imshow(values, cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
+    axis.imshow(image.mean(axis=2), cmap=colormap("gray"), vmin=0, vmax=255, alpha=0.25)
     span = f"{values.min():+.2g} to {highest:+.2g} nats" if values.any() else "0 nats"
     axis.set_xlabel(f"no positive evidence\n{span}" if highest < NOTHING else span, fontsize=7)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, PercentFormatter
 from optuna import Study
 from optuna.trial import TrialState
@@ -15,7 +14,7 @@ def front(study: Study, candidates: list[Candidate], winner: int | None, file: P
     """Validation accuracy against the number of parameters and against the cost of training; the front stands out."""
     complete = [candidate_of(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     trained = sum(map(was_trained, finished(study)))
-    figure = Figure(figsize=(9.5, 4.4), layout="constrained")
+    figure = canvas.new_figure((9.5, 4.4))
     figure.suptitle(
         f"n = {len(complete)} trials, the worst training of each; not shown: {trained - len(complete)} stopped early",
         fontsize=11,

@@ -13,10 +13,10 @@ import torch
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.staticfiles import StaticFiles
-from matplotlib import colormaps
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages import decoding, inference, panorama, verdicts
+from stages.canvas import colormap
 from stages.galleries import POSITIVE, SIGNED
 from stages.model import parameter_count
 from stages.variants import Variant
@@ -103,7 +103,7 @@ def described(variant: Variant) -> dict[str, Any]:
 
 def palette(name: str) -> list[list[int]]:
     """The 256 colours of a scale, red, green and blue each."""
-    colours: list[list[int]] = colormaps[name](range(256), bytes=True)[:, :3].tolist()
+    colours: list[list[int]] = colormap(name)(range(256), bytes=True)[:, :3].tolist()
     return colours
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from stages import command, folder, galleries, images, links, manifest, report, workers
+from stages import command, folder, fonts, galleries, images, links, manifest, report, workers
 from stages.decoding import Decoded, decode
 from stages.errors import InputError
 from stages.files import fresh_folder, write_json
@@ -49,6 +49,7 @@ def main(split: Path, samples: Path) -> None:
         manifest.write(rows_of(corpus, listing.classes, members), partial_out / "manifest.csv")
         write_json(partial_out / "report.json", found)
         train = images.read(partial_out, "train", data_set)
+    fonts.tell(data_set.classes)
     galleries.sample_sheet(train, data_set, params.samples, samples)
     print(report.summary(found))
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stages.canvas import BLUE, GREEN, GREY, VERMILION, grid, height_of, save, show_image, shown
+from stages.canvas import BLUE, GREEN, GREY, VERMILION, grid, height_of, new_figure, save, show_image, shown
 from stages.distortions import UNITS
 from stages.estimates import Estimate, Survival
 from stages.outcomes import Run, all_even
@@ -24,7 +23,7 @@ def dots(
 ) -> None:
     """Test accuracy of every run, a line for each variant: as a whole, and where those that converged are."""
     count = len(runs)
-    figure = Figure(figsize=(9, 1.4 + 0.3 * count), layout="constrained")
+    figure = new_figure((9, 1.4 + 0.3 * count))
     whole, near = figure.subplots(1, 2, sharey=True, width_ratios=[1, 2])
     for line, (name, each) in enumerate(runs.items()):
         for axis in (whole, near):
@@ -63,7 +62,7 @@ def _dots_of(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None) 
 
 def survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: float, file: Path) -> None:
     """The share of runs that have not reached the target yet, by epoch."""
-    figure = Figure(figsize=(6.5, 3.6), layout="constrained")
+    figure = new_figure((6.5, 3.6))
     axis = figure.subplots()
     for number, (name, each) in enumerate(found.items()):
         color, style = STYLES[number % len(STYLES)]
@@ -90,7 +89,7 @@ def robustness(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
 
     The legend also names a variant none of whose runs converged, and says of how many runs a mean is.
     """
-    figure = Figure(figsize=(10, 6), layout="constrained")
+    figure = new_figure((10, 6))
     axes = figure.subplots(2, 3, sharey=True)
     kept = {name: [run for run in each if not run.failed] for name, each in runs.items()}
     for axis, kind in zip(axes.flat, UNITS, strict=True):
@@ -125,7 +124,7 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
     """The training loss of every run by epoch, a panel for each variant, with the plateau's height."""
     columns = 4
     rows = -(-len(runs) // columns)
-    figure = Figure(figsize=(10, 0.6 + 1.9 * rows), layout="constrained")
+    figure = new_figure((10, 0.6 + 1.9 * rows))
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for axis, (name, each) in zip(axes.flat, runs.items(), strict=False):
         guess = each[0].guess
@@ -149,7 +148,7 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
 
 def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
     """Test accuracy by the number of training images."""
-    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    figure = new_figure((6.5, 4))
     axis = figure.subplots()
     for number, (name, points) in enumerate(lines.items()):
         color, style = STYLES[number % len(STYLES)]

@@ -21,6 +21,7 @@ from stages import (
     charts,
     command,
     curves,
+    fonts,
     galleries,
     hardware,
     images,
@@ -54,6 +55,7 @@ def main(
     answered = predictions.read_for(table, trained.data_set.classes, test)
     history, bins = curves.read(curve), calibration.read(calibration_table)
     chosen = choose_examples(test, trained.data_set.classes, params)
+    fonts.tell(trained.data_set.classes)
 
     with fresh_folder(plots) as folder:
         draw_kernels(trained, folder, params)

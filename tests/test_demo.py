@@ -459,7 +459,19 @@ def test_what_keeps_the_page_from_coming_up_is_one_line(played: Project, address
         return done.stderr.strip()
 
     port = address.rpartition(":")[2]
-    assert fault(played.folder, "--port", port).startswith(f"error: port {port} cannot be had (")
+    assert fault(played.folder, "--port", port) == (
+        f"error: a demo runs at http://127.0.0.1:{port} and shows model, other; open it, or choose another: "
+        f"make demo DEMO_PORT={int(port) + 1}"
+    )
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        taken = silent.getsockname()[1]
+        refused = f"error: port {taken} cannot be used (Address already in use); choose another: make demo DEMO_PORT="
+        assert fault(played.folder, "--port", str(taken)).startswith(refused)
+    assert fault(played.folder, "--port", "70000") == (
+        "error: port 70000 cannot be used (ports go from 0 to 65535); choose another: make demo DEMO_PORT=8001"
+    )
     bare = make_project(tmp_path / "bare").folder
     missing = "error: models/model.pt: not found; there is no network yet: run `make repro` first"
     assert fault(bare, "--port", "0") == missing

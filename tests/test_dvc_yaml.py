@@ -95,9 +95,11 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> No
 
 def test_the_package_itself_decides_no_result_and_needs_no_mention() -> None:
     code = ast.parse((ROOT / "stages" / "__init__.py").read_text(encoding="utf-8")).body
-    _docstring, imported, setting = map(ast.unparse, code)
-    assert imported == "import os"
-    assert setting.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
+    _docstring, *imported, threads, silence, fonts = map(ast.unparse, code)
+    assert imported == ["import os", "import sys"]
+    assert threads.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
+    assert silence == "os.environ |= {'MPLBACKEND': 'agg', 'MATPLOTLIBRC': os.devnull, 'ORT_DISABLE_TELEMETRY': '1'}"
+    assert fonts.splitlines()[1:] == ["    os.environ['MPLCONFIGDIR'] = f'{sys.prefix}/var/matplotlib'"]
 
 
 @every_stage

@@ -153,3 +153,24 @@ def test_a_file_of_another_kind_is_not_overwritten(workspace: Path) -> None:
     with pytest.raises(InputError, match=r"--onnx is 'params.yaml'; give it a file name that ends in \.onnx"):
         export.main(Path("params.yaml"))
     assert Path("params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("onnx", "reason"),
+    [
+        ("params.yaml/model.onnx", "File exists"),
+        ("/proc/model.onnx", "No such file"),
+        ("/proc/sub/model.onnx", "No such"),
+    ],
+)
+def test_a_place_where_no_file_can_be_made_is_one_line_before_anything_is_computed(
+    workspace: Path, onnx: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(export, "convert")
+    with pytest.raises(InputError, match=f"--onnx is '{onnx}', but no file can be made in that folder .{reason}"):
+        export.main(Path(onnx))
+
+
+def test_a_folder_that_is_not_there_yet_is_made(workspace: Path) -> None:
+    export.main(Path("new/folder/model.onnx"))
+    assert [path.name for path in Path("new/folder").iterdir()] == ["model.onnx"]

@@ -1,8 +1,11 @@
 """`predict` on files as users have them, with the network that the tiny pipeline trained."""
 
+import errno
 import json
+import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,13 +118,15 @@ def test_a_bad_file_is_one_line_and_the_others_go_on(
     Path("mixed/empty.jpg").write_bytes(b"")
     Path("mixed/notes.txt").write_text("no image, and not said to be one", encoding="utf-8")
     Path("mixed/.hidden.png").write_bytes(b"")
-    with pytest.raises(InputError, match="4 of the files could not be used, each named above"):
+    with pytest.raises(InputError, match=r"^4 of 6 could not be used; the lines above name each$"):
         predict.main(Path("mixed"), Path("mixed/notes.txt"), Path("missing.png"))
     printed = capsys.readouterr()
     names = [line.split(maxsplit=3)[3] for line in printed.out.splitlines()]
     assert names == ["image", "mixed/a.png", "mixed/sub/z ü.png"]
     named = ["mixed/broken.png", "mixed/empty.jpg", "mixed/notes.txt", "missing.png"]
-    assert [line.split(": ")[:2] for line in printed.err.splitlines()] == [["error", name] for name in named]
+    *refused, total = printed.err.splitlines()
+    assert [line.split(": ")[:2] for line in refused] == [["error", name] for name in named]
+    assert total.startswith("2 images: ") and total.endswith("; 4 not readable")
 
 
 def test_images_are_prepared_as_for_training_whatever_params_yaml_says_now(ask: Callable[..., Answers]) -> None:
@@ -177,7 +182,121 @@ def test_the_command_takes_files_and_flags(
     trained: model.Checkpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["predict", "images/00.png", "--json", "images/01.png", "missing.png"])
-    with pytest.raises(SystemExit, match="error: 1 of the files could not be used"):
+    with pytest.raises(SystemExit, match=r"error: 1 of 3 could not be used"):
         command.run(predict.main)
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["image"] for line in lines] == ["images/00.png", "images/01.png"]
+    assert "images" not in capsys.readouterr().err
+
+
+def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list[str]]:
+    """The error in which a table of these files ends, and the lines on stderr before it."""
+    with pytest.raises(InputError) as caught:
+        predict.main(*map(Path, words))
+    return str(caught.value), capsys.readouterr().err.splitlines()
+
+
+def test_a_table_ends_with_a_total_on_stderr(
+    trained: model.Checkpoint, ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (SIZE, SIZE), 0).save("images/zz black.png")
+    Path("images/notes.txt").write_text("not an image", encoding="utf-8")
+    labels = [answer["class"] or "unknown" for answer in ask("images")]
+    assert capsys.readouterr().err == ""
+    predict.main(Path("images"))
+    found = [f"{labels.count(name)} {name}" for name in ("circles", "crosses", "unknown") if name in labels]
+    assert capsys.readouterr().err == f"21 images: {', '.join(found)}; 0 not readable\n"
+
+
+def test_a_total_of_many_classes_names_the_first_ten() -> None:
+    data_set = DataSet([f"c{number:02d}" for number in range(30)], SIZE, SIZE, 1, "stretch", 255)
+    counts = Counter(dict.fromkeys(data_set.classes[5:], 2))
+    said = predict.total(counts, data_set, 1)
+    assert said.startswith("50 images: 2 c05, 2 c06, ") and said.endswith(
+        ", 2 c14, 30 of 15 other classes; 1 not readable"
+    )
+    assert predict.total(Counter({"c00": 1}), data_set, 0) == "1 image: 1 c00; 0 not readable"
+
+
+def test_a_file_that_is_named_twice_is_answered_twice(
+    ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [answer["image"] for answer in ask("images/00.png", "images/00.png")] == ["images/00.png"] * 2
+    predict.main(Path("images/00.png"), Path("images/00.png"))
+    assert capsys.readouterr().err.startswith("2 images: ")
+
+
+def test_where_nothing_could_be_used_no_others_are_spoken_of(
+    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 40)
+    error, lines = error_of(capsys, "bad.png")
+    assert error == "nothing was classified; the lines above say why"
+    assert lines[0].startswith("error: bad.png: ")
+    assert lines[1:] == ["0 images; 1 not readable"]
+
+
+def test_a_folder_without_an_image_is_an_error(trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty/.hidden").mkdir(parents=True)
+    Path("texts/sub").mkdir(parents=True)
+    for name in ("a.txt", "sub/b.csv"):
+        Path("texts", name).write_text("not an image", encoding="utf-8")
+    error, lines = error_of(capsys, "empty", "texts", "images/00.png")
+    assert error == "2 of 3 could not be used; the lines above name each"
+    assert lines[:2] == [
+        "error: empty: no image in this folder: it is empty, but for hidden names; name a folder or a file with images",
+        "error: texts: no image in this folder: none of its 2 files is an image; name a folder or a file with images",
+    ]
+    assert error_of(capsys, "empty")[0] == "nothing was classified; the lines above say why"
+
+
+def test_a_folder_that_may_not_be_listed_is_one_line_and_the_others_go_on(
+    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(folder: Any) -> Any:
+        if Path(folder).name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    error, lines = error_of(capsys, "locked", "images/00.png")
+    assert error == "1 of 2 could not be used; the lines above name each"
+    assert lines[0].startswith("error: locked: cannot be listed (Permission denied)")
+    assert lines[1].startswith("1 image: ")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "loop", "models/model.pt/within"])
+def test_a_name_that_cannot_be_followed_is_one_line(
+    name: str, trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("loop").symlink_to("other")
+    Path("other").symlink_to("loop")
+    error, lines = error_of(capsys, name)
+    assert error == "nothing was classified; the lines above say why"
+    assert lines[0].startswith(f"error: {name}: ")
+    assert len(lines) == 2
+
+
+def test_a_gpu_in_params_yaml_keeps_nobody_from_asking_the_network(
+    ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = ask("images")
+    change_params(Path("params.yaml"), compute={"device": "cuda"})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    predict.main(Path("images"), json=True)
+    printed = capsys.readouterr()
+    assert [json.loads(line) for line in printed.out.splitlines()] == expected
+    assert printed.err == ("note: params.yaml: compute.device is 'cuda', which is for training; this runs on the CPU\n")
+
+
+def test_names_of_any_letters_keep_the_table_in_line() -> None:
+    classes = ["猫", "e\u0301", "long " * 40, "two\nlines", "🐕"]
+    data_set = DataSet(classes, SIZE, SIZE, 1, "stretch", 255)
+    lines = [predict.table_line(data_set, label, "50.00%", "0.10", "clear\x1b[2J \udcff.png") for label in classes]
+    for line in lines:
+        assert line.isprintable() and line.endswith(r"clear\x1b[2J \udcff.png")
+        assert predict.columns(line) == predict.columns(lines[0])
+    assert lines[2].startswith("long long") and "…" in lines[2]
