@@ -15,7 +15,7 @@ from conftest import ROOT
 from torch import nn
 from torch.nn import functional
 
-from stages import execution, model
+from stages import execution, model, plans
 from stages.dealing import Stock
 from stages.errors import InputError
 from stages.images import DataSet, Subset
@@ -362,3 +362,19 @@ def test_cuda_without_a_gpu_is_one_line(params: Params) -> None:
 
     with pytest.raises(InputError, match=r"compute\.device is 'cuda', but torch finds no GPU here; set it to cpu"):
         hardware.prepare(params.compute.model_copy(update={"device": "cuda"}))
+
+
+def test_the_shipped_parameters_take_the_steps_of_the_original(params: Params) -> None:
+    """850 images of each class in batches of 64 are 27 steps an epoch, as the original took them."""
+    shipped = params.synthesize.count - params.split.test - params.split.val
+    assert (shipped, params.split.test) == (850, 150)
+    assert params.train.images == "all"
+    assert training(params, toy(2 * shipped), toy(2), batch_size=params.train.batch_size).steps == 27
+    study = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
+    for name in ("base", "channels_18", "three_conv", "three_conv_20", "no_pool"):
+        for run in study.of(name):
+            assert (run.params.split, run.params.train.images) == (
+                params.split.model_copy(update={"seed": run.seed}),
+                "all",
+            )
+            assert run.params.train.batch_size == 64
