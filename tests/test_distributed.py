@@ -198,16 +198,16 @@ def test_a_host_that_is_not_known_is_told_while_it_is_waited_for(
     assert capsys.readouterr().err.startswith("warning: MASTER_ADDR is 'nowhere.invalid', which is not known here (")
 
 
-def test_a_network_interface_that_is_not_there_is_told_with_those_that_are(project: Project) -> None:
-    script = "import torch; from stages import distributed\n"
-    script += "from stages.errors import InputError\n"
-    script += "try:\n    with distributed.join(1 + 1, torch.device('cpu')): pass\n"
-    script += "except InputError as error: print(error)\n"
-    meet = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    line = project.run(sys.executable, "-c", script, **meet, GLOO_SOCKET_IFNAME="eth77").stdout.strip()
-    assert "Unable to find address for: eth77" in line
-    interfaces = ", ".join(sorted(psutil.net_if_addrs()))
-    assert line.endswith(f"; GLOO_SOCKET_IFNAME is 'eth77': unset it, or set it to one of {interfaces}")
+def test_a_network_interface_that_is_not_there_is_told_with_those_that_are(one_of_two: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at /x/gloo/device.cc:84] ifa != nullptr. Unable to find address for: eth77")
+
+    one_of_two.setattr(torch.distributed, "init_process_group", refuse)
+    one_of_two.setenv("GLOO_SOCKET_IFNAME", "eth77")
+    assert cause() == (
+        "the training's 2 processes cannot reach each other (ifa != nullptr. Unable to find address for: eth77); "
+        f"GLOO_SOCKET_IFNAME is 'eth77': unset it, or set it to one of {', '.join(sorted(psutil.net_if_addrs()))}"
+    )
 
 
 def test_a_group_that_lost_its_connection_says_so_in_the_engines_words(tmp_path: Path) -> None:
