@@ -73,10 +73,10 @@ def _describe_schema(revision: str) -> tuple[str, str]:
         )
     file = addresses.sqlite_file(store.uri())
     own = file == store.root() / store.DATABASE
-    address = f"{addresses.SQLITE}{store.DATABASE}" if own else '"$MLFLOW_TRACKING_URI"'
+    named = f"{addresses.SQLITE}{store.DATABASE}" if own else '"$MLFLOW_TRACKING_URI"'
     return (
         f"the database was made by an older MLflow than the installed {version('mlflow')}",
-        f"make a copy of it and run `mlflow db upgrade {address}`",
+        f"make a copy of it and run `mlflow db upgrade {named}`",
     )
 
 
