@@ -1,4 +1,4 @@
-"""Makes the trained model at hand the champion of MLflow's registry. Running it again changes nothing.
+"""Makes the current trained model the champion of MLflow's registry. Running it again changes nothing.
 
     python -m stages.promote
 

@@ -14,7 +14,7 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Project, runs_of
 from mlflow.tracking._tracking_service import utils
 
 from stages import registry, store
@@ -203,6 +203,31 @@ def test_an_experiment_of_any_name_keeps_its_files_in_the_project(
     root = enter(tmp_path / "root")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
     assert artifact(record(root, "a" * 64, "first")).is_relative_to(root / "mlartifacts")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["copy", "what? #1 100%2F;é"])
+def test_a_copied_project_trains_and_records_in_itself_under_any_name(
+    name: str, reproduced: Project, tmp_path: Path
+) -> None:
+    shutil.copytree(reproduced.folder, tmp_path / name, symlinks=True)
+    shutil.copy(reproduced.folder.parent / "gitconfig", tmp_path / "gitconfig")
+    before = state(reproduced.folder)
+    copy = Project(tmp_path / name)
+    trained = copy.run("dvc", "repro", "--force", "--single-item", "train")
+    assert f"moved or copied from {reproduced.folder}; mlflow.db now names its files in" in trained.stderr
+    assert "does not record" not in trained.stderr
+    assert copy.stage("sync").stderr == ""
+    assert len(runs_of(reproduced)) == 1
+    promoted = copy.stage("promote", check="%2F" not in name)
+    assert promoted.returncode == 0 or "move the project to another folder" in promoted.stderr
+    assert len(promoted.stderr.splitlines()) <= 1 or promoted.returncode == 0
+    assert state(reproduced.folder) == before
+    with sqlite3.connect(copy.folder / "mlflow.db") as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "dvc") == sorted([name, "gitconfig"])
+    places = [Path(url2pathname(urlsplit(value).path)) for value in columns(copy.folder) if "mlartifacts" in value]
+    assert places and all(place.is_relative_to(copy.folder / "mlartifacts") for place in places)
 
 
 # The registry.
