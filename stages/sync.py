@@ -30,7 +30,7 @@ def main() -> None:
     recording.pictures(recorder, drawn["plots"], drawn["samples"])
     recording.explanation(recorder, at["explain"]["report"])
     if recorder.failed:
-        raise InputError("MLflow could not be brought up to date; mend its store and run `make sync` again")
+        raise InputError("MLflow could not be brought up to date; do as the warning says and run `make sync` again")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m stages.verify
 
-Exit status 0: every output is the same to the bit, or this machine has another fingerprint than the one that made the
+What is verified is the last commit, also where the project is a sub-folder of its git repository. Exit status 0: every
+output is the same bit for bit, or this machine has another fingerprint than the one that made the
 committed results and the test accuracies agree within 0.02. Nothing of the working tree is touched.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages import command, comparison, pipeline, store
+from stages import addresses, command, comparison, pipeline, store
 from stages.errors import InputError
 from stages.files import read_json
 
@@ -28,10 +29,11 @@ COMPARED = ("test.accuracy", "test.balanced_accuracy")
 def main() -> None:
     at = pipeline.paths_of("train", "evaluate")
     cache = Path(_output(["dvc", "cache", "dir"], Path.cwd()))
+    print(f"verifying {verified()}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="crosscheck-verify-") as temporary:
-        clone = Path(temporary) / "clone"
-        rerun(clone, cache)
-        committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:{LOCK}"], Path.cwd()))
+        clone = Path(temporary) / "clone" / _output(["git", "rev-parse", "--show-prefix"], Path.cwd())
+        rerun(Path(temporary) / "clone", clone, cache)
+        committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:./{LOCK}"], Path.cwd()))
         rebuilt = YAML(typ="safe", pure=True).load((clone / LOCK).read_text(encoding="utf-8"))
         same = report(committed["stages"], rebuilt["stages"], cache, clone)
         before, after = (read_fingerprint(text) for text in fingerprints(at["train"]["fingerprint"], clone))
@@ -46,10 +48,21 @@ def main() -> None:
             check_tolerance(committed["stages"], at["evaluate"]["metrics"], cache, clone)
 
 
-def rerun(clone: Path, cache: Path) -> None:
-    """Clone HEAD and run every stage in the clone, from the same tracked data, without any cached result."""
-    home = str(Path.cwd())
-    _output(["git", "clone", "--quiet", home, str(clone)], Path.cwd())
+def verified() -> str:
+    """The commit in words, and that changes made since are not part of it."""
+    commit = _output(["git", "log", "-1", "--format=%h (%s)"], Path.cwd())
+    changed = _output(["git", "status", "--porcelain", "--untracked-files=no", "--", "."], Path.cwd()).splitlines()
+    files = "a file" if len(changed) == 1 else f"{len(changed)} files"
+    return f"commit {commit}" + (f", without the changes of {files} since then" if changed else "")
+
+
+def rerun(repository: Path, clone: Path, cache: Path) -> None:
+    """Clone HEAD to `repository` and run every stage in `clone`, the project's folder in it, without any cached result.
+
+    It runs from the same tracked data.
+    """
+    home = _output(["git", "rev-parse", "--show-toplevel"], Path.cwd())
+    _output(["git", "clone", "--quiet", home, str(repository)], Path.cwd())
     _output(["dvc", "config", "--local", "cache.dir", str(cache)], clone)
     tracked = [str(file.relative_to(clone)) for file in sorted(clone.rglob("*.dvc")) if file.is_file()]
     if tracked:
@@ -102,7 +115,7 @@ def explain(path: str, md5: str, cache: Path, clone: Path) -> list[str]:
 
 def fingerprints(file: Path, clone: Path) -> tuple[str, str]:
     """The committed fingerprint and the one of the run in the clone, as JSON text."""
-    return _output(["git", "show", f"HEAD:{file}"], Path.cwd()), (clone / file).read_text(encoding="utf-8")
+    return _output(["git", "show", f"HEAD:./{file}"], Path.cwd()), (clone / file).read_text(encoding="utf-8")
 
 
 def read_fingerprint(text: str) -> dict[str, str]:
@@ -151,7 +164,7 @@ def _output(words: list[str], folder: Path) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     # The user's store is for the user's runs.
-    env["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / store.DATABASE}"
+    env["MLFLOW_TRACKING_URI"] = addresses.sqlite_address(folder / store.DATABASE)
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]

@@ -243,7 +243,7 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(
     with pytest.raises(InputError) as caught:
         run(folder)
     message = str(caught.value)
-    assert message.startswith("CROSSCHECK_SEARCH_DATABASE: postgresql://me:***@127.0.0.1:9/search cannot be opened")
+    assert message.startswith("CROSSCHECK_SEARCH_DATABASE: postgresql://***@127.0.0.1:9/search cannot be opened")
     assert "secret" not in message and len(message.splitlines()) == 1
 
 
