@@ -22,7 +22,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
-from stages import command, cost, database, front, pipeline, search_charts, search_report, trial_runs, trials
+from stages import bits, command, cost, database, front, pipeline, search_charts, search_report, trial_runs, trials
 from stages import space as spaces
 from stages.errors import InputError
 from stages.files import sha256, write_json, write_text
@@ -39,6 +39,7 @@ OPENINGS = "test_openings"
 
 def main(space: Path, report: Path) -> None:
     setup = read_setup(space)
+    bits.warn(setup.compute.portable, setup.compute.device)
     study = open_study(setup)
     runs = trial_runs.of(study)
     with pool_of(setup.search.study.workers) as pool:

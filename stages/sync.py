@@ -11,8 +11,8 @@ from stages.errors import InputError
 
 def main() -> None:
     at = pipeline.paths("split", "train", "evaluate", "visualize", "explain")
-    # The fingerprint is left to git, and tells MLflow nothing.
-    missing = [str(path) for name, path in at.items() if name != "fingerprint" and not path.exists()]
+    # What is known of the machine is not kept with the results, and tells MLflow nothing.
+    missing = [str(path) for name, path in at.items() if name != "machine" and not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
     # After an interrupted run, the figures at hand may be those of the checkpoint before.
