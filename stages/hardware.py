@@ -61,8 +61,12 @@ def mkl_is_quick() -> bool:
     With AVX-512 it keeps its fastest kernels to Intel's own processors.
     """
     there: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
-    held_back = os.environ.get("MKL_CBWR") == bits.PORTABLE["MKL_CBWR"]
-    return there and not held_back and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return there and not mkl_is_held_back() and torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+def mkl_is_held_back() -> bool:
+    """Whether MKL computes by the branch that is the same on every processor, and slow."""
+    return os.environ.get("MKL_CBWR") == "COMPATIBLE"
 
 
 def fingerprint() -> dict[str, str]:
