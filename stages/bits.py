@@ -32,7 +32,7 @@ DECISIVE = re.compile(
     "(ATEN|BLIS|DNNL|FBGEMM|GOTO|KMP|MKL|NPY|OMP|ONEDNN|OPENBLAS|SKLEARN|TORCH_MKLDNN)_"
     "(?!VERBOSE|WAIT_POLICY|STACKSIZE|PLACES|PROC_BIND|DISPLAY|AFFINITY)"
 )
-RELEASES = ("torch", "numpy", "pillow")
+RELEASES = ("torch", "numpy", "scipy", "pillow")
 SAID = "CROSSCHECK_NATIVE_SAID"
 
 _too_late: list[str] = []

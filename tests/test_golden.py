@@ -207,7 +207,7 @@ def test_programs_of_others_are_started_without_the_pins(monkeypatch: pytest.Mon
 
 def test_what_decides_native_bits_is_this_machine_and_portable_ones_name_none(params: Params) -> None:
     described = bits.described(bits.mode_of(params.compute.portable, params.compute.device))
-    assert described.keys() == {"mode", "torch", "numpy", "pillow"}
+    assert described.keys() == {"mode", "torch", "numpy", "scipy", "pillow"}
     assert hardware.fingerprint().keys() - described.keys() == {"cpu", "instructions", "threads", "gpu", "python"}
 
 

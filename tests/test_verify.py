@@ -17,7 +17,7 @@ from stages.files import sha256
 
 STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
 MACHINE, CARD = "models/machine.json", "models/model.json"
-BITS = ["mode", "torch", "numpy", "pillow"]
+BITS = ["mode", "torch", "numpy", "scipy", "pillow"]
 NOT_COMPARED = {".git", "__pycache__"}
 
 
