@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages import dealing, sources
+from stages import bits, dealing, sources
 from stages.dealing import Stock
 from stages.errors import InputError
 from stages.files import read_json, remove_file, write_text
-from stages.params import Params
+from stages.params import ComputeParams, Params
 from stages.plans import Cell, Plan
 
 # All that a result follows from besides parameters and images: this module, and what it imports.
@@ -22,15 +22,27 @@ KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, 
 
 
 def key_of(params: Params, data_digest: str, code_digest: str) -> str:
-    """A hash of all that decides a cell's result on a given machine."""
+    """A hash of all that decides a cell's result: of a native one, the machine too."""
     decisive = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
         "train": params.train.model_dump(exclude={"images", "snapshots"}),
         "compute": params.compute.model_dump(),
+        "bits": _bits_of(params.compute),
     }
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _bits_of(compute: ComputeParams) -> dict[str, str]:
+    mode = bits.mode_of(compute.portable, compute.device)
+    machine: dict[str, str] = {}
+    if mode == "native":
+        # It takes seconds to load, and the names of libraries and processor are enough for portable results.
+        from stages import hardware
+
+        machine = {name: value for name, value in hardware.fingerprint().items() if name != "threads"}
+    return machine | bits.described(mode)
 
 
 def keys_of(plan: Plan, stock: Stock) -> list[str]:
@@ -52,7 +64,10 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
     for cell, key in zip(plan.cells, keys_of(plan, stock), strict=True):
         file = file_of(folder, cell)
         if read(file)["key"] != key:
-            raise InputError(f"{file}: of other parameters, images or code than the current ones; run the study again")
+            raise InputError(
+                f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
+                "another machine; run the study again"
+            )
 
 
 def file_of(folder: Path, cell: Cell) -> Path:

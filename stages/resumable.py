@@ -28,8 +28,12 @@ from stages.training import Training
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
 
 
-def key_of(described: dict[str, Any], machine: dict[str, str], arrays: list[Path]) -> str:
-    """A hash of the model's description, the machine's fingerprint, the arrays' bytes and the project's loaded code."""
+def key_of(described: dict[str, Any], fingerprint: dict[str, str], arrays: list[Path]) -> str:
+    """A hash of the model's description, the arrays' bytes, the project's loaded code, and of native bits the machine.
+
+    A training with portable bits can be begun on one machine and finished on another.
+    """
+    machine = fingerprint if described["bits"]["mode"] == "native" else {}
     code = {
         name: sha256(Path(module.__file__))
         for name, module in sorted(sys.modules.items())
