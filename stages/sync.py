@@ -27,7 +27,9 @@ def main() -> None:
     recording.pictures(recorder, at["plots"], at["samples"])
     recording.explanation(recorder, at["report"])
     if recorder.failed:
-        raise InputError("MLflow could not be brought up to date; do what the warning above says and run `make sync` again")
+        raise InputError(
+            "MLflow could not be brought up to date; do what the warning above says and run `make sync` again"
+        )
 
 
 if __name__ == "__main__":
