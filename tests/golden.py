@@ -40,6 +40,7 @@ from stages import (
     scores,
     training,
 )
+from stages.guessing import Guess
 from stages.images import DataSet, Subset
 from stages.model import Checkpoint
 
@@ -92,7 +93,9 @@ def results(folder: Path) -> dict[str, str]:
         found[f"training, {name}"] = digest(*trained.net.state_dict().values(), *map(astuple, trained.history))
         if name == "base":
             net, history = trained.net, trained.history
-    charts.training_curves(history, len(CLASSES), (TRAIN, VAL), folder / "curves.png", 50)
+    charts.training_curves(
+        history, Guess.from_labels(train.labels, len(CLASSES)), (TRAIN, VAL), folder / "curves.png", 50
+    )
     found["plot"] = digest((folder / "curves.png").read_bytes())
     found["evaluation"] = evaluated(net, train, test, folder / "predictions.csv")
     learnt = novelty.surroundings(net, train, val, "")
