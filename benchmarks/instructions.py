@@ -1,4 +1,4 @@
-"""Which CPU instructions and numbers of threads give `base` the same weights: the table of docs/reproducibility.md.
+"""Which CPU instructions and numbers of threads give `base` the same weights: the table of CHANGELOG.md.
 
     python -m benchmarks.instructions
 

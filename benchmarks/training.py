@@ -66,6 +66,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--native", action="store_true", help="with the machine's fastest kernels")
     parser.add_argument("--until", type=float, default=2.0, help="stop at this test accuracy, looked at every epoch")
     return parser.parse_args(words)
 
@@ -75,7 +76,7 @@ def parameters(asked: argparse.Namespace) -> Params:
     content = load().model_dump()
     content["model"] |= NETWORKS[asked.network]
     content["train"] |= {"epochs": asked.epochs, "seed": asked.seed, "precision": asked.precision}
-    content["compute"] |= {"threads": asked.threads}
+    content["compute"] |= {"threads": asked.threads, "portable": not asked.native}
     if asked.recipe == "fast":
         content["model"] |= FAST["model"]
         content["train"] |= FAST["train"]

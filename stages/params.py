@@ -131,7 +131,7 @@ class ExplainParams(Section):
 class ComputeParams(Section):
     threads: int = Field(ge=1, le=1024, description="CPU threads, whatever the environment says")
     device: Literal["cpu", "cuda"] = Field(description="where the network runs")
-    portable: bool = Field(description="compute with AVX2 also where the CPU has AVX-512, for the same bits on both")
+    portable: bool = Field(description="the same bits on every x86-64 CPU with AVX2, or as fast as this machine can")
 
 
 class Params(Section):

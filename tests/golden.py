@@ -66,6 +66,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "batch norm, averaging head": ({"norm": "batch", "head": "average", "hidden": []}, {"momentum": 0.9}),
     "adamw": ({"pool": "stride"}, {"optimizer": "adamw", "lr": 0.003, "schedule": "cosine", "weight_decay": 0.01}),
     "large layers": ({"pool": "none"}, {}),
+    "bfloat16": ({}, {"precision": "bfloat16"}),
 }
 
 

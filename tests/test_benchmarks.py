@@ -133,12 +133,13 @@ def setting(drawn: Path, project: Path) -> Setting:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["epoch-base", "busy", "accuracy", "pipeline", "throughput", "study"])
+@pytest.mark.parametrize("name", ["epoch-base", "portable", "busy", "accuracy", "pipeline", "throughput", "study"])
 def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "EPOCHS", 1)
     monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
     # Three convolutions use these small images up.
     monkeypatch.setattr(rows, "STUDIED", ("base", "channels_18"))
+    monkeypatch.setattr(rows, "EPOCH_TARGETS", {"base": 3.5, "no_pool": 1.7})
     made = rows.ROWS[name](setting(drawn, reproduced.folder))
     assert made
     for row in made:
@@ -147,6 +148,25 @@ def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project
     if name == "pipeline":
         assert "split" in made[0].note and "explain" in made[0].note
         assert "train" in made[1].note and "explain" not in made[1].note
+
+
+def test_the_price_of_portable_bits_is_measured_in_turn_for_every_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def report(words: list[str]) -> dict[str, list[float]]:
+        asked.append(words)
+        return {"epoch_seconds": [1.0] if "--native" in words else [1.25]}
+
+    monkeypatch.setattr(rows, "report_of", report)
+    machine = {**MACHINE, "instructions": "AVX512"}
+    made = rows.portable(Setting(tmp_path, 6, 2, 1, machine, tmp_path))
+    assert [row.name.partition(",")[0] for row in made] == list(rows.EPOCH_TARGETS)
+    assert [round(1 / row.target, 2) for row in made] == [1.15, 1.15, 1.15, 2.0]
+    assert {(row.ratio, row.note) for row in made} == {(0.8, "1.25 times as long")}
+    # A seed for each pair, and the other side first in the second.
+    assert ["--native" in words for words in asked] == 4 * [True, False, False, True]
 
 
 def test_sides_take_turns_and_the_first_to_go_changes() -> None:

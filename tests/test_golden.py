@@ -11,7 +11,7 @@ import golden
 import pytest
 from conftest import HANG, ROOT
 
-from stages import bits, hardware
+from stages import bits, cells, hardware, resumable
 from stages.params import ComputeParams, Params
 
 COMMAND = [sys.executable, "-m", "tests.golden"]
@@ -127,7 +127,7 @@ PREPARE = """
 import sys
 if sys.argv[1:] == ["numpy first"]:
     import numpy
-from stages import bits, hardware
+from stages import bits, cells, hardware, resumable
 from stages.params import ComputeParams
 for _ in range(2):
     hardware.prepare(ComputeParams(threads=1, device="cpu", portable=True))
@@ -225,6 +225,30 @@ def test_native_mode_computes_with_all_that_the_processor_has_also_beside_portab
     best = "AVX512" if "avx512bw" in bits._cpu_line("flags") else "AVX2"
     for env in ({}, bits.FIXED | bits.PORTABLE, HOSTILE):
         assert run(sys.executable, "-c", NATIVE, **env).stdout.split() == [best, "False"]
+
+
+@pytest.mark.parametrize("mode", ["portable", "native"])
+def test_a_saved_training_is_found_on_another_machine_where_that_gives_the_same_bits(mode: bits.Mode) -> None:
+    described = {"train": {"seed": 0}, "bits": bits.described(mode)}
+    here = hardware.fingerprint()
+    key = resumable.key_of(described, here, [])
+    assert (key == resumable.key_of(described, here | {"cpu": "Another CPU"}, [])) == (mode == "portable")
+    other = described | {"bits": bits.described(mode) | {"torch": "2.9.0"}}
+    assert key != resumable.key_of(other, here, [])
+
+
+@needs_kernels
+@pytest.mark.parametrize("portable", [True, False])
+def test_a_studys_results_of_another_machine_are_good_where_that_gives_the_same_bits(
+    params: Params, monkeypatch: pytest.MonkeyPatch, portable: bool
+) -> None:
+    params = params.model_copy(update={"compute": params.compute.model_copy(update={"portable": portable})})
+    key = cells.key_of(params, "data", "code")
+    here = hardware.fingerprint()
+    monkeypatch.setattr(hardware, "fingerprint", lambda: here | {"cpu": "Another CPU"})
+    assert (key == cells.key_of(params, "data", "code")) == portable
+    monkeypatch.setattr(bits, "version", lambda package: "0.1")
+    assert key != cells.key_of(params, "data", "code")
 
 
 def test_the_parameter_is_on_by_default(params: Params) -> None:

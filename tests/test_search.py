@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from stages import database, search, trials
+from stages import search, trials
 from stages.curves import Epoch
 from stages.errors import InputError
 from stages.files import read_json
@@ -295,11 +295,12 @@ def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fa
     assert found["trials"]["failed"] == 1
 
 
-def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(folder: Path) -> None:
     others_trials(folder, 1, 2)
-    monkeypatch.setattr(database, "GRACE_SECONDS", 0)
+    engine = create_engine(f"sqlite:///{folder / 'search.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE trials SET datetime_start = '2020-01-01 00:00:00.000000'"))
+    engine.dispose()
     found = run(folder)
     assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
 
