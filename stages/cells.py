@@ -10,32 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from stages import dealing, sources
+from stages import params as parameters
 from stages.dealing import Stock
 from stages.errors import InputError
 from stages.files import read_json, remove_file, write_text
 from stages.params import Params
 from stages.plans import Cell, Plan
 
-# All that a result follows from besides parameters and images: this module, and what it imports.
-CODE = "execution.py"
+# All that a result follows from besides parameters and images: this function, and what it refers to. It is named, not
+# imported, since it takes seconds to load.
+CODE = "stages.execution.execute"
 KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
 
 
 def key_of(params: Params, data_digest: str, code_digest: str) -> str:
     """A hash of all that decides a cell's result on a given machine."""
-    decisive = {
+    sections = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
         "train": params.train.model_dump(exclude={"images", "snapshots"}),
         "compute": params.compute.model_dump(),
     }
+    decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def keys_of(plan: Plan, stock: Stock) -> list[str]:
     """The key of each cell of the plan, over these images and with the code at hand."""
-    code = sources.digest(Path(__file__).with_name(CODE))
+    code = sources.digest([CODE])
     digests: dict[str, str] = {}
     keys = []
     for cell in plan.cells:

@@ -19,6 +19,7 @@ import psutil
 import torch
 from filelock import FileLock, Timeout
 
+from stages import params, sources
 from stages.errors import InputError
 from stages.files import remove_state, replace_state, sha256, write_file, write_text
 from stages.project import STATES, root
@@ -26,16 +27,17 @@ from stages.snapshots import Album
 from stages.training import Training
 
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
+# What decides how a training begins and goes on, and what else lies in its folder.
+CODE = ["stages.hardware.prepare", "stages.train.begin", "stages.snapshots.Album"]
 
 
 def key_of(described: dict[str, Any], machine: dict[str, str], arrays: list[Path]) -> str:
-    """A hash of the model's description, the machine's fingerprint, the arrays' bytes and the project's loaded code."""
-    code = {
-        name: sha256(Path(module.__file__))
-        for name, module in sorted(sys.modules.items())
-        if name.startswith("stages.") and module.__file__
+    """A hash of the model's description, the machine's fingerprint, the arrays' bytes and the code that trains."""
+    code = sources.digest(CODE, sources.PLAIN_CARRIERS)
+    decisive = {
+        name: params.decisive(name, each) if name in params.SECTIONS else each for name, each in described.items()
     }
-    content = [described, machine, [sha256(array) for array in arrays], code]
+    content = [decisive, machine, [sha256(array) for array in arrays], code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
