@@ -43,12 +43,11 @@ audit: .venv/audit/.ready ## ask a vulnerability service, on the network, about 
 	env -u VIRTUAL_ENV .venv/audit/bin/pip-audit --progress-spinner off --path "$$(python -c 'import site; print(*site.getsitepackages())')" $(AUDIT)
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=...
-	@case "$$MLFLOW_TRACKING_URI" in \
-	http*) echo "MLFLOW_TRACKING_URI is a server, which has a UI of its own: open $$MLFLOW_TRACKING_URI" ;; \
-	"") if [ ! -e mlflow.db ]; then echo "Nothing is recorded yet: run make repro first." >&2; exit 1; fi; \
-	    exec mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
-	*) echo "Showing the store that MLFLOW_TRACKING_URI names."; \
-	    exec mlflow ui --backend-store-uri "$$MLFLOW_TRACKING_URI" --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
+	@python -m stages.ui
+	@# The address may hold a password, so it is neither printed nor a word of a command, which others can see.
+	@case "$$MLFLOW_TRACKING_URI" in http*) ;; \
+	*) MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
+	    exec mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
 	esac
 
 demo: $(READY) ## draw in the browser and see inside, on http://127.0.0.1:8000 or another DEMO_PORT=...

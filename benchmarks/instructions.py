@@ -7,13 +7,12 @@ minutes on two cores. The same letter means the same bits, for all numbers of th
 """
 
 import json
-import os
 import string
 import subprocess
 import sys
 from pathlib import Path
 
-from stages.hardware import PORTABLE
+from stages.bits import PORTABLE, unpinned
 
 THREADS = (1, 2, 4)
 ATEN, ONEDNN, MKL = PORTABLE
@@ -30,8 +29,13 @@ SETTINGS: dict[str, dict[str, str]] = {
 }
 # In a process of its own, since the libraries choose their instructions when they are first used.
 TRAIN = """
-import hashlib, json, sys, torch
+import hashlib, json, os, sys
 from pathlib import Path
+from stages import bits
+for name in bits.PORTABLE:
+    del os.environ[name]
+os.environ.update(json.loads(sys.argv[3]))
+import torch
 from stages import images, train, training
 from stages.params import load
 threads, folder = int(sys.argv[1]), Path(sys.argv[2])
@@ -63,9 +67,8 @@ def main() -> None:
 
 def hash_of(threads: int, setting: dict[str, str]) -> str:
     """SHA-256 of the weights after training with so many threads under these environment variables."""
-    env = {name: value for name, value in os.environ.items() if name not in PORTABLE | AVX2} | setting
-    words = [sys.executable, "-c", TRAIN, str(threads), str(Path("data") / "split")]
-    done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    words = [sys.executable, "-c", TRAIN, str(threads), str(Path("data") / "split"), json.dumps(setting)]
+    done = subprocess.run(words, env=unpinned(), capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)["hash"])
 
 

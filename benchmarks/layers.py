@@ -1,6 +1,6 @@
 """The faster layers against torch's own, forwards and backwards in turn: what each saves of a training step.
 
-    python -m benchmarks.layers --threads 2
+    python -m benchmarks.layers --threads 2 [--native]
 
 Prints a table. A batch is of 64 images of 116 x 116 px. Run it on an idle machine.
 """
@@ -9,6 +9,9 @@ import argparse
 import statistics
 import time
 
+import stages  # noqa: F401 - it chooses numpy's kernels, and torch loads numpy
+
+# isort: split
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +33,7 @@ RATE = 1e-6
 
 def main() -> None:
     asked = arguments()
-    hardware.prepare(load().compute.model_copy(update={"threads": asked.threads}))
+    hardware.prepare(load().compute.model_copy(update={"threads": asked.threads, "portable": not asked.native}))
     machine = hardware.fingerprint()
     print(f"{machine['threads']} threads of {machine['cpu']} ({machine['instructions']}), torch {machine['torch']}\n")
     print("| layer | torch's, ms | ours, ms | ratio |\n|---|---:|---:|---:|")
@@ -57,6 +60,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--native", action="store_true", help="with the machine's fastest kernels")
     parser.add_argument("--repeats", type=int, default=9, help="steps of each side")
     return parser.parse_args()
 

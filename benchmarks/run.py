@@ -22,7 +22,8 @@ from stages.params import load
 
 def main() -> None:
     asked = arguments()
-    hardware.prepare(load().compute)
+    # Only to measure what the machine can do at most; each side of a comparison has processes of its own.
+    hardware.prepare(load().compute.model_copy(update={"portable": False}))
     limits = machine.limits()
     rows = table.kept(limits, asked.results)
     commit = described(Path.cwd())

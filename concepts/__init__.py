@@ -1,1 +1,3 @@
-import stages  # noqa: F401 - it sets what libraries read as they load
+"""What the concept pages of docs/concepts compute."""
+
+import stages  # noqa: F401 - it chooses the kernels of numpy and torch, before a page loads them

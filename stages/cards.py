@@ -7,7 +7,15 @@ from stages import model
 from stages.errors import InputError
 from stages.files import read_json, sha256
 
-KINDS = {"sha256": str, "parameter_count": int, "model": dict, "train": dict, "data": dict, "compute": dict}
+KINDS = {
+    "sha256": str,
+    "parameter_count": int,
+    "model": dict,
+    "train": dict,
+    "data": dict,
+    "compute": dict,
+    "bits": dict,
+}
 
 
 def read(file: Path) -> dict[str, Any]:

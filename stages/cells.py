@@ -9,22 +9,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages import dealing, sources
+from stages import bits, dealing, sources
 from stages import params as parameters
 from stages.dealing import Stock
 from stages.errors import InputError
 from stages.files import read_json, remove_file, write_text
-from stages.params import Params
+from stages.params import ComputeParams, Params
 from stages.plans import Cell, Plan
 
-# All that a result follows from besides parameters and images: this function, and what it refers to. It is named, not
-# imported, since it takes seconds to load.
-CODE = "stages.execution.execute"
+# All that a result follows from besides parameters and images: the function that runs a cell and the one that chooses
+# the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
+CODE = ["stages.execution.execute", "stages.bits.pin"]
 KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
 
 
 def key_of(params: Params, data_digest: str, code_digest: str) -> str:
-    """A hash of all that decides a cell's result on a given machine."""
+    """A hash of all that decides a cell's result: of a native one, the machine too."""
     sections = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
@@ -32,13 +32,25 @@ def key_of(params: Params, data_digest: str, code_digest: str) -> str:
         "compute": params.compute.model_dump(),
     }
     decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
+    decisive["bits"] = _bits_of(params.compute)
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def _bits_of(compute: ComputeParams) -> dict[str, str]:
+    mode = bits.mode_of(compute.portable, compute.device)
+    machine: dict[str, str] = {}
+    if mode == "native":
+        # It takes seconds to load, and the names of libraries and processor are enough for portable results.
+        from stages import hardware
+
+        machine = {name: value for name, value in hardware.fingerprint().items() if name != "threads"}
+    return machine | bits.described(mode)
+
+
 def keys_of(plan: Plan, stock: Stock) -> list[str]:
     """The key of each cell of the plan, over these images and with the code at hand."""
-    code = sources.digest([CODE])
+    code = sources.digest(CODE)
     digests: dict[str, str] = {}
     keys = []
     for cell in plan.cells:
@@ -55,7 +67,10 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
     for cell, key in zip(plan.cells, keys_of(plan, stock), strict=True):
         file = file_of(folder, cell)
         if read(file)["key"] != key:
-            raise InputError(f"{file}: of other parameters, images or code than the current ones; run the study again")
+            raise InputError(
+                f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
+                "another machine; run the study again"
+            )
 
 
 def file_of(folder: Path, cell: Cell) -> Path:

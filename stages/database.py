@@ -8,10 +8,9 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.study import StudyDirection
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
-from stages import store
+from stages import addresses, store
 from stages.errors import InputError
 
 VARIABLE = "CROSSCHECK_SEARCH_DATABASE"
@@ -25,7 +24,7 @@ SQLITE_SECONDS = 120
 
 def address() -> str:
     """`CROSSCHECK_SEARCH_DATABASE`, any address that SQLAlchemy takes, or the sqlite file beside MLflow's."""
-    return store.anchored(os.environ.get(VARIABLE) or f"{store.SQLITE}{DATABASE}")
+    return store.anchored(os.environ.get(VARIABLE) or f"{addresses.SQLITE}{DATABASE}")
 
 
 def open_study(
@@ -49,14 +48,16 @@ def open_study(
             begun = study.user_attrs.get(DESCRIPTION)
             if begun is None:
                 study.set_user_attr(DESCRIPTION, description)
-    except (SQLAlchemyError, ImportError, RuntimeError) as error:
-        problem = " ".join(str(error).split())[:200]
-        raise InputError(f"{VARIABLE}: {_shown(url)} cannot be opened ({problem}); fix or move it") from None
+    except (SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        problem = addresses.hidden(str(error))[:200]
+        raise InputError(
+            f"{VARIABLE}: {addresses.shown(url)} cannot be opened ({problem}); fix the address, or move the file away"
+        ) from None
     changed = [key for key, value in description.items() if begun is not None and begun.get(key) != value]
     if changed:
         raise InputError(
-            f"{_shown(url)}: the search {name!r} was begun with other {' and '.join(changed)}; "
-            "give study.name another name, for a search of its own"
+            f"{addresses.shown(url)}: the search {name!r} was begun with other {' and '.join(changed)}; "
+            "give study.name another name, for a separate search"
         )
     return study
 
@@ -68,20 +69,13 @@ def load_study(url: str, name: str, sampler: optuna.samplers.BaseSampler) -> opt
 
 
 def _storage(url: str) -> RDBStorage:
-    wait = {"connect_args": {"timeout": SQLITE_SECONDS}} if url.startswith("sqlite:") else {}
+    wait = {"connect_args": {"timeout": SQLITE_SECONDS}} if url.startswith("sqlite") else {}
     with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
         return RDBStorage(
-            url,
+            # Optuna fills in what stands in braces, which a password may hold.
+            url.replace("{", "{{").replace("}", "}}"),
             engine_kwargs=wait,
             heartbeat_interval=HEARTBEAT_SECONDS,
             grace_period=GRACE_SECONDS,
             heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES),
         )
-
-
-def _shown(url: str) -> str:
-    """The address without its password."""
-    try:
-        return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
-        return "its value"

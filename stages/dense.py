@@ -1,15 +1,20 @@
 """Dense layers in training on a CPU: the faster library's matrix products, and plain SGD inside the backward pass.
 
 A gradient as large as the weights is written to memory only to be read once. Subtracted from the weights where it is
-made, in blocks of rows that stay in the cache, it never takes any memory. Of the two libraries for matrix products
-oneDNN is the faster for small layers, and for any where MKL keeps its fastest kernels to Intel's own processors; MKL
-for weights far larger than the cache, which it has on its left. All of this leaves the mathematics as they are.
+made, in blocks of rows that stay in the cache, it never takes any memory. Of the libraries for matrix products oneDNN
+is the faster for small layers. For weights far larger than the cache MKL is, which has them on its left; where portable
+mode holds it back, and where it keeps its fastest kernels to Intel's own processors, scipy's OpenBLAS subtracts such a
+gradient as fast. All of this leaves the mathematics as they are.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
+import numpy as np
 import torch
+from scipy.linalg import blas
+from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from stages import hardware
@@ -79,7 +84,26 @@ def _descend(weight: Tensor, slope: Tensor, inputs: Tensor, rate: float) -> None
     if _is_for_mkl(weight) and row_bytes % VECTOR_BYTES == 0:
         weight.addmm_(slope.t(), inputs, alpha=-rate)
         return
+    if weight.nbytes >= LARGE_BYTES and weight.is_contiguous():
+        _descend_by_openblas(weight, slope, inputs, rate)
+        return
     rows = min(BLOCK_ROWS, max(1, BLOCK_BYTES // row_bytes))
     blocks = zip(torch.split(weight, rows), torch.split(slope, rows, dim=1), strict=True)
     for block, block_slope in blocks:
         block.sub_(product(block_slope.t(), inputs.t()), alpha=rate)
+
+
+def _descend_by_openblas(weight: Tensor, slope: Tensor, inputs: Tensor, rate: float) -> None:
+    """The same by OpenBLAS, whose matrices have columns where torch's have rows: inputs.T @ slope from weight.T."""
+    turned = weight.detach().numpy().T
+    left, right = inputs.contiguous().numpy().T, slope.contiguous().numpy().T
+    with _openblas().limit(limits=torch.get_num_threads()):
+        moved = blas.sgemm(-rate, left, right, beta=1.0, c=turned, trans_b=1, overwrite_c=1)
+    if not np.shares_memory(moved, turned):
+        turned[:] = moved
+
+
+@cache
+def _openblas() -> ThreadpoolController:
+    """What sets the number of OpenBLAS's threads, which is otherwise one."""
+    return ThreadpoolController().select(internal_api="openblas")

@@ -11,7 +11,9 @@ writes outputs, saves the state and tells MLflow.
 
 import io
 import os
+import re
 import signal
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -135,15 +137,10 @@ def launch(processes: int) -> bool:
 def join(processes: int, device: torch.device) -> Iterator[Group]:
     """The group that this process trains in; of its own where `processes` is 1.
 
-    Raises InputError where `torchrun` started another number of processes. In a group an InputError goes to what
-    started it, which reports the first one, and the loss of another process ends this one without a word.
+    Raises InputError where another number of processes was started, and where they cannot reach each other. In a group
+    it goes to what started it, which reports the first one, and so does the loss of another process.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size != processes:
-        raise InputError(
-            f"params.yaml: train.processes is {processes}, but torchrun started {size}; make the two equal, since the "
-            "bits of the result depend on it"
-        )
+    _check_size(processes)
     if processes == 1:
         yield ALONE
         return
@@ -151,11 +148,11 @@ def join(processes: int, device: torch.device) -> Iterator[Group]:
 
     try:
         _choose_gpu(device)
-        torch.distributed.init_process_group(
-            "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE
-        )
-        yield Group(torch.distributed.get_rank(), size)
+        _connect(processes, device)
+        yield Group(torch.distributed.get_rank(), processes)
     except InputError as error:
+        if not _is_watched():
+            raise
         get_error_handler().record_exception(error)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -164,10 +161,70 @@ def join(processes: int, device: torch.device) -> Iterator[Group]:
         # gloo has no exception of its own.
         if not isinstance(error, torch.distributed.DistError) and "gloo" not in str(error):
             raise
+        lost = InputError(
+            f"another process of the training was lost ({_first_line(error)}); "
+            "run the same command again: it goes on from the last epoch"
+        )
+        if not _is_watched():
+            raise lost from None
+        get_error_handler().record_exception(lost)
         sys.exit(LOST_ANOTHER)
     finally:
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
+
+
+def _is_watched() -> bool:
+    """Whether torch's engine has started this process, and reports what went wrong in it."""
+    return "TORCHELASTIC_ERROR_FILE" in os.environ
+
+
+def _check_size(processes: int) -> None:
+    told = os.environ.get("WORLD_SIZE", "1")
+    if told == str(processes):
+        return
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise InputError(
+            f"params.yaml: train.processes is {processes}, but torchrun started {told}; make the two equal, since the "
+            "bits of the result depend on it"
+        )
+    found = ", ".join(f"{name}={os.environ[name]}" for name in ("RANK", "WORLD_SIZE") if name in os.environ)
+    raise InputError(
+        f"params.yaml: train.processes is {processes}, but the environment has {found}; if these are left over from "
+        f"another job, unset them; if not, make train.processes the number of processes that were started ({told})"
+    )
+
+
+def _connect(processes: int, device: torch.device) -> None:
+    """Meet the other processes. Raises InputError, with the engine's own words, where that cannot be."""
+    host = os.environ.get("MASTER_ADDR", LOOPBACK)
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        # It may come up in a moment, as in a cluster whose hosts start one after the other.
+        print(f"warning: MASTER_ADDR is {host!r}, which is not known here ({error.strerror}); waiting", file=sys.stderr)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    try:
+        torch.distributed.init_process_group(backend, timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the training's {processes} processes cannot reach each other ({_first_line(error)}); {_way_out()}"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    """The engine's own words, without the place in its source and the calls that led there."""
+    line = (str(error).splitlines() or [type(error).__name__])[0]
+    return re.sub(r"^\[(enforce fail at )?[^\]]*\.(cc|cpp|h):\d+\] ", "", line)
+
+
+def _way_out() -> str:
+    wanted, interfaces = os.environ.get("GLOO_SOCKET_IFNAME", ""), sorted(psutil.net_if_addrs())
+    if set(filter(None, wanted.split(","))) - set(interfaces):
+        return f"GLOO_SOCKET_IFNAME is {wanted!r}: unset it, or set it to one of {', '.join(interfaces)}"
+    names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    told = ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
+    return f"check {told}: the port must be free on the first host, and open to the others (docs/scaling.md)"
 
 
 def _choose_gpu(device: torch.device) -> None:
@@ -196,15 +253,20 @@ def _stay_on_loopback() -> None:
 def _report(failures: dict[int, Any], processes: int) -> None:
     """Say why the training ended, by the process that was the first to fail."""
 
-    def turn(rank: int) -> tuple[bool, bool, int]:
-        # When one fails, the engine ends the others by SIGTERM.
-        return failures[rank].exitcode == LOST_ANOTHER, failures[rank].exitcode == -signal.SIGTERM, rank
+    def told(rank: int) -> str:
+        # The engine's form of what `join` has recorded.
+        message = failures[rank].message
+        return message["message"].removeprefix(f"{InputError.__name__}: ") if isinstance(message, dict) else ""
+
+    def turn(rank: int) -> tuple[bool, bool, bool, int]:
+        # When one fails, the others lose it, or the engine ends them by SIGTERM.
+        lost, ended = failures[rank].exitcode == LOST_ANOTHER, failures[rank].exitcode == -signal.SIGTERM
+        return lost or ended, lost and not told(rank), ended, rank
 
     rank = min(failures, key=turn)
     failure = failures[rank]
-    if isinstance(failure.message, dict):
-        # The engine's form of what `join` has recorded.
-        raise InputError(failure.message["message"].removeprefix(f"{InputError.__name__}: "))
+    if told(rank):
+        raise InputError(told(rank))
     if failure.exitcode == LOST_ANOTHER or failure.exitcode < 0:
         ended = signal.Signals(-failure.exitcode).name if failure.exitcode < 0 else "the loss of another"
         raise InputError(

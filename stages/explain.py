@@ -11,7 +11,20 @@ validation images; test images are only shown.
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from stages import cards, chapters, command, curves, fonts, hardware, images, page, predictions, recording, workers
+from stages import (
+    bits,
+    cards,
+    chapters,
+    command,
+    curves,
+    fonts,
+    hardware,
+    images,
+    page,
+    predictions,
+    recording,
+    workers,
+)
 from stages.errors import InputError
 from stages.files import fresh_folder
 from stages.guessing import Guess
@@ -21,6 +34,8 @@ TITLE = "What the network learnt"
 
 
 def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, table: Path, report: Path) -> None:
+    compute = load_section("compute")
+    bits.warn(compute.portable, compute.device)
     # The film takes as long as all chapters together, and little of either runs on more than one core.
     with (
         fresh_folder(report) as folder,

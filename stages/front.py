@@ -12,7 +12,7 @@ from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from stages.params import ModelParams, TrainParams
-from stages.trials import OVER, RESULT, WANTED
+from stages.trials import RESULT, WANTED
 
 RULE = (
     "Of the models on the front, those of the highest validation accuracy, of the next highest and so on take turns, "
@@ -45,11 +45,6 @@ class Finalist:
     def accuracies(self, subset: str) -> list[float]:
         """The accuracies on `val` or `test`, seed by seed."""
         return [run[f"{subset}_accuracy"] for run in self.runs]
-
-
-def was_trained(trial: FrozenTrial) -> bool:
-    """Whether a trial that came to an end was trained, be it in part."""
-    return not (trial.user_attrs[RESULT]["stopped"] or "").startswith(OVER)
 
 
 def finished(study: Study) -> list[FrozenTrial]:

@@ -1,41 +1,37 @@
-"""Where the network runs, and what has to be the same for two runs to be the same to the bit."""
+"""Where the network runs, with how many threads and which kernels, and what the machine is called."""
 
 import ctypes
 import os
 import platform
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
+from stages import bits
 from stages.errors import InputError
 from stages.params import ComputeParams
 
 LARGE_NETWORK = 256 * 2**20
 KEPT_BYTES = 32 * 2**20
-# One set of kernels for AVX2 and for AVX-512 machines: torch's own, oneDNN's (convolutions), MKL's (matrices).
-PORTABLE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_CBWR": "COMPATIBLE"}
 PORTABLE_INSTRUCTIONS = "AVX2"
 
 
 def prepare(params: ComputeParams) -> torch.device:
-    """Fix the number of threads and, if asked to, the instructions, whatever the environment says; return the device.
+    """Fix the number of threads and the kernels, whatever the environment says; return the device.
 
     Call it before anything is computed: the libraries choose their kernels at the first use.
-    Raises InputError where CUDA is asked for and there is none, and where the portable kernels do not run.
+    Raises InputError where CUDA is asked for and there is none.
     """
-    if params.portable:
-        os.environ.update(PORTABLE)
-        if (instructions := torch.backends.cpu.get_cpu_capability()) != PORTABLE_INSTRUCTIONS:
-            raise InputError(
-                f"params.yaml: compute.portable is true, but torch computes with {instructions} instead of "
-                f"{PORTABLE_INSTRUCTIONS} here; set it to false"
-            )
+    if params.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("params.yaml: compute.device is 'cuda', but torch finds no GPU here; set it to cpu")
+    if bits.settle(params.portable, params.device) == "portable":
+        instructions = torch.backends.cpu.get_cpu_capability()
+        if instructions != PORTABLE_INSTRUCTIONS:
+            bits.too_late(f"torch has computed before, with {instructions}")
+            bits.settle(params.portable, params.device)
     torch.set_num_threads(params.threads)
     if params.device == "cuda":
-        if not torch.cuda.is_available():
-            raise InputError("params.yaml: compute.device is 'cuda', but torch finds no GPU here; set it to cpu")
         # cuBLAS reads this when it starts; without it, its reductions may differ from run to run.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
@@ -76,27 +72,21 @@ def mkl_is_quick() -> bool:
     With AVX-512 it keeps its fastest kernels to Intel's own processors.
     """
     there: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
-    held_back = os.environ.get("MKL_CBWR") == PORTABLE["MKL_CBWR"]
-    return there and not held_back and torch.backends.cpu.get_cpu_capability() == "AVX2"
+    return there and not mkl_is_held_back() and torch.backends.cpu.get_cpu_capability() == "AVX2"
+
+
+def mkl_is_held_back() -> bool:
+    """Whether MKL computes by the branch that is the same on every processor, and slow."""
+    return os.environ.get("MKL_CBWR") == "COMPATIBLE"
 
 
 def fingerprint() -> dict[str, str]:
-    """What the bits of a result depend on besides code, data and parameters."""
-    packages = ("torch", "numpy", "pillow")
+    """This machine, and the releases that the bits of a result may depend on. Goes to MLflow, and to no file in git."""
     return {
-        "cpu": _cpu_name(),
+        "cpu": bits.cpu_name(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
         "python": platform.python_version(),
-        **{package: version(package) for package in packages},
+        **{package: version(package) for package in bits.RELEASES},
     }
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

@@ -4,12 +4,12 @@ As all tracking, it observes: the results are kept elsewhere before it hears of 
 recorded the next time.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from stages import store, tracking
+from stages.outages import outages, warn
 from stages.tracking import Point
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -119,11 +119,6 @@ class NestedRuns:
             return
         try:
             action()
-        except tracking.outages() as error:
+        except outages() as error:
             self.failed = True
-            problem = " ".join(str(error).split())[:200]
-            print(
-                f"warning: MLflow at {store.uri()} does not record this {self.kind.name} ({problem}); "
-                f"nothing else is lost: the next `{self.kind.command}` records it",
-                file=sys.stderr,
-            )
+            warn(error, self.kind.name, f"the next `{self.kind.command}` records it")

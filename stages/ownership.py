@@ -55,8 +55,9 @@ def _refusal(path: Path, file: Path) -> str:
 
 def is_private(path: Path) -> bool:
     """Whether nobody but the project has a reason to write there: saved trainings, and outputs that are not whole."""
-    states = root() / STATES
-    return Path(_absolute(path)).is_relative_to(states) or any(part.endswith(PARTIAL) for part in path.parts)
+    own = (root() / STATES, Path.cwd() / RECEIPTS.parent)
+    whole = Path(_absolute(path))
+    return any(map(whole.is_relative_to, own)) or any(part.endswith(PARTIAL) for part in path.parts)
 
 
 def files_in(path: Path) -> Iterator[Path]:

@@ -55,6 +55,7 @@ class _PooledConvolution(torch.autograd.Function):
             largest = torch.maximum(upper, lower, out=upper).add_(bias[:, None]).relu_()
             maps[piece] = largest.view(outputs, -1, height, width).transpose(0, 1)
         ctx.save_for_backward(images, maps, *leads)
+        ctx.strides = weight.stride()
         return maps
 
     @staticmethod
@@ -70,7 +71,10 @@ class _PooledConvolution(torch.autograd.Function):
             rows = _in_two(whole, lead_of_lower)
             towards_kernels += product(_in_two(rows, lead_of_right), _windows(images[piece]))
             towards_bias += whole.sum(1)
-        return None, _from_four_places(towards_kernels, channels), towards_bias, None
+        towards_weight = _from_four_places(towards_kernels, channels)
+        # Where gradients meet between processes, they have to lie in memory as the weights do.
+        laid_out = towards_weight.new_empty_strided(towards_weight.shape, ctx.strides).copy_(towards_weight)
+        return None, laid_out, towards_bias, None
 
 
 def _pieces(number: int, image_bytes: int) -> Iterator[slice]:

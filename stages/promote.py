@@ -1,4 +1,4 @@
-"""Makes the trained model at hand the champion of MLflow's registry. Running it again changes nothing.
+"""Makes the current trained model the champion of MLflow's registry. Running it again changes nothing.
 
     python -m stages.promote
 
@@ -16,11 +16,13 @@ def main() -> None:
     recorder = recording.of_checkpoint(at["card"])
     recording.network(recorder, at["checkpoint"], at["card"], images.read(at["split"], "train", trained.data_set))
     if recorder.failed or recorder.run_id is None:
-        raise InputError("without MLflow there is no registry; mend its store and run `make champion` again")
+        raise InputError(
+            "without MLflow there is no registry; do what the warning above says and run `make champion` again"
+        )
     version = registry.make_champion(recorder.run_id, card["sha256"])
     print(
         f"models:/{registry.MODEL}@{registry.ALIAS} is version {version}: {card['parameter_count']:,} parameters, "
-        f"checkpoint {card['sha256'][:12]}, at {store.uri()}"
+        f"checkpoint {card['sha256'][:12]}, at {store.shown_uri()}"
     )
 
 

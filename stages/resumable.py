@@ -28,11 +28,15 @@ from stages.training import Training
 
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
 # What decides how a training begins and goes on, and what else lies in its folder.
-CODE = ["stages.hardware.prepare", "stages.train.begin", "stages.snapshots.Album"]
+CODE = ["stages.bits.pin", "stages.hardware.prepare", "stages.train.begin", "stages.snapshots.Album"]
 
 
-def key_of(described: dict[str, Any], machine: dict[str, str], arrays: list[Path]) -> str:
-    """A hash of the model's description, the machine's fingerprint, the arrays' bytes and the code that trains."""
+def key_of(described: dict[str, Any], fingerprint: dict[str, str], arrays: list[Path]) -> str:
+    """A hash of the model's description, the arrays' bytes, the code that trains, and of native bits the machine.
+
+    A training with portable bits can be begun on one machine and finished on another.
+    """
+    machine = fingerprint if described["bits"]["mode"] == "native" else {}
     code = sources.digest(CODE, sources.PLAIN_CARRIERS)
     decisive = {
         name: params.decisive(name, each) if name in params.SECTIONS else each for name, each in described.items()

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from optuna import Study
+from optuna.storages import fail_stale_trials
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from stages import (
+    bits,
     command,
     cost,
     database,
@@ -46,12 +48,15 @@ from stages.trials import Setup
 
 # The study's note of how many trials it had at each reading of the test set.
 OPENINGS = "test_openings"
+# Between two looks at whether other sessions have ended the last trials.
+WAIT_SECONDS = 1.0
 
 
 def main(space: Path) -> None:
     report = ownership.folder_of(space)
     ownership.check(report)
     setup = read_setup(space)
+    bits.warn(setup.compute.portable, setup.compute.device)
     study = open_study(setup)
     runs = trial_runs.of(study)
     with pool_of(setup.search.study.workers) as pool:
@@ -136,15 +141,27 @@ def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedR
     with tqdm(total=wanted.trials, unit="trial", disable=None) as bar:
         while True:
             # Counted anew each time, since other machines may add to them.
-            finished = sum(map(front.was_trained, front.finished(study)))
+            finished = sum(map(trials.was_trained, front.finished(study)))
             bar.update(finished - bar.n)
-            while len(pending) < min(wanted.workers, wanted.trials - finished) and time.monotonic() < deadline:
+            in_time = time.monotonic() < deadline
+            elsewhere = trials_elsewhere(study, len(pending))
+            while len(pending) < min(wanted.workers, wanted.trials - finished - elsewhere) and in_time:
                 pending.add(pool.submit(trials.run, setup))
             if not pending:
-                return
+                if finished >= wanted.trials or not in_time:
+                    return
+                # The last trials are other sessions'. One that does not end well leaves room for another.
+                fail_stale_trials(study)
+                time.sleep(WAIT_SECONDS)
+                continue
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 record(runs, study.get_trials(deepcopy=False)[future.result()])
+
+
+def trials_elsewhere(study: Study, pending: int) -> int:
+    """How many trials other sessions are at, if this one has started all of its `pending` ones."""
+    return max(0, sum(map(trials.is_under_way, study.get_trials(deepcopy=False))) - pending)
 
 
 def record(runs: NestedRuns, trial: FrozenTrial) -> None:
@@ -161,7 +178,7 @@ def train_again(
     wanted = [(each, seed) for each in chosen for seed in setup.search.final.seeds]
     missing = [(each, seed) for each, seed in wanted if final_key(each, seed) not in study.user_attrs]
     if missing:
-        finished = sum(map(front.was_trained, front.finished(study)))
+        finished = sum(map(trials.was_trained, front.finished(study)))
         study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), finished])
     pending: dict[Future[dict[str, Any]], tuple[Candidate, int]] = {}
     for each, seed in missing:

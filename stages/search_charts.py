@@ -7,7 +7,8 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from stages import canvas
-from stages.front import Candidate, candidate_of, finished, was_trained
+from stages.front import Candidate, candidate_of, finished
+from stages.trials import was_trained
 
 
 def front(study: Study, candidates: list[Candidate], winner: int | None, file: Path) -> None:

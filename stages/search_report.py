@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from stages import front
 from stages.front import Candidate, Finalist
-from stages.trials import RESULT, WANTED, Setup
+from stages.trials import RESULT, SURPLUS, WANTED, Setup, was_trained
 
 
 def findings(
@@ -21,7 +21,7 @@ def findings(
     search = setup.search
     best, least = front.winner(finals), front.smallest(finals, search.limits.accuracy)
     stopped = _stopped(study)
-    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    states = [trial.state for trial in study.get_trials(deepcopy=False) if SURPLUS not in trial.user_attrs]
     return {
         "search": search.study.name,
         "objectives": search.objectives,
@@ -78,7 +78,7 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
             "of": trial.user_attrs[WANTED]["train"]["epochs"],
         }
         for trial in study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-        if front.was_trained(trial)
+        if was_trained(trial)
     ]
 
 

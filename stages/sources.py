@@ -2,7 +2,8 @@
 
 A reference counts by what it resolves to. So a definition or a module can be renamed or moved, and a hash is still the
 same. What importing a module does besides defining things counts as well. `stages/syntax.py` says what does not count.
-The `__init__` of a package that lies in no other does not: it sets the environment, and results are checked for it.
+The `__init__` of a package that lies in no other does not: it sets the environment. What of this decides results is a
+function that is to be among the `entries`.
 """
 
 import hashlib

@@ -2,20 +2,23 @@
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 from filelock import FileLock
 
+from stages import addresses, relocation
+from stages.errors import StoreError
 from stages.files import new_file, remove_state, write_text
 from stages.project import STATES, root
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 DEFAULT_EXPERIMENT = "crosscheck"
-SQLITE = "sqlite:///"
 LOCK_SECONDS = 600
 # A tracking server that does not answer must not hold up training; the user's own settings win.
 SETTINGS = {
@@ -36,8 +39,13 @@ QUIET = {
 
 
 def uri() -> str:
-    """`MLFLOW_TRACKING_URI`, or the sqlite file in the project's root."""
-    return anchored(os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{DATABASE}")
+    """`MLFLOW_TRACKING_URI`, or the sqlite file in the project's root. It may hold a password: show `shown_uri`."""
+    return anchored(os.environ.get("MLFLOW_TRACKING_URI") or f"{addresses.SQLITE}{DATABASE}")
+
+
+def shown_uri() -> str:
+    """`uri` for messages: without passwords and other secrets."""
+    return addresses.shown(uri())
 
 
 def anchored(address: str) -> str:
@@ -45,39 +53,67 @@ def anchored(address: str) -> str:
 
     A relative name counts from the project's root: DVC deletes the temporary copy that an experiment runs in.
     """
-    file = _sqlite_file(address)
-    return address if file is None else f"{SQLITE}{root() / file}"
+    return addresses.anchored(address, root())
 
 
-def _sqlite_file(address: str) -> Path | None:
-    """The plain file that an sqlite address names; None for servers, and for sqlite's own file: addresses."""
-    name = address.removeprefix(SQLITE)
-    return None if name == address or name.startswith(("file:", ":")) or "?" in name else Path(name)
+def typed(command: str) -> str:
+    """A command of MLflow's as a user types it in the project's root to act on this store."""
+    own = uri() == addresses.sqlite_address(root() / DATABASE)
+    return f"MLFLOW_TRACKING_URI={addresses.SQLITE}{DATABASE} {command}" if own else command
 
 
 def connect() -> tuple[ModuleType, str]:
     """Import MLflow, point it at the store and return it with the experiment's id; both are made where missing.
 
-    Raises what MLflow raises where the store cannot be reached (`tracking.Recorder` makes a warning of it).
+    Raises StoreError where the store needs the user, and what MLflow raises where it cannot be reached
+    (`tracking.Recorder` makes a warning of both).
+    """
+    prepare()
+    import mlflow
+
+    address = uri()
+    mlflow.set_tracking_uri(address)
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    with lock():
+        try:
+            experiment = mlflow.get_experiment_by_name(name)
+        except ModuleNotFoundError as error:
+            raise StoreError(
+                f"the Python package {error.name} is missing, which this kind of address needs",
+                "install it, or name another driver in MLFLOW_TRACKING_URI, as in postgresql+psycopg2://",
+            ) from None
+        if experiment is None:
+            # MLflow freezes this location as an absolute path; a server decides on its own.
+            location = (root() / ARTIFACTS / _folder(name)).as_uri() if address.startswith("sqlite") else None
+            return mlflow, str(mlflow.create_experiment(name, artifact_location=location))
+        if experiment.lifecycle_stage == "deleted":
+            restore = typed(f"mlflow experiments restore --experiment-id {experiment.experiment_id}")
+            raise StoreError(f"the experiment {name!r} was deleted in MLflow", f"run `{restore}`")
+        return mlflow, str(experiment.experiment_id)
+
+
+def prepare() -> None:
+    """Make the sqlite file where it is missing, and let the project's own follow the project to where it is now.
+
+    Raises StoreError where files of the store were left behind, and sqlite3.Error where the file is damaged.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    import mlflow
-
     for logger, level in QUIET.items():
         logging.getLogger(logger).setLevel(level)
-    file = _sqlite_file(uri())
-    if file is not None:
-        _make_database(file)
-    mlflow.set_tracking_uri(uri())
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    _check_installation()
+    file = addresses.sqlite_file(uri())
+    if file is None:
+        return
     with lock():
-        experiment = mlflow.get_experiment_by_name(name)
-        if experiment is not None:
-            return mlflow, str(experiment.experiment_id)
-        # MLflow freezes this location as an absolute path; a server decides on its own.
-        location = (root() / ARTIFACTS / name).as_uri() if uri().startswith("sqlite:") else None
-        return mlflow, str(mlflow.create_experiment(name, artifact_location=location))
+        if not file.exists():
+            _make_database(file)
+            return
+        # MLflow would try for two minutes to open a file that cannot be opened.
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA schema_version")
+        if root() in file.resolve().parents:
+            relocation.follow(file, root() / ARTIFACTS)
 
 
 def lock() -> FileLock:
@@ -107,12 +143,20 @@ def _note_of(checkpoint: str) -> Path:
 
 def _make_database(database: Path) -> None:
     """Create the sqlite file under a temporary name first: two first users at once would leave it broken."""
-    with lock():
-        if database.exists():
-            # MLflow would try for two minutes to open a file that cannot be opened.
-            with closing(sqlite3.connect(database)) as connection:
-                connection.execute("PRAGMA schema_version")
-            return
-        from mlflow import MlflowClient
+    from mlflow import MlflowClient
 
-        new_file(database, lambda partial: MlflowClient(f"{SQLITE}{partial}").search_experiments(max_results=1))
+    new_file(database, lambda new: MlflowClient(addresses.sqlite_address(new)).search_experiments(max_results=1))
+
+
+def _folder(experiment: str) -> str:
+    """A folder's name for an experiment of any name: one that holds a slash must not lead out of the project."""
+    return re.sub(r"[^\w. -]", "-", experiment).strip(". ") or DEFAULT_EXPERIMENT
+
+
+def _check_installation() -> None:
+    spec = find_spec("mlflow")
+    if spec is not None and "%" in str(spec.origin):
+        raise StoreError(
+            f"MLflow cannot work where its own path holds a percent sign, {Path(str(spec.origin)).parent}",
+            "move the project, or its environment, to a folder without one",
+        )

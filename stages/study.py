@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from stages import cells, command, crew, dealing, plans, study_runs
+from stages import bits, cells, command, crew, dealing, plans, study_runs
 from stages.crew import Job
 from stages.errors import InputError
 from stages.files import read_json
@@ -41,6 +41,8 @@ def main(study: Path) -> None:
         print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
         runs = study_runs.of(plan)
         if new:
+            for compute in [job.cell.params.compute for job in new]:
+                bits.warn(compute.portable, compute.device)
             crew.prepare()
             runs.open()
         progress = Progress([job.cell for job in new], count, known_seconds(jobs))

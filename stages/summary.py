@@ -34,7 +34,7 @@ def main() -> None:
     )
     print(f"pictures    {drawn['plots']}/ and {drawn['samples']}")
     print(f"inside      {at['explain']['report']}/report.html, layer by layer")
-    print(f"MLflow      {store.uri()}; `make ui` opens it")
+    print(f"MLflow      {store.shown_uri()}; `make ui` opens it")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from stages.errors import InputError
 
 def main() -> None:
     at = pipeline.paths_of("split", "train", "evaluate", "visualize", "explain")
-    # The fingerprint is left to git, and tells MLflow nothing.
-    needed = [path for options in at.values() for name, path in options.items() if name != "fingerprint"]
+    # What is known of the machine is not kept with the results, and tells MLflow nothing.
+    needed = [path for options in at.values() for name, path in options.items() if name != "machine"]
     missing = [str(path) for path in needed if not path.exists()]
     if missing:
         raise InputError(f"{missing[0]}: not found; run `dvc repro` or `dvc checkout` first")
@@ -30,7 +30,7 @@ def main() -> None:
     recording.pictures(recorder, drawn["plots"], drawn["samples"])
     recording.explanation(recorder, at["explain"]["report"])
     if recorder.failed:
-        raise InputError("MLflow could not be brought up to date; mend its store and run `make sync` again")
+        raise InputError("MLflow could not be brought up to date; do as the warning says and run `make sync` again")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,7 @@ evaluation, pictures) leaves a tag with a hash of what was recorded, so that rec
 
 import os
 import shutil
-import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stages import store
+from stages.outages import outages, warn
 
 CHECKPOINT_TAG = "crosscheck.checkpoint"
 TRAINING_TAG = "crosscheck.training"
@@ -164,26 +163,9 @@ class Recorder:
             action()
         except outages() as error:
             self.failed = True
-            problem = " ".join(str(error).split())[:200]
-            print(
-                f"warning: MLflow at {store.uri()} does not record this run ({problem}); "
-                "nothing else is lost: `make sync` records it later",
-                file=sys.stderr,
-            )
+            warn(error, "run", "`make sync` records it later")
         finally:
             self.waited += time.monotonic() - asked
-
-
-def outages() -> tuple[type[Exception], ...]:
-    """What says that the store is out of reach, damaged, full or not willing, or that a user deleted the run in it.
-
-    A mistake in this project raises something else, and is not passed over.
-    """
-    from alembic.util.exc import CommandError
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError
 
 
 def _client() -> Any:

@@ -1,12 +1,12 @@
 """Trains the network that `model` describes and writes a checkpoint that describes itself.
 
     python -m stages.train --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --snapshots models/snapshots --fingerprint models/fingerprint.json \\
+        --snapshots models/snapshots --machine .crosscheck/machine.json \\
         --curve metrics/curve.csv --metrics metrics/train.json
 
-`card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `fingerprint`
-names the machine and the versions that the bits depend on; it is left to git, so that the same bits from another
-machine are no other output. Progress shows on a terminal only.
+`card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `machine`
+names what trained it, the processor included; neither git nor DVC keeps that file, since the same bits from another
+machine are no other result. Progress shows on a terminal only.
 """
 
 import sys
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from stages import command, curves, distributed, guessing, hardware, images, model, recording
+from stages import bits, command, curves, distributed, guessing, hardware, images, model, recording
 from stages.files import sha256, write_json
 from stages.guessing import Guess
 from stages.params import ComputeParams, ModelParams, TrainParams, load_section
@@ -30,18 +30,19 @@ from stages.training import Training, new_network
 ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 
 
-def main(
-    split: Path, checkpoint: Path, card: Path, snapshots: Path, fingerprint: Path, curve: Path, metrics: Path
-) -> None:
+def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Path, curve: Path, metrics: Path) -> None:
     wanted, recipe, compute = load_section("model"), load_section("train"), load_section("compute")
+    bits.warn(compute.portable, compute.device)
     if distributed.launch(recipe.processes):
         return
     device = hardware.prepare(compute)
     with distributed.join(recipe.processes, device) as group:
         data_set = images.read_data_set(split)
         training = begin(split, data_set, wanted, recipe, device, group)
-        described, machine = describe(training, wanted, data_set, compute), group.from_first(hardware.fingerprint())
-        key = key_of(described, machine, [split / name for name in ARRAYS])
+        decisive = group.from_first(bits.described(bits.mode_of(compute.portable, compute.device)))
+        described = describe(training, wanted, data_set, compute, decisive)
+        fingerprint = group.from_first(hardware.fingerprint())
+        key = key_of(described, fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
         if group.rank:
             follow(training)
@@ -52,14 +53,14 @@ def main(
             resumable.resume(training, album)
             training.agree()
             recorder = Recorder()
-            recorder.start(recording.parameters(described), machine, *resumable.name())
+            recorder.start(recording.parameters(described), fingerprint, *resumable.name())
             with recorder.watch():
                 fit(training, album, recorder, resumable)
 
             model.save(model.Checkpoint(training.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
             write_json(card, {"sha256": sha256(checkpoint), **described})
-            write_json(fingerprint, machine)
+            write_json(machine, {"checkpoint": sha256(checkpoint), **fingerprint})
             curves.write(training.history, curve)
             write_json(metrics, final_figures(training.history))
             warn_of_plateau(training.history, guess_of(training, data_set), data_set.classes)
@@ -104,7 +105,11 @@ def guess_of(training: Training, data_set: images.DataSet) -> Guess:
 
 
 def describe(
-    training: Training, wanted: ModelParams, data_set: images.DataSet, compute: ComputeParams
+    training: Training,
+    wanted: ModelParams,
+    data_set: images.DataSet,
+    compute: ComputeParams,
+    decisive: dict[str, str],
 ) -> dict[str, Any]:
     """What the card says of the model besides its hash."""
     return {
@@ -118,6 +123,7 @@ def describe(
             "val_images": len(training.val),
         },
         "compute": compute.model_dump(),
+        "bits": decisive,
     }
 
 

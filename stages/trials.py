@@ -3,6 +3,7 @@
 import time
 import warnings
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from optuna import Study, Trial, TrialPruned
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial, TrialState
 
 from stages import cost, database, hardware, images, inference, space
 from stages.cost import Cost
@@ -20,7 +22,7 @@ from stages.params import ComputeParams, EvaluateParams, ModelParams, TrainParam
 from stages.space import Search, StopParams
 from stages.training import Training, new_network
 
-WANTED, RESULT = "wanted", "result"
+WANTED, RESULT, SURPLUS = "wanted", "result", "surplus"
 OVER = "not trained: over the limit"
 # Far from the seeds of the finals, so that no model is chosen for its luck with one of these.
 FIRST_SEED = 1_000_000
@@ -70,14 +72,45 @@ def sampler(startup: int, seed: int | None) -> BaseSampler:
         return TPESampler(n_startup_trials=startup, multivariate=True, group=True, constant_liar=True, seed=seed)
 
 
+class SurplusError(Exception):
+    """A trial that other sessions have left no room for."""
+
+
 def run(setup: Setup) -> int:
-    """Ask the study for a trial, train it, tell what came out; return its number."""
+    """Ask the study for a trial, train it, tell what came out; return its number.
+
+    Where two sessions ask for the last trial at the same moment, the later one ends untrained, as failed.
+    """
     numbers: list[int] = []
     search = setup.search.study
     _study(setup.url, search.name, search.startup, setup.seed).optimize(
-        lambda trial: _objectives(setup, trial), n_trials=1, callbacks=[lambda _, trial: numbers.append(trial.number)]
+        lambda trial: _objectives(setup, trial),
+        n_trials=1,
+        catch=(SurplusError,),
+        callbacks=[lambda _, trial: numbers.append(trial.number)],
     )
     return numbers[0]
+
+
+def is_waiting(trial: FrozenTrial) -> bool:
+    """Whether it is still to be started: a known point, or one to be tried again."""
+    return trial.state == TrialState.WAITING
+
+
+def is_under_way(trial: FrozenTrial) -> bool:
+    """Whether a worker is at it, for all that the database knows.
+
+    One killed just when its trial began left no sign of life that could fail to come; what it would train is missing.
+    """
+    began = trial.datetime_start
+    young = began is None or (datetime.now() - began).total_seconds() < database.GRACE_SECONDS
+    return trial.state == TrialState.RUNNING and (young or WANTED in trial.user_attrs)
+
+
+def was_trained(trial: FrozenTrial) -> bool:
+    """Whether it came to an end and was trained, be it in part."""
+    ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+    return ended and not (trial.user_attrs[RESULT]["stopped"] or "").startswith(OVER)
 
 
 @cache
@@ -92,6 +125,11 @@ def _objectives(setup: Setup, trial: Trial) -> list[float]:
     the limits guides the sampler all the same.
     """
     search, known = setup.search, pictures(setup.split, setup.train.images)
+    # Numbers are given one by one: a trial that counts all lower ones is counted by all higher ones.
+    earlier = [each for each in trial.study.get_trials(deepcopy=False) if each.number < trial.number]
+    if sum(is_waiting(each) or is_under_way(each) or was_trained(each) for each in earlier) >= search.study.trials:
+        trial.set_user_attr(SURPLUS, True)
+        raise SurplusError(f"the search has its {search.study.trials} trials")
     wanted, recipe = space.draw(trial, search.space, setup.model, setup.train)
     recipe = recipe.model_copy(update={"seed": FIRST_SEED + trial.number * search.study.repeats})
     trial.set_user_attr(WANTED, {"model": wanted.model_dump(), "train": recipe.model_dump()})

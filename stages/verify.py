@@ -2,8 +2,10 @@
 
     python -m stages.verify
 
-Exit status 0: every output is the same to the bit, or this machine has another fingerprint than the one that made the
-committed results and the test accuracies agree within 0.02. Nothing of the working tree is touched.
+What is verified is the last commit, also where the project is a sub-folder of its git repository. Exit status 0: every
+output is the same bit for bit, or nothing promises that and the test accuracies agree within 0.02. It is promised for
+portable results of the same releases, on every machine, and for native ones on the machine that made them. Nothing of
+the working tree is touched.
 """
 
 import json
@@ -16,11 +18,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages import command, comparison, pipeline, store
+from stages import addresses, command, comparison, pipeline, store
 from stages.errors import InputError
 from stages.files import read_json
 
-LOCK = "dvc.lock"
+LOCK, PARAMS = "dvc.lock", "params.yaml"
 TOLERANCE = 0.02
 CODE = {".py", ".html"}
 COMPARED = ("test.accuracy", "test.balanced_accuracy")
@@ -29,28 +31,40 @@ COMPARED = ("test.accuracy", "test.balanced_accuracy")
 def main() -> None:
     at = pipeline.paths_of("train", "evaluate")
     cache = Path(_output(["dvc", "cache", "dir"], Path.cwd()))
+    print(f"verifying {verified()}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="crosscheck-verify-") as temporary:
-        clone = Path(temporary) / "clone"
-        rerun(clone, cache)
-        committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:{LOCK}"], Path.cwd()))
+        clone = Path(temporary) / "clone" / _output(["git", "rev-parse", "--show-prefix"], Path.cwd())
+        rerun(Path(temporary) / "clone", clone, cache)
+        committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:./{LOCK}"], Path.cwd()))
         rebuilt = YAML(typ="safe", pure=True).load((clone / LOCK).read_text(encoding="utf-8"))
         same = report(committed["stages"], rebuilt["stages"], cache, clone)
-        before, after = (read_fingerprint(text) for text in fingerprints(at["train"]["fingerprint"], clone))
-        print_fingerprints(before, after)
+        before, after = card_of(committed["stages"], at["train"]["card"], cache), read_json(clone / at["train"]["card"])
+        print_bits(before.get("bits", {}), after["bits"])
         if same:
             print("identical: every output of every stage")
         elif outdated := changed_since(committed["stages"], rebuilt["stages"]):
             raise InputError(f"{LOCK} was committed with other {outdated[0]}; run `dvc repro` and commit its results")
-        elif before == after:
-            raise InputError("the outputs differ on a machine with the same fingerprint; this is a defect")
+        elif promised := promise(before, after, at["train"]["machine"], clone):
+            raise InputError(f"the outputs differ, and {promised}; this is a defect")
         else:
             check_tolerance(committed["stages"], at["evaluate"]["metrics"], cache, clone)
 
 
-def rerun(clone: Path, cache: Path) -> None:
-    """Clone HEAD and run every stage in the clone, from the same tracked data, without any cached result."""
-    home = str(Path.cwd())
-    _output(["git", "clone", "--quiet", home, str(clone)], Path.cwd())
+def verified() -> str:
+    """The commit in words, and that changes made since are not part of it."""
+    commit = _output(["git", "log", "-1", "--format=%h (%s)"], Path.cwd())
+    changed = _output(["git", "status", "--porcelain", "--untracked-files=no", "--", "."], Path.cwd()).splitlines()
+    files = "a file" if len(changed) == 1 else f"{len(changed)} files"
+    return f"commit {commit}" + (f", without the changes of {files} since then" if changed else "")
+
+
+def rerun(repository: Path, clone: Path, cache: Path) -> None:
+    """Clone HEAD to `repository` and run every stage in `clone`, the project's folder in it, without any cached result.
+
+    It runs from the same tracked data.
+    """
+    home = _output(["git", "rev-parse", "--show-toplevel"], Path.cwd())
+    _output(["git", "clone", "--quiet", home, str(repository)], Path.cwd())
     _output(["dvc", "config", "--local", "cache.dir", str(cache)], clone)
     tracked = [str(file.relative_to(clone)) for file in sorted(clone.rglob("*.dvc")) if file.is_file()]
     if tracked:
@@ -106,22 +120,39 @@ def explain(path: str, md5: str, cache: Path, clone: Path) -> list[str]:
     return lines or [f"{path}: has further files now"]
 
 
-def fingerprints(file: Path, clone: Path) -> tuple[str, str]:
-    """The committed fingerprint and the one of the run in the clone, as JSON text."""
-    return _output(["git", "show", f"HEAD:{file}"], Path.cwd()), (clone / file).read_text(encoding="utf-8")
+def card_of(committed: dict[str, Any], card: Path, cache: Path) -> dict[str, Any]:
+    """The committed card, or, where it is not in the cache, what the lock tells of it: the mode that was asked for."""
+    md5 = _hashes(committed, "train", "outs").get(str(card), "")
+    cached = _cached(cache, md5)
+    if cached is not None:
+        content: dict[str, Any] = read_json(cached)
+        return content
+    asked = committed.get("train", {}).get("params", {}).get(PARAMS, {}).get("compute", {}).get("portable", False)
+    return {"bits": {"mode": "portable" if asked else "native"}}
 
 
-def read_fingerprint(text: str) -> dict[str, str]:
-    """A fingerprint from its JSON text."""
-    return {str(name): str(value) for name, value in json.loads(text).items()}
-
-
-def print_fingerprints(before: dict[str, str], after: dict[str, str]) -> None:
-    """A line for each part: one value where both agree, both where they do not."""
-    print("fingerprint  " + ("the same" if before == after else "differs: committed -> here"))
+def print_bits(before: dict[str, str], after: dict[str, str]) -> None:
+    """A line for each thing that decides the bits: one value where both agree, both where they do not."""
     for name in before | after:
-        old, new = before.get(name, "none"), after.get(name, "none")
-        print(f"    {name:14} {old if old == new else f'{old} -> {new}'}")
+        old, new = before.get(name, "unknown"), after.get(name, "none")
+        print(f"{name:12} {old if old == new else f'{old} -> {new}'}")
+
+
+def promise(before: dict[str, Any], after: dict[str, Any], machine: Path, clone: Path) -> str | None:
+    """Why both results have to be the same bit for bit, or None where nothing promises it.
+
+    `machine`: where the last training in this working tree noted what had trained it.
+    """
+    then, now = before.get("bits", {}), after["bits"]
+    if any(then.get(name, value) != value for name, value in now.items()):
+        return None
+    if now["mode"] == "portable":
+        return "portable results are the same on every machine"
+    made_by, here = (read_json(file) if file.exists() else {} for file in (machine, clone / machine))
+    if not made_by or made_by.pop("checkpoint", None) != before.get("sha256"):
+        return None
+    here.pop("checkpoint", None)
+    return "this is the machine that made the committed results" if made_by == here else None
 
 
 def check_tolerance(committed: dict[str, Any], metrics: Path, cache: Path, clone: Path) -> None:
@@ -157,7 +188,7 @@ def _output(words: list[str], folder: Path) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DVC_", "GIT_"))}
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', '')}"
     # The user's store is for the user's runs.
-    env["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder / store.DATABASE}"
+    env["MLFLOW_TRACKING_URI"] = addresses.sqlite_address(folder / store.DATABASE)
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]

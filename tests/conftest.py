@@ -20,6 +20,8 @@ from stages import split
 from stages.params import Params, load
 
 ROOT = Path(__file__).resolve().parent.parent
+# Tests that use MLflow itself tell nobody either.
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 # After so many seconds a command hangs; a busy machine is no reason to fail.
 HANG = 1200
 

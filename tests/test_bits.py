@@ -1,7 +1,6 @@
 """The same bits however, wherever and under whatever environment the pipeline runs; other seeds give others."""
 
 import hashlib
-import json
 import locale
 import os
 import shlex
@@ -18,11 +17,9 @@ from typing import Any
 import pytest
 from conftest import Project, copy_project, make_project
 from ruamel.yaml import YAML
+from test_golden import HOSTILE
 
-from stages import hardware
-from stages.errors import InputError
 from stages.files import sha256
-from stages.params import Params
 
 WAYS = {"workspace": [], "temp": ["--temp"], "queued": ["--queue"]}
 LONGEST = 240
@@ -187,10 +184,11 @@ def test_threads_come_from_the_parameter_alone(copy_of_sensitive: Project, name:
         {"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"},
         {"TZ": "Asia/Kathmandu"},
         {"OMP_NUM_THREADS": "3", "MKL_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "5", "OMP_DYNAMIC": "true"},
+        HOSTILE,
     ],
     ids=lambda env: next(f"{name}={value}" for name, value in env.items()),
 )
-def test_hash_seed_locale_time_zone_and_threads_of_the_environment_do_not_matter(
+def test_hash_seed_locale_time_zone_threads_and_instructions_of_the_environment_do_not_matter(
     copy_of_reproduced: Project, env: dict[str, str]
 ) -> None:
     if "LC_ALL" in env and not is_installed(env["LC_ALL"]):
@@ -236,42 +234,6 @@ def test_a_symlink_to_the_project_does_not_matter(copy_of_reproduced: Project, t
     through.run("dvc", "repro", "--force", "--no-run-cache")
     assert through.read("dvc.lock") == before
     assert through.run("dvc", "status").stdout.strip().endswith("Data and pipelines are up to date.")
-
-
-# Instruction sets.
-
-# What a machine without AVX-512 would let the libraries do.
-AVX2_MACHINE = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("threads", [1, 2])
-def test_portable_bits_are_the_same_with_and_without_avx_512(copy_of_sensitive: Project, threads: int) -> None:
-    found: dict[tuple[bool, str], dict[str, str]] = {}
-    instructions: dict[tuple[bool, str], str] = {}
-    for portable in (False, True):
-        copy_of_sensitive.set(compute={"threads": threads, "portable": portable}, train={"epochs": 1})
-        for machine, env in (("here", {}), ("avx2", AVX2_MACHINE)):
-            run_stages(copy_of_sensitive, "train", **env)
-            found[portable, machine] = hashes(copy_of_sensitive, *TRAINED)
-            instructions[portable, machine] = json.loads(copy_of_sensitive.read("models/fingerprint.json"))[
-                "instructions"
-            ]
-    if instructions[False, "avx2"] != "AVX2":
-        pytest.skip("this CPU has no AVX2")
-    assert found[True, "here"] == found[True, "avx2"]
-    assert instructions[True, "here"] == "AVX2"
-    # Without it, the instructions do matter: the test would see a difference.
-    if instructions[False, "here"] == "AVX512":
-        assert found[False, "here"]["models/model.pt"] != found[False, "avx2"]["models/model.pt"]
-
-
-def test_portable_is_refused_where_its_kernels_do_not_run(monkeypatch: pytest.MonkeyPatch, params: Params) -> None:
-    for name in hardware.PORTABLE:
-        monkeypatch.setenv(name, "")
-    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "DEFAULT")
-    with pytest.raises(InputError, match=r"compute\.portable is true, but torch computes with DEFAULT"):
-        hardware.prepare(params.compute.model_copy(update={"portable": True}))
 
 
 # The images' names and dates.

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 from pydantic import Field
 
-from stages import cells, crew, execution, resumable, sources, train
+from stages import bits, cells, crew, execution, hardware, resumable, snapshots, sources, train
 from stages import params as parameters
 from stages.params import Params
 
@@ -29,12 +29,13 @@ def key_of(params: Params) -> str:
     return cells.key_of(params, "images", "code")
 
 
-def described(params: Params) -> dict[str, Any]:
-    return {"parameter_count": 7, "model": params.model.model_dump(), "train": params.train.model_dump(), "data": {}}
+def described(params: Params, mode: str) -> dict[str, Any]:
+    sections = {"model": params.model.model_dump(), "train": params.train.model_dump(), "data": {}}
+    return {"parameter_count": 7, **sections, "bits": {"mode": mode}}
 
 
-def state_key(params: Params, machine: str = "a CPU") -> str:
-    return resumable.key_of(described(params), {"cpu": machine}, [ROOT / "params.yaml"])
+def state_key(params: Params, machine: str = "a CPU", mode: str = "portable") -> str:
+    return resumable.key_of(described(params, mode), {"cpu": machine}, [ROOT / "params.yaml"])
 
 
 @pytest.mark.parametrize("key", [key_of, state_key], ids=["result", "saved training"])
@@ -101,12 +102,39 @@ def test_the_code_that_trains_is_in_the_key_of_a_saved_training(
     assert state_key(params) != before
 
 
+def test_a_machine_is_in_the_key_of_native_results_and_trainings_only(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    native = params.model_copy(update={"compute": params.compute.model_copy(update={"portable": False})})
+    before, before_native = key_of(params), key_of(native)
+    assert state_key(params) == state_key(params, "another CPU")
+    assert state_key(params, mode="native") != state_key(params, "another CPU", mode="native")
+    fingerprint = hardware.fingerprint() | {"cpu": "another CPU"}
+    monkeypatch.setattr(hardware, "fingerprint", lambda: fingerprint)
+    assert key_of(params) == before
+    assert key_of(native) != before_native
+
+
+@pytest.mark.parametrize("package", ["torch", "numpy"])
+def test_the_releases_of_the_libraries_are_in_the_key(
+    package: str, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = key_of(params)
+    true = bits.version
+    monkeypatch.setattr(bits, "version", lambda name: "9.9.9" if name == package else true(name))
+    assert key_of(params) != before
+
+
 # Names of code that stands in texts: nothing else would tell that they no longer fit.
 
 
+def full_name(thing: Any) -> str:
+    return f"{thing.__module__}.{thing.__name__}"
+
+
 def test_the_functions_that_are_named_in_texts_are_those_that_run() -> None:
-    assert f"{execution.execute.__module__}.{execution.execute.__name__}" == cells.CODE
-    assert f"{train.begin.__module__}.{train.begin.__name__}" in resumable.CODE
+    assert [full_name(execution.execute), full_name(bits.pin)] == cells.CODE
+    assert [full_name(each) for each in (bits.pin, hardware.prepare, train.begin, snapshots.Album)] == resumable.CODE
 
 
 def test_what_a_study_loads_ahead_is_what_its_processes_run() -> None:

@@ -58,10 +58,46 @@ def test_a_block_is_small_enough_to_be_kept_when_it_is_freed() -> None:
 def test_large_layers_descend_and_have_the_same_gradients_by_mkl(monkeypatch: pytest.MonkeyPatch, inputs: int) -> None:
     monkeypatch.setattr(dense, "LARGE_BYTES", 0)
     monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: True)
-    products = spied_on(monkeypatch, "product")
+    products, descents = spied_on(monkeypatch, "product"), spied_on(monkeypatch, "_descend_by_openblas")
     assert_descends(*layer_and_batch(inputs))
-    # Rows of 41 floats do not all begin at a whole vector: their gradient is oneDNN's.
-    assert len(products) == (0 if inputs == 40 else 1)
+    # Rows of 41 floats do not all begin at a whole vector, where MKL is slow to subtract.
+    assert (len(products), len(descents)) == (0, 0 if inputs == 40 else 1)
+
+
+@pytest.mark.parametrize("order", ["rows", "columns"])
+def test_where_mkl_is_not_quick_large_layers_descend_by_openblas(monkeypatch: pytest.MonkeyPatch, order: str) -> None:
+    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
+    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: False)
+    products, descents = spied_on(monkeypatch, "product"), spied_on(monkeypatch, "_descend_by_openblas")
+    layer, inputs, slope = layer_and_batch()
+    if order == "columns":
+        layer.weight.data = layer.weight.data.t().contiguous().t()
+        slope = slope.t().contiguous().t()
+    assert_descends(layer, inputs, slope)
+    # Weights that lie in memory by columns stay with oneDNN.
+    assert (len(products), len(descents)) == ((2, 1) if order == "rows" else (3, 0))
+
+
+def test_openblas_uses_torchs_number_of_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[set[int]] = []
+    real = dense.blas.sgemm
+
+    def sgemm(*values: object, **options: object) -> NDArray[np.float32]:
+        seen.append({library["num_threads"] for library in dense._openblas().info()})
+        moved: NDArray[np.float32] = real(*values, **options)
+        return moved
+
+    before = torch.get_num_threads(), dense._openblas().info()
+    monkeypatch.setattr(dense.blas, "sgemm", sgemm)
+    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
+    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: False)
+    try:
+        torch.set_num_threads(2)
+        assert_descends(*layer_and_batch())
+    finally:
+        torch.set_num_threads(before[0])
+    assert seen == [{2}]
+    assert dense._openblas().info() == before[1]
 
 
 def spied_on(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:

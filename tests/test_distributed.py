@@ -1,12 +1,15 @@
 """Training in several processes gives what one process gives, but for rounding, and ends cleanly when one dies."""
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from conftest import ROOT, Project
+from conftest import ROOT, Project, free_port
 from numpy.typing import NDArray
 from torch import multiprocessing
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
@@ -107,8 +110,136 @@ def test_a_group_refuses_batch_normalisation(params: Params) -> None:
 
 def test_another_number_of_processes_than_train_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     with pytest.raises(InputError, match=r"train\.processes is 2, but torchrun started 4"), distributed.join(2, CPU):
         pass
+
+
+@pytest.mark.parametrize(
+    ("processes", "env", "found"),
+    [
+        (1, {"RANK": "0", "WORLD_SIZE": "4"}, "RANK=0, WORLD_SIZE=4; if these are left over from another job, unset"),
+        (2, {"RANK": "0"}, "RANK=0; if these are left over from another job, unset them"),
+        (2, {"WORLD_SIZE": "many"}, "WORLD_SIZE=many; if these are left over"),
+    ],
+)
+def test_what_another_job_left_in_the_environment_is_named(
+    processes: int, env: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"but the environment has {found}"), distributed.join(processes, CPU):
+        pass
+
+
+def test_leftovers_that_say_one_process_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "x"}.items():
+        monkeypatch.setenv(name, value)
+    with distributed.join(1, CPU) as group:
+        assert group == ALONE
+
+
+@pytest.fixture
+def one_of_two(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of the first of two processes, where the other one does not come up."""
+    env = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
+    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+    return monkeypatch
+
+
+def cause() -> str:
+    """The line in which meeting the other process ends."""
+    with pytest.raises(InputError) as caught, distributed.join(2, CPU):
+        pass
+    line = str(caught.value)
+    assert len(line.splitlines()) == 1 and line.startswith("the training's 2 processes cannot reach each other (")
+    return line
+
+
+def test_a_port_that_is_taken_is_told_in_the_engines_words(one_of_two: pytest.MonkeyPatch) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        one_of_two.setenv("MASTER_PORT", str(port))
+        line = cause()
+    assert "address already in use" in line
+    assert f"; check RANK=0, WORLD_SIZE=2, MASTER_ADDR=127.0.0.1, MASTER_PORT={port}: the port must be free" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MASTER_PORT", "99999", "port must have value from 0 to 65535 but was 99999"),
+        ("MASTER_PORT", "", "environment variable MASTER_PORT expected, but not set"),
+        ("RANK", "first", "invalid literal for int"),
+    ],
+)
+def test_a_wrong_variable_of_the_group_is_told_in_the_engines_words(
+    name: str, value: str, words: str, one_of_two: pytest.MonkeyPatch
+) -> None:
+    one_of_two.setenv(name, value)
+    line = cause()
+    assert words in line and f"{name}={value}" in line
+
+
+def test_a_host_that_is_not_known_is_told_while_it_is_waited_for(
+    one_of_two: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise torch.distributed.DistNetworkError("The client socket has timed out\nframe #1: somewhere")
+
+    one_of_two.setattr(torch.distributed, "init_process_group", refuse)
+    one_of_two.setenv("MASTER_ADDR", "nowhere.invalid")
+    assert "(The client socket has timed out); check " in cause()
+    assert capsys.readouterr().err.startswith("warning: MASTER_ADDR is 'nowhere.invalid', which is not known here (")
+
+
+def test_a_network_interface_that_is_not_there_is_told_with_those_that_are(one_of_two: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("[enforce fail at /x/gloo/device.cc:84] ifa != nullptr. Unable to find address for: eth77")
+
+    one_of_two.setattr(torch.distributed, "init_process_group", refuse)
+    one_of_two.setenv("GLOO_SOCKET_IFNAME", "eth77")
+    assert cause() == (
+        "the training's 2 processes cannot reach each other (ifa != nullptr. Unable to find address for: eth77); "
+        f"GLOO_SOCKET_IFNAME is 'eth77': unset it, or set it to one of {', '.join(sorted(psutil.net_if_addrs()))}"
+    )
+
+
+def test_a_group_that_lost_its_connection_says_so_in_the_engines_words(tmp_path: Path) -> None:
+    file = tmp_path / "error.json"
+    message = {"message": "InputError: another process of the training was lost (Timed out)", "extraInfo": {}}
+    file.write_text(json.dumps({"message": message | {"extraInfo": {"timestamp": "1"}}}), encoding="utf-8")
+    failures = {
+        0: ProcessFailure(0, 1, -signal.SIGTERM, "none"),
+        1: ProcessFailure(1, 2, distributed.LOST_ANOTHER, str(file)),
+    }
+    with pytest.raises(InputError, match=r"^another process of the training was lost \(Timed out\)$"):
+        distributed._report(failures, 2)
+    failures[0] = ProcessFailure(0, 1, -signal.SIGKILL, "none")
+    with pytest.raises(InputError, match=r"^process 0 of the training's 2 was ended by SIGKILL"):
+        distributed._report(failures, 2)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    "env", [{"GLOO_SOCKET_IFNAME": "eth77"}, {"MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "1", "WORLD_SIZE": "9"}]
+)
+def test_two_processes_that_are_started_here_meet_or_say_in_one_line_why_not(
+    env: dict[str, str], two_processes: Project
+) -> None:
+    two_processes.set(train={"epochs": 1})
+    done = two_processes.run(sys.executable, *train_command(two_processes), check=False, **env)
+    if "GLOO_SOCKET_IFNAME" in env:
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+        assert "Unable to find address for: eth77); GLOO_SOCKET_IFNAME is 'eth77': unset it" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
 
 
 def test_a_mistake_in_a_process_reaches_the_command_that_started_it(

@@ -55,6 +55,19 @@ def test_loss_and_gradients_are_those_of_the_network(params: Params, changes: di
         torch.testing.assert_close(mine, plain, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("changes", [*NETWORKS, {"channels": 1}], ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_gradients_lie_in_memory_as_the_weights_do_so_that_processes_can_share_them(
+    params: Params, changes: dict[str, Any], channels: int
+) -> None:
+    net = built(params, changes, channels).to(memory_format=torch.channels_last)
+    twin = faster(net, CPU, None)
+    images = torch.randint(0, 256, (6, channels, 32, 30), dtype=torch.uint8).to(memory_format=torch.channels_last)
+    weights = list(twin.parameters())
+    slopes = torch.autograd.grad(loss_of(twin, images, torch.tensor([0, 1, 1, 0, 1, 0])), weights)
+    assert [slope.stride() for slope in slopes] == [each.stride() for each in weights]
+
+
 @pytest.mark.parametrize("changes", NETWORKS, ids=str)
 def test_the_weights_are_the_networks_own(params: Params, changes: dict[str, Any]) -> None:
     net = built(params, changes)

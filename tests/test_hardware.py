@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from stages import hardware
+from stages import bits, hardware
 
 # Makes six blocks again and again, and prints for each size how many pages that faults in after the first few times.
 AGAIN = """
@@ -44,7 +44,7 @@ def test_mkl_is_quick_with_avx2_unless_portable_mode_holds_it_back(monkeypatch: 
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     monkeypatch.delenv("MKL_CBWR", raising=False)
     assert hardware.mkl_is_quick()
-    monkeypatch.setenv("MKL_CBWR", hardware.PORTABLE["MKL_CBWR"])
+    monkeypatch.setenv("MKL_CBWR", bits.PORTABLE["MKL_CBWR"])
     assert not hardware.mkl_is_quick()
     monkeypatch.delenv("MKL_CBWR")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")

@@ -59,8 +59,8 @@ def touches_files(call: ast.Call) -> str:
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in REMOVING | WRITING:
         return ""
     module = call.func.value.id if isinstance(call.func.value, ast.Name) else ""
-    # Text has `replace` with two words, a list `remove`, and a pen `move`.
-    if call.func.attr == "replace" and len(call.args) == 2 and module != "os":
+    # Text has `replace` with two words or more, a list `remove`, and a pen `move`.
+    if call.func.attr == "replace" and len(call.args) > 1 and module != "os":
         return ""
     if call.func.attr in ("remove", "move") and module not in ("os", "shutil"):
         return ""

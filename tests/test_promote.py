@@ -17,7 +17,7 @@ OUTPUTS = {
     "snapshots": "models/snapshots",
     "checkpoint": "models/model.pt",
     "card": "models/model.json",
-    "fingerprint": "models/fingerprint.json",
+    "machine": ".crosscheck/machine.json",
     "curve": "metrics/curve.csv",
     "metrics": "metrics/train.json",
 }

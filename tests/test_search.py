@@ -1,5 +1,6 @@
 """`make search`: what is tried, stopped, chosen and told, and that it goes on where it stopped."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import optuna
 import pytest
 from conftest import ROOT, TINY, change_params
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 
-from stages import search, trials
+from stages import database, search, trials
 from stages.curves import Epoch
 from stages.errors import InputError
 from stages.files import read_json
@@ -243,7 +246,7 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(
     with pytest.raises(InputError) as caught:
         run(folder)
     message = str(caught.value)
-    assert message.startswith("CROSSCHECK_SEARCH_DATABASE: postgresql://me:***@127.0.0.1:9/search cannot be opened")
+    assert message.startswith("CROSSCHECK_SEARCH_DATABASE: postgresql://***@127.0.0.1:9/search cannot be opened")
     assert "secret" not in message and len(message.splitlines()) == 1
 
 
@@ -252,6 +255,53 @@ def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
     with pytest.raises(InputError, match=r"split\.val is 0"):
         search.main(SHIPPED)
+
+
+def others_trials(folder: Path, count: int, wanted: int) -> tuple[trials.Setup, optuna.Study, list[optuna.Trial]]:
+    """A search for `wanted` trials of which another session has begun `count`."""
+    change_space(folder / "space.yaml", study={"trials": wanted}, final={"models": 1, "seeds": [0]})
+    setup = search.read_setup(folder / "space.yaml")
+    study = search.open_study(setup)
+    return setup, study, [study.ask() for _ in range(count)]
+
+
+def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_nowhere(folder: Path) -> None:
+    setup, study, (first, second) = others_trials(folder, 2, 2)
+    number = trials.run(setup)
+    surplus = study.get_trials()[number]
+    assert surplus.state == optuna.trial.TrialState.FAIL
+    assert trials.RESULT not in surplus.user_attrs
+    for each in (first, second):
+        study.tell(each, state=optuna.trial.TrialState.FAIL)
+    assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}
+
+
+def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, study, (theirs,) = others_trials(folder, 1, 2)
+    looks: list[int] = []
+
+    def look(_: optuna.Study) -> None:
+        looks.append(sum(map(trials.was_trained, study.get_trials())))
+        if len(looks) == 2:
+            study.tell(theirs, state=optuna.trial.TrialState.FAIL)
+
+    monkeypatch.setattr(search, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(search, "fail_stale_trials", look)
+    found = run(folder)
+    assert looks == [1, 1]
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
+    assert found["trials"]["failed"] == 1
+
+
+def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_trials(folder, 1, 2)
+    monkeypatch.setattr(database, "GRACE_SECONDS", 0)
+    found = run(folder)
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
 
 
 def commands(folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -273,18 +323,26 @@ def test_two_workers_share_one_database(folder: Path) -> None:
     }
 
 
+def trained_in(folder: Path) -> int:
+    """How many trials have ended; none before the tables are made."""
+    with contextlib.suppress(OperationalError):
+        return int(query(folder, "SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED')")[0][0])
+    return 0
+
+
 @pytest.mark.soak
 def test_two_sessions_share_one_search_and_a_killed_one_is_missed_by_nobody(folder: Path) -> None:
     change_space(folder / "space.yaml", study={"trials": 40}, final={"models": 1, "seeds": [0]})
     words, env = commands(folder)
     victim, other = (subprocess.Popen(words, cwd=folder, env=env, start_new_session=True) for _ in range(2))
-    database = folder / "search.db"
+    file = folder / "search.db"
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        if database.exists() and (folder / "mlflow.db").exists():
+        # So that both are at work, whatever the machine's speed.
+        if file.exists() and (folder / "mlflow.db").exists() and trained_in(folder) >= 4:
             break
-        time.sleep(0.2)
-    time.sleep(5)
+        time.sleep(0.05)
+    assert victim.poll() is None
     os.killpg(victim.pid, signal.SIGKILL)
     victim.wait()
     assert other.wait(timeout=600) == 0

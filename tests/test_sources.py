@@ -12,7 +12,7 @@ from stages import cells, resumable, sources
 from stages.errors import InputError
 
 OPTIMIZER, SCHEDULER = "        self.optimizer.step()\n", "        self.scheduler.step()\n"
-ENTRY = ["stages.execution.execute"]
+ENTRY = cells.CODE
 # What decides a run of a study, by module: written out, so that it cannot shrink unseen.
 DECISIVE = {
     "architecture": {
@@ -22,6 +22,24 @@ DECISIVE = {
         "all_channels",
         "hidden_widths",
         "map_size",
+    },
+    "bits": {
+        "DECISIVE",
+        "FIXED",
+        "NEEDED",
+        "PORTABLE",
+        "RELEASES",
+        "SAID",
+        "_cpu_line",
+        "_too_late",
+        "cpu_name",
+        "missing_here",
+        "mode_of",
+        "obstacle",
+        "pin",
+        "settle",
+        "too_late",
+        "warn",
     },
     "cost": {"Cost", "of"},
     "curves": {"Epoch"},
@@ -34,7 +52,9 @@ DECISIVE = {
         "_Dense",
         "_by_weights",
         "_descend",
+        "_descend_by_openblas",
         "_is_for_mkl",
+        "_openblas",
         "product",
     },
     "diagnosis": {"IMAGES", "Vitals", "_counter", "take"},
@@ -66,11 +86,10 @@ DECISIVE = {
     "hardware": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
-        "PORTABLE",
         "PORTABLE_INSTRUCTIONS",
-        "_cpu_name",
         "fingerprint",
         "keep_freed_memory",
+        "mkl_is_held_back",
         "mkl_is_quick",
         "prepare",
     },
@@ -177,12 +196,12 @@ def by_module(names: set[str]) -> dict[str, set[str]]:
 
 
 def test_what_decides_a_run_is_what_is_written_here() -> None:
-    assert by_module(sources.reached([cells.CODE])) == DECISIVE
+    assert by_module(sources.reached(cells.CODE)) == DECISIVE
 
 
 def test_what_decides_how_a_saved_training_goes_on_is_what_is_written_here() -> None:
     found = sources.reached(resumable.CODE, sources.PLAIN_CARRIERS)
-    assert by_module(found - sources.reached([cells.CODE])) == DECISIVE_FOR_A_STATE
+    assert by_module(found - sources.reached(cells.CODE)) == DECISIVE_FOR_A_STATE
     assert {"training.Training", "optimizers.of", "dense._descend"} <= {name.removeprefix("stages.") for name in found}
 
 
@@ -208,7 +227,8 @@ def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
         ("dense.py", "class Dense(nn.Module)", "class Dense(nn.Identity)"),
         ("cost.py", "with torch.device(\"meta\"):", "with torch.device(\"cpu\"):"),
         ("optimizers.py", "torch.no_grad()", "torch.enable_grad()"),
-        ("hardware.py", '"MKL_CBWR": "COMPATIBLE"', '"MKL_CBWR": "AVX2"'),
+        ("bits.py", '"MKL_CBWR": "COMPATIBLE"', '"MKL_CBWR": "AVX2"'),
+        ("bits.py", '"OPENBLAS_CORETYPE": "Haswell"', '"OPENBLAS_CORETYPE": "Zen"'),
         ("training.py", OPTIMIZER + SCHEDULER, SCHEDULER + OPTIMIZER),
     ],
 )  # fmt: skip
@@ -312,7 +332,7 @@ def test_a_module_can_be_moved_into_a_package_of_another_name_and_depth(code: Pa
     move(code, "distortions", "crosscheck.study.corruptions")
     move(code, "files", "crosscheck.core.files")
     move(code, "sources", "crosscheck.study.code_digest")
-    entry = ["crosscheck.study.run_cell.execute"]
+    entry = ["crosscheck.study.run_cell.execute", "stages.bits.pin"]
     assert sources.digest(entry, root=code.parent) == before
     assert len(sources.reached(entry, root=code.parent)) == sum(map(len, DECISIVE.values()))
     change(code.parent / "crosscheck" / "network" / "shapes.py", "KERNEL = 3", "KERNEL = 5")

@@ -319,3 +319,15 @@ def test_the_report_says_what_is_known_and_needs_no_other_file(copied: Project) 
     assert 'src="data:image/png' in page and 'href="http' not in page
     pictures = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]
     assert pictures and all((copied.folder / "mine" / "report" / picture).is_file() for picture in pictures)
+
+
+def test_metrics_diff_does_not_begin_with_what_a_fresh_clone_lacks(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    (project.folder / "study").mkdir()
+    for name in ("dvc.yaml", "variants.yaml"):
+        shutil.copy(ROOT / "study" / name, project.folder / "study" / name)
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "study")
+    for words in (["metrics", "diff"], ["metrics", "show"]):
+        done = project.run("dvc", *words)
+        assert "failed to load" not in done.stdout + done.stderr

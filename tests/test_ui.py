@@ -75,7 +75,7 @@ def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
 def test_make_ui_without_a_store_says_what_to_run(project: Project) -> None:
     done = project.run("make", "-s", "-o", ".venv/.ready", "ui", check=False)
     assert done.returncode != 0
-    assert "run make repro first" in done.stderr
+    assert "run `make repro` first" in done.stderr
 
 
 def test_make_ui_names_the_server_of_the_user_instead(project: Project) -> None:

@@ -4,19 +4,21 @@ import hashlib
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Project
+from conftest import Project, copy_project
 from ruamel.yaml import YAML
 
-from stages import verify
+from stages import bits, verify
 from stages.errors import InputError
 from stages.files import sha256
 
 STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
-FINGERPRINT = "models/fingerprint.json"
+MACHINE, CARD = ".crosscheck/machine.json", "models/model.json"
+BITS = ["mode", "torch", "numpy", "scipy", "pillow"]
 NOT_COMPARED = {".git", "__pycache__"}
 
 
@@ -66,10 +68,17 @@ def commit_other_accuracy(project: Project, by: float) -> None:
     commit_instead(project, "metrics/test.json", json.dumps(figures).encode())
 
 
-def commit_other_cpu(project: Project) -> None:
-    machine = json.loads(project.read(FINGERPRINT)) | {"cpu": "Another CPU"}
-    (project.folder / FINGERPRINT).write_text(json.dumps(machine), encoding="utf-8")
-    project.run("git", "commit", "-qam", "another CPU")
+def commit_other_bits(project: Project, **changes: str) -> None:
+    """Commit a card that says that the results are of another mode or of other releases."""
+    card = json.loads(project.read(CARD))
+    card["bits"] |= changes
+    commit_instead(project, CARD, json.dumps(card).encode())
+
+
+def note_other_cpu(project: Project) -> None:
+    """The working tree's own last training was on another machine."""
+    machine = json.loads(project.read(MACHINE)) | {"cpu": "Another CPU"}
+    (project.folder / MACHINE).write_text(json.dumps(machine), encoding="utf-8")
 
 
 @pytest.mark.soak
@@ -82,7 +91,7 @@ def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_repr
     done = project.stage("verify")
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         *(f"{name:12} identical" for name in STAGES),
-        "fingerprint  the same",
+        *(f"{name:12} {bits.described('portable')[name]}" for name in BITS),
         "identical: every output of every stage",
     ]
     assert state(project) == before
@@ -90,10 +99,12 @@ def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_repr
 
 
 @pytest.mark.soak
-def test_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: Project) -> None:
+def test_native_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
+    project.set(compute={"portable": False})
+    project.run("dvc", "repro")
     commit_other_weights(project, 0.5)
-    commit_other_cpu(project)
+    note_other_cpu(project)
     before = state(project)
     done = project.stage("verify")
     lines = done.stdout.splitlines()
@@ -101,10 +112,30 @@ def test_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: 
         f"{name:12} {'differs' if name == 'train' else 'identical'}" for name in STAGES
     ]
     assert "    models/model.pt: weights differ by at most 0.5, in classify.bias" in lines
-    assert "fingerprint  differs: committed -> here" in lines
-    assert any(line.startswith("    cpu            Another CPU -> ") for line in lines)
+    assert "mode         native" in lines
     assert any(line.startswith("test.accuracy: ") and line.endswith("within 0.02") for line in lines)
     assert state(project) == before
+
+
+def within_a_repository(reproduced: Project, top: Path, name: str) -> Project:
+    """The reproduced project as the sub-folder `name` of a git repository, as `dvc init --subdir` makes one."""
+    copy_project(reproduced, top.parent)
+    shutil.rmtree(top.parent / "project" / ".git")
+    top.mkdir()
+    shutil.move(top.parent / "project", top / name)
+    project = Project(top / name)
+    project.env["GIT_CONFIG_GLOBAL"] = str(top.parent / "gitconfig")
+    (top / "other.txt").write_text("of another project", encoding="utf-8")
+    for words in (["init", "-q"], ["add", "-A", str(top)], ["commit", "-qm", "results"]):
+        project.run("git", *(["-C", str(top)] if words[0] == "init" else []), *words)
+    return project
+
+
+@pytest.mark.soak
+def test_a_project_in_a_sub_folder_of_a_repository_is_verified_there(reproduced: Project, tmp_path: Path) -> None:
+    project = within_a_repository(reproduced, tmp_path / "of the team%2F", "a project")
+    done = project.stage("verify")
+    assert done.stdout.splitlines()[-1] == "identical: every output of every stage"
 
 
 # Without the minute that the pipeline takes: the clone is a copy of what was reproduced.
@@ -114,7 +145,7 @@ def test_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: 
 def at_once(copy_of_reproduced: Project, reproduced: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The project as working directory; a rerun in the clone gives at once what `reproduced` holds."""
 
-    def rerun(clone: Path, cache: Path) -> None:
+    def rerun(repository: Path, clone: Path, cache: Path) -> None:
         shutil.copytree(reproduced.folder, clone, symlinks=True)
 
     monkeypatch.setattr(verify, "rerun", rerun)
@@ -122,21 +153,79 @@ def at_once(copy_of_reproduced: Project, reproduced: Project, monkeypatch: pytes
     return copy_of_reproduced
 
 
-def test_a_difference_on_the_same_machine_is_a_defect(at_once: Project, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def native(at_once: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The same with results that are native in the commit and in the clone."""
+    copy = verify.rerun
+
+    def rerun(clone: Path, cache: Path) -> None:
+        copy(clone, cache)
+        card = json.loads((clone / CARD).read_text(encoding="utf-8"))
+        card["bits"]["mode"] = "native"
+        (clone / CARD).write_text(json.dumps(card), encoding="utf-8")
+
+    monkeypatch.setattr(verify, "rerun", rerun)
+    commit_other_bits(at_once, mode="native")
+    return at_once
+
+
+def test_a_difference_of_portable_results_is_a_defect_on_every_machine(
+    at_once: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     commit_other_weights(at_once, 0.25)
-    with pytest.raises(InputError, match="same fingerprint; this is a defect"):
+    note_other_cpu(at_once)
+    with pytest.raises(InputError, match="portable results are the same on every machine; this is a defect"):
         verify.main()
     printed = capsys.readouterr().out
     assert "train        differs" in printed
     assert "models/model.pt: weights differ by at most 0.25, in classify.bias" in printed
-    assert "fingerprint  the same" in printed
+    assert "mode         portable\n" in printed
+
+
+def test_a_difference_of_native_results_on_the_machine_that_made_them_is_a_defect(native: Project) -> None:
+    commit_other_weights(native, 0.25)
+    with pytest.raises(InputError, match="this is the machine that made the committed results; this is a defect"):
+        verify.main()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_native_results_of_another_machine_may_differ_within_the_tolerance(
+    native: Project, capsys: pytest.CaptureFixture[str], known: bool
+) -> None:
+    commit_other_accuracy(native, 0.015)
+    if known:
+        note_other_cpu(native)
+    else:
+        (native.folder / MACHINE).unlink()
+    verify.main()
+    assert "within 0.02" in capsys.readouterr().out
+
+
+def test_what_another_training_noted_of_the_machine_says_nothing_of_the_committed_one(native: Project) -> None:
+    noted = json.loads(native.read(MACHINE)) | {"checkpoint": "0" * 64}
+    (native.folder / MACHINE).write_text(json.dumps(noted), encoding="utf-8")
+    commit_other_accuracy(native, 0.015)
+    verify.main()
+
+
+@pytest.mark.parametrize("changes", [{"torch": "2.9.0"}, {"mode": "native"}])
+def test_results_of_other_releases_or_of_another_mode_may_differ_within_the_tolerance(
+    at_once: Project, capsys: pytest.CaptureFixture[str], changes: dict[str, str]
+) -> None:
+    commit_other_bits(at_once, **changes)
+    commit_other_accuracy(at_once, 0.015)
+    verify.main()
+    printed = capsys.readouterr().out
+    for name, value in changes.items():
+        assert f"{name:12} {value} -> {bits.described('portable')[name]}\n" in printed
+    assert "within 0.02" in printed
 
 
 def test_accuracies_beyond_the_tolerance_fail_on_another_machine_too(
-    at_once: Project, capsys: pytest.CaptureFixture[str]
+    native: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    commit_other_accuracy(at_once, 0.125)
-    commit_other_cpu(at_once)
+    commit_other_accuracy(native, 0.125)
+    note_other_cpu(native)
     with pytest.raises(InputError, match=r"accuracies differ by more than 0\.02"):
         verify.main()
     printed = capsys.readouterr().out
@@ -145,21 +234,10 @@ def test_accuracies_beyond_the_tolerance_fail_on_another_machine_too(
     assert "beyond 0.02" in printed and "test.balanced_accuracy: " in printed
 
 
-def test_accuracies_within_the_tolerance_pass_on_another_machine(
-    at_once: Project, capsys: pytest.CaptureFixture[str]
-) -> None:
-    commit_other_accuracy(at_once, 0.015)
-    commit_other_cpu(at_once)
+def test_another_machine_alone_makes_no_difference(at_once: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    note_other_cpu(at_once)
     verify.main()
-    assert "within 0.02" in capsys.readouterr().out
-
-
-def test_a_fingerprint_alone_makes_no_difference(at_once: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    commit_other_cpu(at_once)
-    verify.main()
-    printed = capsys.readouterr().out
-    assert "cpu            Another CPU -> " in printed
-    assert printed.endswith("identical: every output of every stage\n")
+    assert capsys.readouterr().out.endswith("identical: every output of every stage\n")
 
 
 def test_a_folder_is_compared_file_by_file(at_once: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,11 +286,10 @@ def test_results_of_other_parameters_or_code_are_no_defect_but_out_of_date(at_on
         assert "run `dvc repro` and commit" in str(error.value)
 
 
-@pytest.mark.parametrize("missing", ["dvc.lock", FINGERPRINT])
-def test_what_is_not_committed_is_named_in_one_line(at_once: Project, missing: str) -> None:
-    at_once.run("git", "rm", "-q", missing)
+def test_a_lock_that_is_not_committed_is_named_in_one_line(at_once: Project) -> None:
+    at_once.run("git", "rm", "-q", "dvc.lock")
     at_once.run("git", "commit", "-qm", "without")
-    with pytest.raises(InputError, match=missing) as error:
+    with pytest.raises(InputError, match=r"dvc\.lock") as error:
         verify.main()
     assert "\n" not in str(error.value)
 
@@ -250,3 +327,69 @@ def test_changed_code_is_told_from_changed_data_in_whatever_package_it_lies(
     expected = sorted(f"code ({path})" for path, is_code in paths.items() if is_code)
     assert sorted(verify.changed_since(*locks)) == expected
     assert verify.changed_since(locks[0], locks[0]) == []
+
+
+# Where the project lies: all but the pipeline itself runs.
+
+
+@pytest.fixture
+def without_repro(reproduced: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[Project], None]:
+    """Makes a project the working directory; `dvc repro` in the clone gives at once what `reproduced` holds."""
+    output = verify._output
+
+    def run(words: list[str], folder: Path) -> str:
+        if words[:2] != ["dvc", "repro"]:
+            return output(words, folder)
+        assert (folder / "dvc.lock").is_file()
+        shutil.copytree(
+            reproduced.folder, folder, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*")
+        )
+        return ""
+
+    def enter(project: Project) -> None:
+        monkeypatch.setattr(verify, "_output", run)
+        monkeypatch.chdir(project.folder)
+
+    return enter
+
+
+@pytest.mark.parametrize("name", ["a project", "100%2F of it?"])
+def test_a_sub_folder_of_any_name_is_cloned_with_its_repository(
+    name: str,
+    reproduced: Project,
+    without_repro: Callable[[Project], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    without_repro(within_a_repository(reproduced, tmp_path / "the team's #1%41", name))
+    verify.main()
+    printed = capsys.readouterr()
+    assert printed.out.endswith("identical: every output of every stage\n")
+    assert f"clone/{name}" in printed.err
+
+
+def test_a_worktree_is_verified_at_its_own_commit(
+    copy_of_reproduced: Project,
+    without_repro: Callable[[Project], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy_of_reproduced.run("git", "worktree", "add", "-q", str(tmp_path / "beside"), "-b", "beside")
+    worktree = Project(tmp_path / "beside")
+    worktree.run("git", "commit", "-q", "--allow-empty", "-m", "only here")
+    without_repro(worktree)
+    verify.main()
+    printed = capsys.readouterr()
+    assert printed.out.endswith("identical: every output of every stage\n")
+    assert "(only here)\n" in printed.err
+
+
+def test_changes_that_are_not_committed_are_said_not_to_be_part_of_it(
+    copy_of_reproduced: Project, without_repro: Callable[[Project], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_repro(copy_of_reproduced)
+    verify.main()
+    assert "verifying commit " in (before := capsys.readouterr().err) and "changes" not in before
+    copy_of_reproduced.set(train={"seed": 7})
+    verify.main()
+    assert "(results), without the changes of a file since then\n" in capsys.readouterr().err
