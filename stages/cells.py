@@ -10,26 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from stages import bits, dealing, sources
+from stages import params as parameters
 from stages.dealing import Stock
 from stages.errors import InputError
 from stages.files import read_json, remove_file, write_text
 from stages.params import ComputeParams, Params
 from stages.plans import Cell, Plan
 
-# All that a result follows from besides parameters and images: this module, and what it imports.
-CODE = "execution.py"
+# All that a result follows from besides parameters and images: the function that runs a cell and the one that chooses
+# the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
+CODE = ["stages.execution.execute", "stages.bits.pin"]
 KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
 
 
 def key_of(params: Params, data_digest: str, code_digest: str) -> str:
     """A hash of all that decides a cell's result: of a native one, the machine too."""
-    decisive = {
+    sections = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
         "train": params.train.model_dump(exclude={"images", "snapshots"}),
         "compute": params.compute.model_dump(),
-        "bits": _bits_of(params.compute),
     }
+    decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
+    decisive["bits"] = _bits_of(params.compute)
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
@@ -47,7 +50,7 @@ def _bits_of(compute: ComputeParams) -> dict[str, str]:
 
 def keys_of(plan: Plan, stock: Stock) -> list[str]:
     """The key of each cell of the plan, over these images and with the code at hand."""
-    code = sources.digest(Path(__file__).with_name(CODE))
+    code = sources.digest(CODE)
     digests: dict[str, str] = {}
     keys = []
     for cell in plan.cells:

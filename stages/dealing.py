@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -70,7 +70,8 @@ def deal(stock: Stock, params: SplitParams, train_images: int | Literal["all"] =
 
 def digest(dealt: Dealt, data_set: DataSet) -> str:
     """A hash of what was dealt: every image with its label, in order, and the names of the classes."""
-    total = hashlib.sha256(repr(data_set).encode("utf-8", "backslashreplace"))
+    # Not as `repr` writes it, which names the class.
+    total = hashlib.sha256(repr(sorted(asdict(data_set).items())).encode("utf-8", "backslashreplace"))
     for subset in (dealt.train, dealt.val, dealt.test):
         for array in (subset.images, subset.labels):
             total.update(f"{array.dtype} {array.shape}".encode())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -149,6 +150,24 @@ class Params(Section):
 
 
 SECTIONS: dict[str, Any] = {name: field.annotation for name, field in Params.model_fields.items()}
+
+
+def decisive(name: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The `values` of the section `name` without those that change nothing: the neutral defaults of its parameters.
+
+    A new parameter that can be off declares the value that leaves it off, `json_schema_extra={"neutral": value}`. Then
+    the keys of results that were made before it was there stay as they are.
+    """
+    fields = SECTIONS[name].model_fields
+    return {key: value for key, value in values.items() if key not in fields or not _is_neutral(fields[key], value)}
+
+
+def _is_neutral(field: FieldInfo, value: Any) -> bool:
+    declared = field.json_schema_extra
+    if not isinstance(declared, dict) or "neutral" not in declared:
+        return False
+    # True equals 1.
+    return (type(value), value) == (type(declared["neutral"]), declared["neutral"])
 
 
 def load(file: Path = PARAMS_FILE) -> Params:

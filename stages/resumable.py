@@ -19,6 +19,7 @@ import psutil
 import torch
 from filelock import FileLock, Timeout
 
+from stages import params, sources
 from stages.errors import InputError
 from stages.files import remove_state, replace_state, sha256, write_file, write_text
 from stages.project import STATES, root
@@ -26,20 +27,21 @@ from stages.snapshots import Album
 from stages.training import Training
 
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
+# What decides how a training begins and goes on, and what else lies in its folder.
+CODE = ["stages.bits.pin", "stages.hardware.prepare", "stages.train.begin", "stages.snapshots.Album"]
 
 
 def key_of(described: dict[str, Any], fingerprint: dict[str, str], arrays: list[Path]) -> str:
-    """A hash of the model's description, the arrays' bytes, the project's loaded code, and of native bits the machine.
+    """A hash of the model's description, the arrays' bytes, the code that trains, and of native bits the machine.
 
     A training with portable bits can be begun on one machine and finished on another.
     """
     machine = fingerprint if described["bits"]["mode"] == "native" else {}
-    code = {
-        name: sha256(Path(module.__file__))
-        for name, module in sorted(sys.modules.items())
-        if name.startswith("stages.") and module.__file__
+    code = sources.digest(CODE, sources.PLAIN_CARRIERS)
+    decisive = {
+        name: params.decisive(name, each) if name in params.SECTIONS else each for name, each in described.items()
     }
-    content = [described, machine, [sha256(array) for array in arrays], code]
+    content = [decisive, machine, [sha256(array) for array in arrays], code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 

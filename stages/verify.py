@@ -24,6 +24,7 @@ from stages.files import read_json
 
 LOCK, PARAMS = "dvc.lock", "params.yaml"
 TOLERANCE = 0.02
+CODE = {".py", ".html"}
 COMPARED = ("test.accuracy", "test.balanced_accuracy")
 
 
@@ -91,10 +92,15 @@ def changed_since(committed: dict[str, Any], rebuilt: dict[str, Any]) -> list[st
     changes: list[str] = []
     for name in committed | rebuilt:
         before, after = (_hashes(lock, name, "deps") for lock in (committed, rebuilt))
-        changes += [f"code ({path})" for path in _differing(before, after) if path.startswith("stages/")]
+        changes += [f"code ({path})" for path in _differing(before, after) if _is_code(path)]
         if committed.get(name, {}).get("params") != rebuilt.get(name, {}).get("params"):
             changes.append(f"parameters (of {name})")
     return changes
+
+
+def _is_code(path: str) -> bool:
+    """Whether a dependency is of the project's own packages, which lie in the working directory, and not data."""
+    return Path(path).suffix in CODE or Path(Path(path).parts[0], "__init__.py").exists()
 
 
 def explain(path: str, md5: str, cache: Path, clone: Path) -> list[str]:

@@ -24,7 +24,20 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 # After so many seconds a command hangs; a busy machine is no reason to fail.
 HANG = 1200
-PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", "stages")
+
+
+def packages(root: Path = ROOT) -> list[str]:
+    """The packages of the project itself, without what is only about it."""
+    found = sorted(file.parent.name for file in root.glob("*/__init__.py"))
+    return [name for name in found if name not in ("benchmarks", "concepts", "tests")]
+
+
+def modules(root: Path = ROOT, also: tuple[str, ...] = ()) -> list[Path]:
+    """Every module of the project's packages and of the folders `also`, however deep."""
+    return [file for folder in (*packages(root), *also) for file in sorted((root / folder).rglob("*.py"))]
+
+
+PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", *packages())
 
 
 @pytest.fixture

@@ -55,3 +55,13 @@ def test_its_hash_tells_other_images_labels_and_seeds_apart(
     found = [digest(), digest(seed=1), digest(count=4), *map(digest, others)]
     assert len(set(found)) == len(found)
     assert digest() == found[0]
+
+
+def test_its_hash_does_not_depend_on_what_the_class_is_called(
+    split_images: Callable[..., Path], toy_images: Path, params: Params
+) -> None:
+    stock = dealing.read(split_images(toy_images))
+    dealt = dealing.deal(stock, params.split.model_copy(update={"test": 3, "val": 2}))
+    renamed = type("Renamed", (type(stock.data_set),), {})(**vars(stock.data_set))
+    assert repr(renamed) != repr(stock.data_set)
+    assert dealing.digest(dealt, renamed) == dealing.digest(dealt, stock.data_set)

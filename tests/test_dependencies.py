@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata, packages_distribu
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, packages
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from test_environment import CONSTRAINTS, PROJECT
@@ -82,10 +82,10 @@ def test_the_constraints_name_no_host_and_no_file() -> None:
         assert "://" not in line, line
 
 
-def imported_by(folder: str) -> dict[str, Path]:
-    """The top-level modules, not Python's and not the project's own, that the files of a folder import, anywhere."""
+def imported_by(folders: list[str], root: Path = ROOT) -> dict[str, Path]:
+    """The top-level modules, not Python's and not the project's own, that the files of folders import, anywhere."""
     found = {}
-    for file in sorted((ROOT / folder).glob("*.py")):
+    for file in sorted(file for folder in folders for file in (root / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -94,15 +94,15 @@ def imported_by(folder: str) -> dict[str, Path]:
             else:
                 continue
             found |= {name.partition(".")[0]: file for name in names}
-    own = {"benchmarks", "concepts", "stages", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    own = {"benchmarks", "concepts", *packages(root), *(file.stem for file in (root / "tests").rglob("*.py"))}
     return {name: file for name, file in found.items() if name not in own | sys.stdlib_module_names}
 
 
-@pytest.mark.parametrize("folder", ["stages", "tests"])
-def test_whatever_is_imported_is_declared(folder: str) -> None:
-    declared = {name for name, wanted_by in WANTED_BY.items() if folder == "tests" or wanted_by == "run"}
+@pytest.mark.parametrize("folders", [packages(), ["tests"]], ids=["packages", "tests"])
+def test_whatever_is_imported_is_declared(folders: list[str]) -> None:
+    declared = {name for name, wanted_by in WANTED_BY.items() if folders == ["tests"] or wanted_by == "run"}
     provided = packages_distributions()
-    imported = imported_by(folder)
+    imported = imported_by(folders)
     assert {"torch", "mlflow"} <= imported.keys()
     for module, file in imported.items():
         distributions = {canonicalize_name(name) for name in provided.get(module, [])}
@@ -111,6 +111,5 @@ def test_whatever_is_imported_is_declared(folder: str) -> None:
 
 def test_whatever_the_stages_are_said_to_need_they_use() -> None:
     provided = packages_distributions()
-    used = {canonicalize_name(name) for module in imported_by("stages") for name in provided.get(module, [])}
-    # DVC runs the stages.
-    assert {name for name, by in WANTED_BY.items() if by == "run"} - used == {"dvc"}
+    used = {canonicalize_name(name) for module in imported_by(packages()) for name in provided.get(module, [])}
+    assert {name for name, by in WANTED_BY.items() if by == "run"} - used == set()

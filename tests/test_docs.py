@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, change_params
+from conftest import ROOT, change_params, modules
 from ruamel.yaml import YAML
 
 from stages.architecture import map_size
@@ -36,13 +36,13 @@ def test_every_parameter_is_explained_with_its_default(key: str) -> None:
 
 
 def test_every_module_stands_in_the_tree_of_the_readme() -> None:
-    for module in sorted((ROOT / "stages").glob("*.py")):
+    for module in modules():
         if module.name != "__init__.py":
             assert f"    {module.name} " in README, f"{module.name} is missing in the README's tree"
 
 
 def test_the_tree_of_the_readme_tells_verbs_from_nouns() -> None:
-    for module in sorted((ROOT / "stages").glob("*.py")):
+    for module in modules():
         is_verb = "command.run(main)" in module.read_text(encoding="utf-8") and module.name != "command.py"
         line = next((line for line in README.splitlines() if line.startswith(f"    {module.name} ")), "")
         assert ("verb:" in line) == is_verb, line or module.name
@@ -99,7 +99,7 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 
 def test_every_module_says_what_it_does() -> None:
-    for module in sorted((ROOT / "stages").glob("*.py")):
+    for module in modules():
         if module.name != "__init__.py":
             assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))), module.name
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, modules, packages
 from ruamel.yaml import YAML
 
 from stages.params import SECTIONS
@@ -36,7 +36,8 @@ def imported_by(module: Path) -> set[Path]:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    files = {ROOT / f"{name.replace('.', '/')}.py" for name in names if name.startswith("stages.")}
+    own = [name for name in names if name.partition(".")[0] in packages(ROOT)]
+    files = {ROOT / f"{name.replace('.', '/')}.py" for name in own}
     return {file for file in files if file.exists()}
 
 
@@ -64,9 +65,13 @@ def options_of(stage: str) -> set[str]:
     return {value for name, value in itertools.pairwise(words) if name.startswith("--")}
 
 
+def is_code(path: str) -> bool:
+    return Path(path).parts[0] in packages()
+
+
 def inputs_of(stage: str) -> set[str]:
     """The dependencies that are not code."""
-    return {path for path in STAGES[stage]["deps"] if not path.startswith("stages/")}
+    return {path for path in STAGES[stage]["deps"] if not is_code(path)}
 
 
 def outputs_of(stage: str) -> set[str]:
@@ -88,7 +93,7 @@ def test_a_stage_runs_the_module_of_its_name(name: str) -> None:
 
 @every_stage
 def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> None:
-    listed = {path for path in STAGES[name]["deps"] if path.startswith("stages/")}
+    listed = {path for path in STAGES[name]["deps"] if is_code(path)}
     modules = closure(module_of(name))
     assert listed == {path.relative_to(ROOT).as_posix() for path in modules | templates(modules)}
 
@@ -168,7 +173,7 @@ def test_git_ignores_every_output(name: str) -> None:
 
 def test_no_module_holds_a_copy_of_a_path() -> None:
     paths = {path for name in STAGES for path in options_of(name) | inputs_of(name) | outputs_of(name)}
-    for module in sorted((ROOT / "stages").glob("*.py")):
+    for module in modules():
         nodes = list(ast.walk(tree_of(module)))
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in docstrings]

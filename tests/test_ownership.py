@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, copy_project, draw_toy_images
+from conftest import ROOT, Project, copy_project, draw_toy_images, modules
 from ruamel.yaml import YAML
 
 from stages import ownership
@@ -46,6 +46,7 @@ ALLOWED = {
     "benchmarks/reference.py": {"savefig"},
     "benchmarks/rows.py": {"write_text"},
 }
+MODULES = modules(also=("concepts", "benchmarks"))
 VOUCHING = {"stages/cells.py", "stages/crew.py", "stages/files.py"}
 
 
@@ -66,11 +67,7 @@ def touches_files(call: ast.Call) -> str:
     return call.func.attr
 
 
-def modules() -> list[Path]:
-    return [path for folder in ("stages", "concepts", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
-
-
-@pytest.mark.parametrize("module", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_but_files_removes_or_replaces_a_file(module: Path) -> None:
     name = module.relative_to(ROOT).as_posix()
     tree = ast.parse(module.read_text(encoding="utf-8"))

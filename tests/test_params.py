@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT, Project, change_params
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import Field
 from ruamel.yaml import YAML
 
 from stages import params as parameters
@@ -278,3 +279,27 @@ def test_check_writes_the_same_schema_whatever_the_values(project: Project) -> N
     change_params(project.folder / "params.yaml", train={"lr": 0.5})
     assert check(project.folder).returncode == 0
     assert project.read("schema.json") == before
+
+
+# Neutral defaults.
+
+
+class Grown(parameters.TrainParams):
+    """As after a release that has learnt to switch something on."""
+
+    extra: float = Field(default=0.0, json_schema_extra={"neutral": 0.0})
+    count: int = Field(default=1, json_schema_extra={"neutral": 1})
+    always: bool = False
+
+
+def test_a_value_that_its_parameter_calls_neutral_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parameters.SECTIONS, "train", Grown)
+    values = {"extra": 0.0, "count": 1, "always": False, "of a later release": 2}
+    assert parameters.decisive("train", values) == {"always": False, "of a later release": 2}
+    assert parameters.decisive("train", {"extra": 0.1, "count": True}) == {"extra": 0.1, "count": True}
+
+
+def test_every_shipped_value_decides_as_long_as_none_is_called_neutral(params: Params) -> None:
+    for name in parameters.SECTIONS:
+        values = getattr(params, name).model_dump()
+        assert parameters.decisive(name, values) == values

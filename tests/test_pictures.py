@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from conftest import ROOT
+from conftest import ROOT, modules
 from matplotlib import font_manager
 
 from stages import canvas, fonts
@@ -103,9 +103,8 @@ def test_pictures_have_the_same_bytes_whatever_the_user_has_set(
     assert draw(tmp_path, **MACHINES[machine](tmp_path)) == expected
 
 
-@pytest.mark.parametrize("folder", ["stages", "concepts", "benchmarks"])
-def test_every_figure_begins_where_the_users_settings_are_undone(folder: str) -> None:
-    for file in sorted((ROOT / folder).glob("*.py")):
+def test_every_figure_begins_where_the_users_settings_are_undone() -> None:
+    for file in modules(also=("concepts", "benchmarks")):
         if file.name == "reference.py":
             # The original script, which is run as it was.
             continue

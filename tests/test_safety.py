@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, Project, copy_project, draw_toy_images
+from conftest import ROOT, Project, copy_project, draw_toy_images, modules
 from ruamel.yaml import YAML
 
-MODULES = sorted((ROOT / "stages").glob("*.py"))
+MODULES = modules()
 # What `torch.load(weights_only=True)` lets a pickle name: tensors, and the containers they lie in.
 HARMLESS = {
     "collections OrderedDict",
@@ -174,7 +174,7 @@ def dangers(file: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_stage_can_run_what_it_reads(module: Path) -> None:
     assert dangers(module) == []
 
@@ -200,7 +200,7 @@ def test_the_search_for_such_calls_finds_them(tmp_path: Path) -> None:
     assert dangers(tmp_path / "good.py") == []
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_commands_are_started_as_lists_of_words(module: Path) -> None:
     for name, call in calls(module):
         if name.startswith("subprocess."):

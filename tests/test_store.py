@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, free_port, stop, wait_for
+from conftest import Project, free_port, modules, stop, wait_for
 from test_recorder import started
 from test_tracking import client_of
 
@@ -18,7 +18,7 @@ from stages import addresses, database, store
 from stages.errors import InputError
 from stages.tracking import Recorder
 
-MODULES = sorted((ROOT / "stages").glob("*.py"))
+MODULES = modules()
 
 
 @pytest.fixture

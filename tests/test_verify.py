@@ -304,6 +304,31 @@ def test_a_pipeline_that_fails_in_the_clone_ends_in_one_line(copy_of_reproduced:
     assert done.stderr.splitlines()[-1].startswith("error: `dvc repro")
 
 
+def test_changed_code_is_told_from_changed_data_in_whatever_package_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("library").mkdir()
+    Path("library/__init__.py").touch()
+    paths = {
+        "stages/train.py": True,
+        "library/network/model.py": True,
+        "library/page.html": True,
+        "library/network": True,
+        "library/static/page.js": True,
+        "gone/model.py": True,
+        "data/split/train.npy": False,
+        "data/split": False,
+        "metrics/test.json": False,
+    }
+    locks = [
+        {"stage": {"deps": [{"path": path, "md5": md5} for path in paths], "params": {}}} for md5 in ("before", "now")
+    ]
+    expected = sorted(f"code ({path})" for path, is_code in paths.items() if is_code)
+    assert sorted(verify.changed_since(*locks)) == expected
+    assert verify.changed_since(locks[0], locks[0]) == []
+
+
 # Where the project lies: all but the pipeline itself runs.
 
 

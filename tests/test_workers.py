@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, Project
+from conftest import ROOT, Project, modules
 
 from stages import drawing, search, split, synthesize, workers
 from stages.errors import InputError
@@ -186,7 +186,7 @@ def test_no_other_module_makes_a_pool_of_its_own() -> None:
     makers = {"ProcessPoolExecutor", "Pool", "Manager"}
     found = {
         (file.stem, name)
-        for file in (ROOT / "stages").glob("*.py")
+        for file in modules()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
         and (name := node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in makers
