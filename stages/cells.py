@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages import bits, dealing, sources
+from stages import bits, dealing, proofs, sources
 from stages import params as parameters
 from stages.dealing import Stock
 from stages.errors import InputError
@@ -48,9 +48,13 @@ def _bits_of(compute: ComputeParams) -> dict[str, str]:
     return machine | bits.described(mode)
 
 
-def keys_of(plan: Plan, stock: Stock) -> list[str]:
-    """The key of each cell of the plan, over these images and with the code at hand."""
+def keys_of(plan: Plan, stock: Stock) -> list[list[str]]:
+    """The key of each cell of the plan, over these images and with the code at hand.
+
+    After it stand, for a portable result, those of other code that was proven to be equal.
+    """
     code = sources.digest(CODE)
+    equal = proofs.equal_to(code)
     digests: dict[str, str] = {}
     keys = []
     for cell in plan.cells:
@@ -58,15 +62,17 @@ def keys_of(plan: Plan, stock: Stock) -> list[str]:
         dealt = f"{split} {count}"
         if dealt not in digests:
             digests[dealt] = dealing.digest(dealing.deal(stock, split, count), stock.data_set)
-        keys.append(key_of(cell.params, digests[dealt], code))
+        compute = cell.params.compute
+        codes = equal if bits.mode_of(compute.portable, compute.device) == "portable" else [code]
+        keys.append([key_of(cell.params, digests[dealt], each) for each in codes])
     return keys
 
 
 def check(plan: Plan, stock: Stock, folder: Path) -> None:
     """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
-    for cell, key in zip(plan.cells, keys_of(plan, stock), strict=True):
+    for cell, keys in zip(plan.cells, keys_of(plan, stock), strict=True):
         file = file_of(folder, cell)
-        if read(file)["key"] != key:
+        if read(file)["key"] not in keys:
             raise InputError(
                 f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
                 "another machine; run the study again"

@@ -27,10 +27,10 @@ PRELOAD = ["stages.execution", "torch._dynamo"]
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to run: its key, the packed images, and where its result and its timing go."""
+    """A cell to run: its key and those of equal code, the packed images, and where its result and its timing go."""
 
     cell: Cell
-    key: str
+    keys: list[str]
     stock: Path
     result: Path
     timing: Path
@@ -105,4 +105,4 @@ def work(job: Job) -> None:
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
     write_json(job.timing, timing, vouched=True)
-    cells.write(job.result, {"key": job.key, **result})
+    cells.write(job.result, {"key": job.keys[0], **result})

@@ -33,8 +33,8 @@ def main(study: Path) -> None:
     count = worker_count()
     keys = cells.keys_of(plan, dealing.read(plan.dataset))
     jobs = [
-        Job(cell, key, plan.dataset, cells.file_of(plan.results, cell), cells.file_of(plan.timings, cell))
-        for cell, key in zip(plan.cells, keys, strict=True)
+        Job(cell, own, plan.dataset, cells.file_of(plan.results, cell), cells.file_of(plan.timings, cell))
+        for cell, own in zip(plan.cells, keys, strict=True)
     ]
     with alone(plan.results):
         new = [job for job in jobs if not is_done(job)]
@@ -76,7 +76,7 @@ def alone(results: Path) -> FileLock:
 
 def is_done(job: Job) -> bool:
     known = cells.known(job.result)
-    return known is not None and known["key"] == job.key
+    return known is not None and known["key"] in job.keys
 
 
 def timing_of(job: Job) -> dict[str, Any]:

@@ -1,0 +1,207 @@
+"""Code that is written otherwise keeps a study's results only where tiny cells of every kind prove it equal."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, Project
+from test_study import command, copied, files_of, studied  # noqa: F401 - fixtures
+
+from stages import cells, distortions, params, proofs, prove_equal, sources, tiny_cells
+from stages.errors import InputError
+from stages.params import Params
+
+Mutation = tuple[str, str, str, set[str]]
+# What is changed in each kind of cell: the file, the text, what takes its place, and the cells that this concerns.
+MUTATIONS: list[Mutation] = [
+    ("model.py", "nn.AvgPool2d(2)", "nn.MaxPool2d(2)", {"average pooling"}),
+    ("model.py", "nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)", {"batch norm"}),
+    ("model.py", "maps.mean((2, 3))", "maps.amax((2, 3))", {"averaging head", "convolutional head"}),
+    ("model.py", "bias=not norm)", 'bias=not norm and pool != "stride")', {"strides"}),
+    (
+        "model.py",
+        'nn.ReLU(inplace=pool == "max")',
+        'nn.Hardtanh() if pool == "none" else nn.ReLU(inplace=pool == "max")',
+        {"no pooling", "large layers"},
+    ),
+    ("architecture.py", "[1200, 64]", "[1200, 63]", {"widths by depth"}),
+    ("optimizers.py", "(AdamW)(net.parameters(), lr=", "(AdamW)(net.parameters(), lr=1.01 * ", {"adamw"}),
+    ("optimizers.py", "momentum=params.momentum", "momentum=params.momentum / 2", {"momentum"}),
+    ("training.py", "T_max=total", "T_max=total + 1", {"cosine"}),
+    ("training.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
+    ("training.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
+    ("execution.py", '"diverged": diverged,', '"diverged": diverged and 1,', {"diverging"}),
+]
+DISTORTIONS: list[Mutation] = [
+    ("distortions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
+    ("distortions.py", "np.zeros(len(images)), level,", "np.zeros(len(images)), level + 0.01,", {"distortion, scale"}),
+    ("distortions.py", "np.radians(level * sides)", "np.radians(-level * sides)", {"distortion, rotation"}),
+    ("distortions.py", "2 * round(abs(level)) + 1", "2 * round(abs(level)) + 3", {"distortion, stroke"}),
+    ("distortions.py", "chance < level / 2", "chance < level / 3", {"distortion, noise"}),
+    ("distortions.py", "255 - images", "254 - images", {"distortion, inversion"}),
+]
+# These concern many cells, or a value of the result that one cell is enough to show.
+SHARED = [
+    ("dense.py", "-rate, left, right", "-rate / 2, left, right", "large layers"),
+    ("dense.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
+    ("pooled.py", "torch.sub(whole", "torch.add(whole", "max pooling"),
+    ("cost.py", "// 2", "// 3", "max pooling"),
+    ("diagnosis.py", "correction=0", "correction=1", "max pooling"),
+    ("execution.py", "cross_entropy(logits.double(), labels)", "cross_entropy(logits.double() * 2, labels)", "colours"),
+    (
+        "training.py",
+        "torch.randperm(len(self.train), generator=self.order)",
+        "torch.arange(len(self.train))",
+        "strides",
+    ),
+]
+
+
+@pytest.fixture
+def code(tmp_path: Path) -> Path:
+    """A copy of the project's modules."""
+    return shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def change(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text, (file.name, old)
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def results_of(code: Path, *names: str) -> dict[str, str]:
+    """The hashes of tiny cells by the code in a folder of its own."""
+    script = "import json, sys\nfrom stages import tiny_cells\n"
+    script += "print(json.dumps({name: tiny_cells.run(name) for name in sys.argv[1:]}))"
+    words = [sys.executable, "-c", script, *names]
+    done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+def test_there_is_a_tiny_cell_of_every_kind() -> None:
+    chosen: dict[str, set[Any]] = {}
+    for model, train in tiny_cells.CELLS.values():
+        for name, value in {**tiny_cells.MODEL, **tiny_cells.TRAIN, **model, **train}.items():
+            chosen.setdefault(name, set()).add(str(value))
+    for name, kind in {"norm": params.Norm, "pool": params.Pool, "head": params.Head}.items():
+        assert chosen[name] == set(kind.__args__)
+    for name, kind in {"optimizer": params.Optimizer, "schedule": params.Schedule}.items():
+        assert chosen[name] == set(kind.__args__)
+    assert chosen["precision"] == {"float32", "bfloat16"}
+    assert chosen["invert"] == chosen["centre"] == {"True", "False"}
+    assert {f"distortion, {kind}" for kind in distortions.GRID} <= set(tiny_cells.names())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutations", [MUTATIONS, DISTORTIONS], ids=["cells", "distortions"])
+def test_a_changed_operation_in_each_kind_of_cell_is_refused(code: Path, mutations: list[Mutation]) -> None:
+    known = proofs.read().results
+    before = sources.digest(cells.CODE, root=code.parent)
+    for module, old, new, _ in mutations:
+        change(code / module, old, new)
+    assert sources.digest(cells.CODE, root=code.parent) != before
+    # A distortion also moves some accuracies in the results of cells.
+    names = [name for name in tiny_cells.names() if name.startswith("distortion") == (mutations is DISTORTIONS)]
+    found = results_of(code, *names)
+    assert {name for name in names if found[name] != known[name]} == set().union(*(each[-1] for each in mutations))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "old", "new", "cell"), SHARED)
+def test_a_changed_operation_of_many_cells_is_refused(code: Path, module: str, old: str, new: str, cell: str) -> None:
+    change(code / module, old, new)
+    assert results_of(code, cell)[cell] != proofs.read().results[cell]
+
+
+@pytest.mark.slow
+def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Path) -> None:
+    before = (code / "proofs.json").read_bytes()
+    change(code / "model.py", "sign / 255", "sign / 256")
+    words = [sys.executable, "-m", "stages.prove_equal"]
+    done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: the tiny cell 'max pooling' gives another result than before, so this code is not equal; if that is "
+        "meant, run `python -m stages.prove_equal --begin`, and run the study again"
+    ]
+    assert (code / "proofs.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_again(
+    copied: Project,  # noqa: F811
+) -> None:
+    before = files_of(copied)
+    change(copied.folder / "stages" / "execution.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
+    unproven = copied.run(*command("compare"), check=False)
+    assert "run the study again" in unproven.stderr
+    done = copied.stage("prove_equal")
+    assert done.stdout == f"equal: {len(tiny_cells.names())} tiny results are the same; commit proofs.json\n"
+    assert "4 cells, 4 of them known" in copied.run(*command("study")).stdout
+    assert files_of(copied) == before
+    copied.run(*command("compare"))
+    change(copied.folder / "stages" / "execution.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
+    assert "4 cells, 0 of them known" in copied.run(*command("study")).stdout
+
+
+# Without running anything.
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> proofs.Proof:
+    """A list of its own, in which the code at hand is the newer of two."""
+    shutil.copy(proofs.FILE, tmp_path / "proofs.json")
+    monkeypatch.setattr(proofs, "FILE", tmp_path / "proofs.json")
+    proof = proofs.Proof(proofs.read().releases, proofs.read().results, ["older", "newer"])
+    proofs.write(proof)
+    return proof
+
+
+def test_equal_code_is_that_of_the_same_list_and_an_unknown_one_equals_itself_alone(listed: proofs.Proof) -> None:
+    assert proofs.equal_to("newer") == ["newer", "older"]
+    assert proofs.equal_to("older") == ["older", "newer"]
+    assert proofs.equal_to("unknown") == ["unknown"]
+
+
+def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    compute = shipped.compute.model_copy(update={"portable": portable})
+    cell = cells.Cell("base", 0, shipped.model_copy(update={"compute": compute}))
+    monkeypatch.setattr(sources, "digest", lambda entries: "newer")
+    monkeypatch.setattr(cells.dealing, "deal", lambda *_: None)
+    monkeypatch.setattr(cells.dealing, "digest", lambda *_: "images")
+    plan = cells.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
+    return cells.keys_of(plan, tiny_cells.stock(1))
+
+
+def test_a_proof_vouches_for_portable_results_only(
+    listed: proofs.Proof, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (portable,), (native,) = (keys_with(each, params, monkeypatch) for each in (True, False))
+    assert len(portable) == 2
+    assert len(native) == 1
+
+
+def test_results_of_other_releases_prove_nothing(listed: proofs.Proof) -> None:
+    with pytest.raises(InputError, match=r"is of torch 0\.0, and here is "):
+        prove_equal.check_releases(listed.releases | {"torch": "0.0"}, listed.releases)
+
+
+def test_a_list_is_not_begun_anew_with_the_same_results(listed: proofs.Proof) -> None:
+    with pytest.raises(InputError, match="without --begin"):
+        prove_equal.begin_anew(listed, proofs.Proof(listed.releases, listed.results, ["newest"]))
+    assert proofs.read() == listed
+    fresh = proofs.Proof(listed.releases, {**listed.results, "max pooling": "another"}, ["newest"])
+    prove_equal.begin_anew(listed, fresh)
+    assert proofs.read() == fresh
+
+
+def test_a_damaged_list_is_one_line(listed: proofs.Proof) -> None:
+    proofs.FILE.write_text('{"code": []}', encoding="utf-8")
+    with pytest.raises(InputError, match="is not a list of equal code"):
+        proofs.read()
