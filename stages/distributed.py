@@ -37,6 +37,21 @@ LOST_ANOTHER = 75
 LOOPBACK = "127.0.0.1"
 
 
+def mean_of_each(size: int, bucket: Any) -> torch.futures.Future[torch.Tensor]:
+    """Bring the gradients in `bucket`, a GradBucket, to their mean over `size` processes, each of them on its own.
+
+    DDP would do it for the bucket as a whole, and arranges buckets anew after its first step. How a sum of three or more
+    rounds depends on its place, so a training that was resumed would come to other bits.
+    """
+    whole = bucket.buffer().div_(size)
+    for gradient in bucket.gradients():
+        flat = whole.as_strided((gradient.numel(),), (1,), gradient.storage_offset())
+        torch.distributed.all_reduce(flat)
+    done: torch.futures.Future[torch.Tensor] = torch.futures.Future()
+    done.set_result(whole)
+    return done
+
+
 @dataclass(frozen=True)
 class Group:
     """The processes of one training: which of them this is, and how many there are."""
@@ -62,7 +77,9 @@ class Group:
             return net
         # All buffers here are constants, so they need not be sent around. torch 2.9 has no newer name for this.
         with warnings.catch_warnings(action="ignore", category=FutureWarning):
-            return nn.parallel.DistributedDataParallel(net, broadcast_buffers=False, gradient_as_bucket_view=True)
+            wrapped = nn.parallel.DistributedDataParallel(net, broadcast_buffers=False, gradient_as_bucket_view=True)
+        wrapped.register_comm_hook(self.size, mean_of_each)
+        return wrapped
 
     def sums(self, *values: float) -> list[float]:
         """Each value summed over the processes."""

@@ -245,7 +245,7 @@ def test_names_and_dates_of_the_images_do_not_matter(copy_of_reproduced: Project
     arrays = [f"data/split/{subset}{kind}.npy" for subset in ("train", "val", "test") for kind in ("", "_labels")]
     before = hashes(project, *arrays, *TRAINED)
     own = project.folder / "own"
-    shutil.copytree(project.folder / "data" / "raw", own)
+    shutil.copytree(project.folder / "data" / "built-in", own)
     for file in sorted(file for file in own.rglob("*") if file.is_file()):
         renamed = file.with_name(hashlib.sha256(file.name.encode()).hexdigest()[:9] + file.suffix)
         file.rename(renamed)

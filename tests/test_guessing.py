@@ -206,13 +206,11 @@ def test_a_study_of_very_unequal_classes_counts_no_run_as_converged(project: Pro
     content = {"title": "Marks", "seeds": 2, "params": params, "variants": {"small": {}}}
     with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(content, stream)
-    paths = [f"--{name}={name}" for name in ("study", "stock", "results", "timings", "report", "numbers", "metrics")]
-    paths[0] = "--study=mine.yaml"
-    project.stage("pack", *paths[:2])
-    printed = project.stage("study", *paths[:4]).stdout
+    project.stage("pack", "--study", "mine.yaml")
+    printed = project.stage("study", "--study", "mine.yaml").stdout
     assert printed.count("3 of 6 test images right, all taken for the same class") == 2
-    project.stage("compare", *paths)
-    assert json.loads(project.read("numbers"))["variants"]["small"]["failed"] == 2
-    text = project.read("report/report.md")
+    project.stage("compare", "--study", "mine.yaml")
+    assert json.loads(project.read("mine/numbers.json"))["variants"]["small"]["failed"] == 2
+    text = project.read("mine/report/report.md")
     assert "of the loss of guessing by the class shares of the training images, or they take every test image" in text
     assert "ln of the number of classes" not in text

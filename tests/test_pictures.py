@@ -43,9 +43,10 @@ from pathlib import Path
 import numpy as np
 from stages import calibration, charts, decisions, galleries
 from stages.curves import Epoch
+from stages.guessing import Guess
 folder = Path(sys.argv[1])
 history = [Epoch(epoch, 0.7 / epoch, 0.5, 0.7, 0.5) for epoch in (1, 2, 3)]
-charts.training_curves(history, 2, (20, 10), folder / "curves.png", 60)
+charts.training_curves(history, Guess((10, 10)), (20, 10), folder / "curves.png", 60)
 charts.confusion_matrix(np.array([[1500, 2], [3, 1]]), ["a$b$", "ü"], folder / "confusion.png", 60)
 odds = np.linspace(0.1, 0.9, 20)
 bins = calibration.bins(np.stack([odds, 1 - odds], 1), np.arange(20) % 2, 5)

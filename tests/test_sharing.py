@@ -133,7 +133,7 @@ def test_a_fresh_clone_pulls_every_output_and_repro_has_nothing_to_do(
 
     colleague = clone()
     remote.let_in(colleague)
-    assert not (colleague.folder / "data" / "raw").exists()
+    assert not (colleague.folder / "data" / "built-in").exists()
     colleague.run("dvc", "pull")
     assert outputs(colleague) == outputs(author)
     check_nothing_to_do(colleague)

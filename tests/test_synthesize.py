@@ -26,7 +26,7 @@ def test_it_writes_a_folder_for_each_class_with_count_one_bit_bmp_files(tmp_path
     done = synthesize(tmp_path)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    raw = tmp_path / "data" / "raw"
+    raw = tmp_path / "data" / "built-in"
     assert sorted(path.relative_to(raw).as_posix() for path in raw.rglob("*.bmp")) == [
         f"{name}/{index:05d}.bmp" for name in ("circles", "crosses") for index in range(5)
     ]
@@ -39,13 +39,13 @@ def test_a_file_holds_black_ink_on_white_paper_as_drawn(tmp_path: Path) -> None:
     synthesize(tmp_path, size=40)
 
     params = load(tmp_path / "params.yaml").synthesize
-    with Image.open(tmp_path / "data" / "raw" / "crosses" / "00003.bmp") as image:
+    with Image.open(tmp_path / "data" / "built-in" / "crosses" / "00003.bmp") as image:
         assert np.array_equal(np.asarray(image), ~drawing.draw(params, 1, 3))
 
 
 def test_a_larger_count_keeps_the_earlier_files_to_the_byte(tmp_path: Path) -> None:
     synthesize(tmp_path)
-    raw = tmp_path / "data" / "raw"
+    raw = tmp_path / "data" / "built-in"
     before = {path: path.read_bytes() for path in raw.rglob("*.bmp")}
     synthesize(tmp_path, count=7)
 
@@ -57,8 +57,8 @@ def test_a_smaller_count_leaves_no_file_of_the_former_run(tmp_path: Path) -> Non
     synthesize(tmp_path)
     synthesize(tmp_path, count=2)
 
-    assert len(list((tmp_path / "data" / "raw").rglob("*.bmp"))) == 4
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["raw"]
+    assert len(list((tmp_path / "data" / "built-in").rglob("*.bmp"))) == 4
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["built-in"]
 
 
 @pytest.mark.parametrize(("key", "value"), [("count", 0), ("noise", 0.9), ("size", 15)])

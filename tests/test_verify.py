@@ -158,8 +158,8 @@ def native(at_once: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The same with results that are native in the commit and in the clone."""
     copy = verify.rerun
 
-    def rerun(clone: Path, cache: Path) -> None:
-        copy(clone, cache)
+    def rerun(repository: Path, clone: Path, cache: Path) -> None:
+        copy(repository, clone, cache)
         card = json.loads((clone / CARD).read_text(encoding="utf-8"))
         card["bits"]["mode"] = "native"
         (clone / CARD).write_text(json.dumps(card), encoding="utf-8")
