@@ -40,8 +40,8 @@ LOOPBACK = "127.0.0.1"
 def mean_of_each(size: int, bucket: Any) -> torch.futures.Future[torch.Tensor]:
     """Bring the gradients in `bucket`, a GradBucket, to their mean over `size` processes, each of them on its own.
 
-    DDP would do it for the bucket as a whole, and arranges buckets anew after its first step. How a sum of three or more
-    rounds depends on its place, so a training that was resumed would come to other bits.
+    DDP would do it for the bucket as a whole, and arranges buckets anew after its first step. How a sum of three or
+    more rounds depends on its place, so a training that was resumed would come to other bits.
     """
     whole = bucket.buffer().div_(size)
     for gradient in bucket.gradients():

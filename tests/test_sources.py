@@ -112,7 +112,7 @@ DECISIVE = {
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
-    "distributed": {"ALONE", "Group"},
+    "distributed": {"ALONE", "Group", "mean_of_each"},
     "images": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
     "model": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save"},
     "snapshots": {"Album", "INDEX", "LARGEST", "epochs_of", "file_name"},
