@@ -37,8 +37,11 @@ LOST_ANOTHER = 75
 LOOPBACK = "127.0.0.1"
 
 
-def mean_of_each(size: int, bucket: Any) -> torch.futures.Future[torch.Tensor]:
-    """Bring the gradients in `bucket`, a GradBucket, to their mean over `size` processes, each of them on its own.
+def mean_of_each(
+    size: int,
+    bucket: torch.distributed.GradBucket,  # type: ignore[name-defined]
+) -> torch.futures.Future[torch.Tensor]:
+    """Bring the gradients in `bucket` to their mean over `size` processes, each of them on its own.
 
     DDP would do it for the bucket as a whole, and arranges buckets anew after its first step. How a sum of three or
     more rounds depends on its place, so a training that was resumed would come to other bits.

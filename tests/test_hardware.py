@@ -10,7 +10,8 @@ from conftest import ROOT
 
 from stages import bits, hardware
 
-# Makes six blocks again and again, and prints for each size how many pages that faults in after the first few times.
+# Makes six blocks again and again, and prints for each size how many pages that faults in at the best of the later
+# times: the system may take pages away meanwhile that have not been used for a moment.
 AGAIN = """
 import resource, sys
 import torch
@@ -18,12 +19,13 @@ from stages import hardware
 hardware.LARGE_NETWORK = 0 if sys.argv[1] == "large" else 2**40
 hardware.keep_freed_memory(torch.nn.Linear(2, 2))
 for mebibytes in map(int, sys.argv[2:]):
-    for turn in range(12):
-        if turn == 8:
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    faults = []
+    for turn in range(20):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         blocks = [torch.ones(mebibytes * 2**20 // 4) for _ in range(6)]
         del blocks
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    print(min(faults[8:]))
 """
 PAGES_A_MIB = 2**20 // 4096
 
@@ -36,7 +38,7 @@ def test_freed_blocks_are_kept_but_for_very_large_ones_of_a_large_network(networ
     smaller, larger = map(int, printed.split())
     assert smaller < PAGES_A_MIB
     # Transparent huge pages may make fewer faults of as much memory: one for 2 MiB.
-    assert larger < PAGES_A_MIB if network == "small" else larger >= 4 * 6 * 40 // 2
+    assert larger < PAGES_A_MIB if network == "small" else larger >= 6 * 40 // 2
 
 
 def test_mkl_is_quick_with_avx2_unless_portable_mode_holds_it_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,7 +79,7 @@ def watched(copy_of_reproduced: Project, tmp_path: Path) -> Watched:
 
 def test_what_uses_a_trained_network_writes_nothing_elsewhere(watched: Watched) -> None:
     watched.stage("summary")
-    watched.stage("predict", "data/raw")
+    watched.stage("predict", "data/built-in")
     watched.stage("export", "--onnx", "models/model.onnx")
     port = free_port()
     watched.serve(f"http://127.0.0.1:{port}/networks", sys.executable, "-m", "stages.play", "--port", str(port))
