@@ -26,7 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from stages import workers
 
 def report(number):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # one write: print's two mix under PYTHONUNBUFFERED
     time.sleep(3600)
 
 if __name__ == "__main__":
@@ -55,15 +55,13 @@ else:
 
 
 def test_workers_end_when_their_parent_is_killed() -> None:
-    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert parent.stdout
-    orphans = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
-    parent.kill()
-    parent.wait()
+    with subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        orphans = [psutil.Process(int(parent.stdout.readline())) for _ in range(2)]
+        parent.kill()
     _, left = psutil.wait_procs(orphans, timeout=LONGEST)
     for process in left:
         process.kill()
-    parent.stdout.close()
     assert not left
 
 
