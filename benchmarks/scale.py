@@ -27,9 +27,11 @@ from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 from benchmarks import processes
-from stages import canvas, hardware, store
-from stages.files import write_json, write_text
-from stages.pipeline import DVC_FILE
+from crosscheck.core import devices
+from crosscheck.core.files import write_json, write_text
+from crosscheck.pipeline.paths import DVC_FILE
+from crosscheck.reporting import style as canvas
+from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
 COLOURS = dict(zip(STAGES, (canvas.BLUE, canvas.VERMILION, canvas.GREEN, canvas.GREY), strict=True))
@@ -44,7 +46,7 @@ RECIPE = {"epochs": 2, "snapshots": 0}
 
 def main() -> None:
     asked = arguments()
-    machine = hardware.fingerprint() | {"memory_bytes": str(psutil.virtual_memory().total)}
+    machine = devices.fingerprint() | {"memory_bytes": str(psutil.virtual_memory().total)}
     found: list[dict[str, Any]] = []
     for count in asked.counts:
         with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:

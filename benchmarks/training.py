@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peaks
-from stages import hardware, images, inference
-from stages.params import Params, load
-from stages.training import Training, new_network
+from crosscheck.core import devices
+from crosscheck.core.params import Params, load
+from crosscheck.data import dataset
+from crosscheck.network import inference
+from crosscheck.training.trainer import Training, new_network
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "base": {},
@@ -39,12 +41,12 @@ FAST: dict[str, dict[str, Any]] = {
 def main() -> None:
     asked = arguments()
     params = parameters(asked)
-    device = hardware.prepare(params.compute)
-    data_set = images.read_data_set(asked.split)
-    train, test = (images.read(asked.split, name, data_set) for name in ("train", "test"))
-    nothing = images.Subset(train.images[:0], train.labels[:0])
+    device = devices.prepare(params.compute)
+    data_set = dataset.read_data_set(asked.split)
+    train, test = (dataset.read(asked.split, name, data_set) for name in ("train", "test"))
+    nothing = dataset.Subset(train.images[:0], train.labels[:0])
     net = new_network(params.model, data_set, train, asked.seed)
-    hardware.keep_freed_memory(net)
+    devices.keep_freed_memory(net)
     training = Training(net, train, nothing, params.train, device)
     seconds: list[float] = []
     accuracies: list[float] = []

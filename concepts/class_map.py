@@ -13,7 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from concepts import board, lessons
-from stages import canvas, command, layers, model
+from crosscheck.core import cli
+from crosscheck.explain import receptive_fields
+from crosscheck.network import model
+from crosscheck.reporting import style
 
 CHANNELS = [8, 8, 16, 16, 16]
 EPOCHS = 4
@@ -54,7 +57,7 @@ def learn(with_neither: bool) -> model.Checkpoint:
 
 def geometry(trained: model.Checkpoint) -> dict[str, Any]:
     """What one value of the map sees, and the sizes of the maps."""
-    place = next(layer for layer in layers.of(trained) if layer.name == "classify")
+    place = next(layer for layer in receptive_fields.of(trained) if layer.name == "classify")
     drawn, _ = board.draw(0)
     rows, columns = board.class_map(trained.net, drawn).shape[1:]
     return {
@@ -102,13 +105,13 @@ def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, fil
     probabilities = board.class_map(trained.net, drawn)
     found = board.find(probabilities, threshold, apart)
     classes = trained.data_set.classes
-    figure = canvas.new_figure((3.1 * (1 + len(classes)), 3.4))
+    figure = style.new_figure((3.1 * (1 + len(classes)), 3.4))
     axes = figure.subplots(1, 1 + len(classes))
     figure.suptitle(
         f"One board, {drawn.shape[1]} x {drawn.shape[0]} px, and its map of {len(classes)} classes", fontsize=11
     )
-    axes[0].imshow(~drawn, cmap=canvas.colormap("gray"), vmin=0, vmax=1)
-    colors, shapes = (canvas.BLUE, canvas.VERMILION), "ox"
+    axes[0].imshow(~drawn, cmap=style.colormap("gray"), vmin=0, vmax=1)
+    colors, shapes = (style.BLUE, style.VERMILION), "ox"
     for mark in found:
         look = {"marker": shapes[mark.kind], "color": colors[mark.kind], "markersize": 11, "markeredgewidth": 2.5}
         axes[0].plot(mark.x, mark.y, fillstyle="none", linestyle="none", **look)
@@ -120,7 +123,7 @@ def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, fil
     for axis in axes:
         axis.set_xlabel("px")
     axes[0].set_ylabel("px")
-    canvas.save(figure, file)
+    style.save(figure, file)
 
 
 def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -> Any:
@@ -128,7 +131,7 @@ def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -
     first = (board.WINDOW - board.STEP) / 2
     rows, columns = values.shape
     extent = (first, first + columns * board.STEP, first + rows * board.STEP, first)
-    image = axis.imshow(values, cmap=canvas.colormap("viridis"), vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    image = axis.imshow(values, cmap=style.colormap("viridis"), vmin=0, vmax=1, extent=extent, interpolation="nearest")
     axis.contour(drawn, levels=[0.5], colors="white", linewidths=0.7)
     axis.set_xlim(0, drawn.shape[1])
     axis.set_ylim(drawn.shape[0], 0)
@@ -136,4 +139,4 @@ def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,14 +13,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stages import drawing, params
-from stages.files import write_json
-from stages.images import DataSet, Subset
-from stages.inference import logits_of
-from stages.training import Training
+from crosscheck.core import params
+from crosscheck.core.files import write_json
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network.inference import logits_of
+from crosscheck.training.trainer import Training
 
 PAPER, INK = 255, 0
-CLASSES = list(drawing.CLASSES)
+CLASSES = list(synthetic.CLASSES)
 # The networks are too small to share their work.
 THREADS = 1
 BATCH = 64
@@ -54,7 +55,7 @@ def recipe(**changes: Any) -> params.TrainParams:
 def symbol(class_index: int, index: int, seed: int, size: int = 116) -> NDArray[np.bool_]:
     """One circle or cross, bool (size, size), true where there is ink."""
     geometry = shipped().synthesize.model_copy(update={**GEOMETRY, "size": size, "seed": seed})
-    return drawing.draw(geometry, class_index, index)
+    return synthetic.draw(geometry, class_index, index)
 
 
 def packed(inks: list[NDArray[np.bool_]], labels: list[int]) -> Subset:

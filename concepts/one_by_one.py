@@ -15,8 +15,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from concepts import lessons
-from stages import canvas, command, model
-from stages.params import TrainParams
+from crosscheck.core import cli
+from crosscheck.core.params import TrainParams
+from crosscheck.network import model
+from crosscheck.reporting import style
 
 SIZE, CHANNELS, NARROW = 32, 16, 4
 TRAIN, TEST = 400, 300
@@ -40,7 +42,7 @@ def bottleneck() -> nn.Sequential:
 
 
 BLOCKS: dict[str, Callable[[], nn.Sequential]] = {"plain": plain, "bottleneck": bottleneck}
-COLORS = dict(zip(BLOCKS, (canvas.BLUE, canvas.VERMILION), strict=True))
+COLORS = dict(zip(BLOCKS, (style.BLUE, style.VERMILION), strict=True))
 
 
 def main(figures: Path) -> None:
@@ -90,7 +92,7 @@ def multiply_adds(block: nn.Sequential) -> int:
 def draw(numbers: dict[str, Any], file: Path) -> None:
     """Parameters, multiply-adds and accuracy, side by side."""
     found = numbers["blocks"]
-    figure = canvas.new_figure((9, 3.3))
+    figure = style.new_figure((9, 3.3))
     figure.suptitle(
         f"{CHANNELS} channels in, {CHANNELS} out, on maps of {numbers['map']} x {numbers['map']} values", fontsize=11
     )
@@ -117,8 +119,8 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     axes[2].set_ylabel(f"accuracy (%), n = {TEST} test images")
     axes[2].set_title(f"mean and range of {len(SEEDS)} seeds", fontsize=9)
     axes[2].grid(alpha=0.3)
-    canvas.save(figure, file)
+    style.save(figure, file)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -8,17 +8,20 @@ From training and validation images alone: whether the limit keeps its word is f
 
 from pathlib import Path
 
-from stages import cards, command, hardware, images, novelty
-from stages.params import load_section
+from crosscheck.core import cli, devices
+from crosscheck.core.params import load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation import ood
+from crosscheck.network import model_card
 
 
 def main(split: Path, checkpoint: Path, card: Path, surroundings: Path) -> None:
-    hardware.prepare(load_section("compute"))
-    trained, described = cards.load_checkpoint(checkpoint, card), cards.read(card)
-    train, val = (images.read(split, name, trained.data_set) for name in ("train", "val"))
-    learnt = novelty.surroundings(trained.net, train, val, described["sha256"])
-    novelty.save(learnt, surroundings)
+    devices.prepare(load_section("compute"))
+    trained, described = model_card.load_checkpoint(checkpoint, card), model_card.read(card)
+    train, val = (dataset.read(split, name, trained.data_set) for name in ("train", "val"))
+    learnt = ood.surroundings(trained.net, train, val, described["sha256"])
+    ood.save(learnt, surroundings)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,24 +13,16 @@ from pathlib import Path
 
 import torch
 
-from stages import (
-    calibration,
-    cards,
-    command,
-    hardware,
-    images,
-    inference,
-    manifest,
-    model,
-    predictions,
-    recording,
-    scores,
-    tables,
-)
-from stages.errors import InputError
-from stages.files import write_json
-from stages.guessing import Guess, only_answer
-from stages.params import EvaluateParams, load_section
+from crosscheck.core import cli, devices, tables
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import write_json
+from crosscheck.core.params import EvaluateParams, load_section
+from crosscheck.data import dataset, manifest
+from crosscheck.evaluation import calibration, predictions
+from crosscheck.evaluation import metrics as scores
+from crosscheck.evaluation.guessing import Guess, only_answer
+from crosscheck.network import inference, model, model_card
+from crosscheck.tracking import stage_logging
 
 
 def main(
@@ -44,9 +36,9 @@ def main(
     table: Path,
 ) -> None:
     params = load_section("evaluate")
-    device = hardware.prepare(load_section("compute"))
+    device = devices.prepare(load_section("compute"))
     trained = load_trained(checkpoint, card, split)
-    train, test = (images.read(split, name, trained.data_set) for name in ("train", "test"))
+    train, test = (dataset.read(split, name, trained.data_set) for name in ("train", "test"))
     predicted = predict(trained, test, manifest.paths_of(split / "manifest.csv", "test", len(test)), params, device)
 
     names = trained.data_set.classes
@@ -62,23 +54,23 @@ def main(
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
 
-    guess = Guess.from_card(cards.read(card)["data"], str(card))
+    guess = Guess.from_card(model_card.read(card)["data"], str(card))
     warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
 
-    recorder = recording.of_checkpoint(card)
-    recording.evaluation(recorder, metrics, table)
+    recorder = stage_logging.of_checkpoint(card)
+    stage_logging.evaluation(recorder, metrics, table)
 
 
 def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
     """The network that `train` wrote. Raises InputError for any other, or for one trained on another data set."""
-    trained = cards.load_checkpoint(checkpoint, card)
-    if trained.data_set != images.read_data_set(split):
+    trained = model_card.load_checkpoint(checkpoint, card)
+    if trained.data_set != dataset.read_data_set(split):
         raise InputError(f"{checkpoint}: trained on other classes or another image size than {split}; run `dvc repro`")
     return trained
 
 
 def predict(
-    trained: model.Checkpoint, test: images.Subset, paths: list[str], params: EvaluateParams, device: torch.device
+    trained: model.Checkpoint, test: dataset.Subset, paths: list[str], params: EvaluateParams, device: torch.device
 ) -> predictions.Predictions:
     """The probabilities of every test image. Raises InputError where the network's answers are no numbers."""
     net = trained.net.to(device).to(memory_format=torch.channels_last)
@@ -88,7 +80,7 @@ def predict(
     return predictions.of(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
 
 
-def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams) -> dict[str, float]:
+def baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParams) -> dict[str, float]:
     """What one gets without learning: the most frequent class, and the nearest of the first training images.
 
     The training images stand in the order of a hash, so the first ones are a random sample.
@@ -136,4 +128,4 @@ def write_confusion(table: predictions.Predictions, names: list[str], file: Path
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

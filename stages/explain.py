@@ -11,24 +11,18 @@ validation images; test images are only shown.
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from stages import (
-    bits,
-    cards,
-    chapters,
-    command,
-    curves,
-    fonts,
-    hardware,
-    images,
-    page,
-    predictions,
-    recording,
-    workers,
-)
-from stages.errors import InputError
-from stages.files import fresh_folder
-from stages.guessing import Guess
-from stages.params import load_section
+from crosscheck.core import bits, cli, devices, processes
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder
+from crosscheck.core.params import load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation import predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.explain import chapters
+from crosscheck.network import model_card
+from crosscheck.reporting import fonts, page
+from crosscheck.tracking import stage_logging
+from crosscheck.training import curves
 
 TITLE = "What the network learnt"
 
@@ -39,7 +33,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path
     # The film takes as long as all chapters together, and little of either runs on more than one core.
     with (
         fresh_folder(report) as folder,
-        workers.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
+        processes.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
     ):
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
         fonts.tell(study.classes)
@@ -54,9 +48,9 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path
             ) from None
         page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
 
-    recorder = recording.of_checkpoint(card)
-    recording.curve(recorder, curve)
-    recording.explanation(recorder, report)
+    recorder = stage_logging.of_checkpoint(card)
+    stage_logging.curve(recorder, curve)
+    stage_logging.explanation(recorder, report)
 
 
 def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Study:
@@ -64,11 +58,11 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
     params, compute = load_section("explain"), load_section("compute")
     # Chapters and film share the threads.
     threads = max(1, compute.threads // 2)
-    hardware.prepare(compute.model_copy(update={"threads": threads}))
-    trained = cards.load_checkpoint(checkpoint, card)
-    described = cards.read(card)
+    devices.prepare(compute.model_copy(update={"threads": threads}))
+    trained = model_card.load_checkpoint(checkpoint, card)
+    described = model_card.read(card)
     seed, guess = described["train"]["seed"], Guess.from_card(described["data"], str(card))
-    train, val, test = (images.read(split, name, trained.data_set) for name in ("train", "val", "test"))
+    train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
     return chapters.Study(trained, seed, guess, train, val, test, params, threads, folder)
 
 
@@ -80,4 +74,4 @@ def film(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

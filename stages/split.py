@@ -20,12 +20,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from stages import command, folder, fonts, galleries, images, links, manifest, report, workers
-from stages.decoding import Decoded, decode
-from stages.errors import InputError
-from stages.files import fresh_folder, write_json
-from stages.params import DataParams, SplitParams, load_section
-from stages.subsets import SUBSETS, assign
+from crosscheck.core import cli, processes
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder, write_json
+from crosscheck.core.params import DataParams, SplitParams, load_section
+from crosscheck.data import dataset, image_folder, links, manifest, report
+from crosscheck.data.decoding import Decoded, decode
+from crosscheck.data.splitting import SUBSETS, assign
+from crosscheck.reporting import fonts, image_grids
 
 BATCH_BYTES = 2**28
 
@@ -33,28 +35,30 @@ BATCH_BYTES = 2**28
 def main(split: Path, samples: Path) -> None:
     data, params = load_section("data"), load_section("split")
     root = Path(data.images)
-    folder.check_apart(root, split)
-    listing = folder.find(root)
+    image_folder.check_apart(root, split)
+    listing = image_folder.find(root)
     with fresh_folder(split) as partial_out:
         packed = partial_out / "all.npy"
         corpus = read_all(root, listing, data, params, packed)
         subset_of, order = assign(corpus.labels, corpus.contents, corpus.pixels, listing.classes, params)
         pixels = np.load(packed, mmap_mode="r")
         found = report.make(corpus, pixels, listing.classes, subset_of, params)
-        images.expect_random_order(pixels)
+        dataset.expect_random_order(pixels)
         members = pack(partial_out, pixels, corpus.labels, subset_of, order)
         packed.unlink()
-        data_set = images.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
+        data_set = dataset.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
         write_json(partial_out / "dataset.json", asdict(data_set))
         manifest.write(rows_of(corpus, listing.classes, members), partial_out / "manifest.csv")
         write_json(partial_out / "report.json", found)
-        train = images.read(partial_out, "train", data_set)
+        train = dataset.read(partial_out, "train", data_set)
     fonts.tell(data_set.classes)
-    galleries.sample_sheet(train, data_set, params.samples, samples)
+    image_grids.sample_sheet(train, data_set, params.samples, samples)
     print(report.summary(found))
 
 
-def read_all(root: Path, listing: folder.Listing, data: DataParams, params: SplitParams, packed: Path) -> report.Corpus:
+def read_all(
+    root: Path, listing: image_folder.Listing, data: DataParams, params: SplitParams, packed: Path
+) -> report.Corpus:
     """Decode every file of `listing` on all cores into the array file `packed`, in the listing's order.
 
     Raises InputError at the first bad image, unless `split.on_bad_image` is skip, and for a class without an image.
@@ -67,7 +71,7 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
     if listing.has_links:
         # Asked before the processes are forked, so that each of them has the answer.
         links.dvc_cache(root)
-    with workers.pool(start=_start_worker) as pool:
+    with processes.pool(start=_start_worker) as pool:
         for first in range(0, len(listing.paths), step):
             paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
@@ -90,7 +94,7 @@ def read_all(root: Path, listing: folder.Listing, data: DataParams, params: Spli
 
 def _start_worker() -> None:
     """Drop what C libraries print about bad images in a decoding process; `decode` returns what they report."""
-    workers.end_with_parent()
+    processes.end_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
@@ -141,4 +145,4 @@ def new_array(file: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

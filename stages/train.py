@@ -18,14 +18,19 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from stages import bits, command, curves, distributed, guessing, hardware, images, model, recording
-from stages.files import sha256, write_json
-from stages.guessing import Guess
-from stages.params import ComputeParams, ModelParams, TrainParams, load_section
-from stages.resumable import Resumable, key_of
-from stages.snapshots import Album
-from stages.tracking import Recorder
-from stages.training import Training, new_network
+from crosscheck.core import bits, cli, devices
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ComputeParams, ModelParams, TrainParams, load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation import guessing
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.network import model
+from crosscheck.tracking import stage_logging
+from crosscheck.tracking.run import Recorder
+from crosscheck.training import curves, distributed
+from crosscheck.training.resume import Resumable, key_of
+from crosscheck.training.snapshots import Album
+from crosscheck.training.trainer import Training, new_network
 
 ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 
@@ -35,13 +40,13 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
     bits.warn(compute.portable, compute.device)
     if distributed.launch(recipe.processes):
         return
-    device = hardware.prepare(compute)
+    device = devices.prepare(compute)
     with distributed.join(recipe.processes, device) as group:
-        data_set = images.read_data_set(split)
+        data_set = dataset.read_data_set(split)
         training = begin(split, data_set, wanted, recipe, device, group)
         decisive = group.from_first(bits.described(bits.mode_of(compute.portable, compute.device)))
         described = describe(training, wanted, data_set, compute, decisive)
-        fingerprint = group.from_first(hardware.fingerprint())
+        fingerprint = group.from_first(devices.fingerprint())
         key = key_of(described, fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
         if group.rank:
@@ -53,7 +58,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             resumable.resume(training, album)
             training.agree()
             recorder = Recorder()
-            recorder.start(recording.parameters(described), fingerprint, *resumable.name())
+            recorder.start(stage_logging.parameters(described), fingerprint, *resumable.name())
             with recorder.watch():
                 fit(training, album, recorder, resumable)
 
@@ -68,27 +73,27 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             train = training.train
             # MLflow's copy is made from the checkpoint, and twice a large network would be twice the memory.
             del training
-            recording.curve(recorder, curve)
-            recording.network(recorder, checkpoint, card, train)
+            stage_logging.curve(recorder, curve)
+            stage_logging.network(recorder, checkpoint, card, train)
             recorder.finish(sha256(checkpoint))
             resumable.finish()
 
 
 def begin(
     split: Path,
-    data_set: images.DataSet,
+    data_set: dataset.DataSet,
     wanted: ModelParams,
     recipe: TrainParams,
     device: torch.device,
     group: distributed.Group,
 ) -> Training:
     """The training of a new network, before its first step."""
-    train, val = images.read(split, "train", data_set), images.read(split, "val", data_set)
+    train, val = dataset.read(split, "train", data_set), dataset.read(split, "val", data_set)
     if recipe.images != "all":
-        train = images.first_of_each_class(train, recipe.images)
-    images.expect_random_order(train.images)
+        train = dataset.first_of_each_class(train, recipe.images)
+    dataset.expect_random_order(train.images)
     net = new_network(wanted, data_set, train, recipe.seed)
-    hardware.keep_freed_memory(net)
+    devices.keep_freed_memory(net)
     return Training(net, train, val, recipe, device, group)
 
 
@@ -99,7 +104,7 @@ def follow(training: Training) -> None:
         training.run_epoch(lambda loss, accuracy: None)
 
 
-def guess_of(training: Training, data_set: images.DataSet) -> Guess:
+def guess_of(training: Training, data_set: dataset.DataSet) -> Guess:
     """What is right of the images trained on without looking at them."""
     return Guess.from_labels(training.train.labels, len(data_set.classes))
 
@@ -107,7 +112,7 @@ def guess_of(training: Training, data_set: images.DataSet) -> Guess:
 def describe(
     training: Training,
     wanted: ModelParams,
-    data_set: images.DataSet,
+    data_set: dataset.DataSet,
     compute: ComputeParams,
     decisive: dict[str, str],
 ) -> dict[str, Any]:
@@ -176,4 +181,4 @@ def warn_of_plateau(history: list[curves.Epoch], guess: Guess, classes: list[str
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

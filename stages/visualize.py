@@ -15,25 +15,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages import (
-    calibration,
-    cards,
-    charts,
-    command,
-    curves,
-    fonts,
-    galleries,
-    hardware,
-    images,
-    inference,
-    model,
-    predictions,
-    recording,
-)
-from stages.errors import InputError
-from stages.files import fresh_folder
-from stages.guessing import Guess
-from stages.params import VisualizeParams, load_section
+from crosscheck.core import cli, devices
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder
+from crosscheck.core.params import VisualizeParams, load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation import calibration, predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.network import inference, model, model_card
+from crosscheck.reporting import charts, fonts, image_grids
+from crosscheck.tracking import stage_logging
+from crosscheck.training import curves
 
 MOST_CLASSES = 10
 
@@ -49,9 +41,9 @@ def main(
     plots: Path,
 ) -> None:
     params = load_section("visualize")
-    hardware.prepare(load_section("compute"))
-    trained = cards.load_checkpoint(checkpoint, card)
-    test = images.read(split, "test", trained.data_set)
+    devices.prepare(load_section("compute"))
+    trained = model_card.load_checkpoint(checkpoint, card)
+    test = dataset.read(split, "test", trained.data_set)
     answered = predictions.read_for(table, trained.data_set.classes, test)
     history, bins = curves.read(curve), calibration.read(calibration_table)
     chosen = choose_examples(test, trained.data_set.classes, params)
@@ -61,16 +53,16 @@ def main(
         draw_kernels(trained, folder, params)
         draw_feature_maps(trained, test, chosen, folder, params)
         draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        described = cards.read(card)["data"]
+        described = model_card.read(card)["data"]
         guess = Guess.from_card(described, str(card))
         draw_charts(history, answered, bins, described, guess, folder, params.dpi)
 
-    recorder = recording.of_checkpoint(card)
-    recording.curve(recorder, curve)
-    recording.pictures(recorder, plots, samples)
+    recorder = stage_logging.of_checkpoint(card)
+    stage_logging.curve(recorder, curve)
+    stage_logging.pictures(recorder, plots, samples)
 
 
-def choose_examples(test: images.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
+def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
     """The row of the example of each class, for at most ten classes."""
     rows = []
     for label, name in enumerate(classes[:MOST_CLASSES]):
@@ -89,11 +81,11 @@ def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParam
         if isinstance(layer, torch.nn.Conv2d):
             block = name.split(".")[0]
             weights = layer.weight.detach().numpy()
-            galleries.kernels(weights, block, folder / f"kernels_{block}.png", params.dpi)
+            image_grids.kernels(weights, block, folder / f"kernels_{block}.png", params.dpi)
 
 
 def draw_feature_maps(
-    trained: model.Checkpoint, test: images.Subset, chosen: list[int], folder: Path, params: VisualizeParams
+    trained: model.Checkpoint, test: dataset.Subset, chosen: list[int], folder: Path, params: VisualizeParams
 ) -> None:
     linear = "norm" if trained.params.norm == "batch" else "convolution"
     for row in chosen:
@@ -109,7 +101,7 @@ def draw_feature_maps(
                 steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
             drawn = {name: maps.numpy() for name, maps in steps.items()}
-            galleries.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
+            image_grids.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
 
 
 def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Tensor:
@@ -123,7 +115,7 @@ def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Ten
 
 
 def draw_answers(
-    test: images.Subset,
+    test: dataset.Subset,
     answered: predictions.Predictions,
     classes: list[str],
     chosen: list[int],
@@ -132,17 +124,17 @@ def draw_answers(
 ) -> None:
     confidence = answered.probabilities.max(axis=1)
 
-    def answer(row: int) -> galleries.Answer:
+    def answer(row: int) -> image_grids.Answer:
         actual, predicted = classes[answered.labels[row]], classes[answered.predicted[row]]
-        return galleries.Answer(test.images[row], actual, predicted, float(confidence[row]))
+        return image_grids.Answer(test.images[row], actual, predicted, float(confidence[row]))
 
     title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
-    galleries.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
+    image_grids.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
     wrong: NDArray[np.int64] = np.flatnonzero(answered.predicted != answered.labels)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][: params.mistakes]
     title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
     nothing = "There is no mistake to show."
-    galleries.answers([answer(int(row)) for row in worst], title, nothing, folder / "mistakes.png", params.dpi)
+    image_grids.answers([answer(int(row)) for row in worst], title, nothing, folder / "mistakes.png", params.dpi)
 
 
 def draw_charts(
@@ -164,4 +156,4 @@ def draw_charts(
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image, ImageDraw
 from ruamel.yaml import YAML
 
+from crosscheck.core.params import Params, load
 from stages import split
-from stages.params import Params, load
 
 ROOT = Path(__file__).resolve().parent.parent
 # Tests that use MLflow itself tell nobody either.
@@ -119,8 +119,12 @@ class Project:
         return done
 
     def stage(self, name: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run one of the project's own commands, `python -m stages.name`."""
+        """Run one of the stages as DVC does, `python -m stages.name`."""
         return self.run(sys.executable, "-m", f"stages.{name}", *words, check=check)
+
+    def command(self, name: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run one of the commands for people."""
+        return self.run(sys.executable, "-m", "crosscheck", name, *words, check=check)
 
     def set(self, **sections: dict[str, Any]) -> None:
         """Change `params.yaml` of this project."""

@@ -23,26 +23,17 @@ import numpy as np
 import torch
 from scipy.linalg import blas
 
-from stages import (
-    calibration,
-    charts,
-    decisions,
-    dense,
-    distortions,
-    drawing,
-    estimates,
-    hardware,
-    inference,
-    novelty,
-    params,
-    predictions,
-    probes,
-    scores,
-    training,
-)
-from stages.guessing import Guess
-from stages.images import DataSet, Subset
-from stages.model import Checkpoint
+from crosscheck.core import devices, params
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import calibration, metrics, ood, predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.explain import attributions, probes
+from crosscheck.network import inference
+from crosscheck.network.model import Checkpoint
+from crosscheck.reporting import charts
+from crosscheck.study import corruptions, intervals
+from crosscheck.training import fused_linear, trainer
 
 FILE = Path(__file__).with_suffix(".json")
 PACKAGES = ("captum", "matplotlib", "numpy", "pillow", "scikit-learn", "scipy", "torch")
@@ -71,7 +62,7 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def main() -> None:
-    hardware.prepare(COMPUTE)
+    devices.prepare(COMPUTE)
     with tempfile.TemporaryDirectory() as folder:
         content = {"releases": releases(), "sha256": results(Path(folder))}
     if "--write" in sys.argv:
@@ -89,7 +80,7 @@ def results(folder: Path) -> dict[str, str]:
     train, val, test = (drawn(count, seed) for seed, count in enumerate((TRAIN, VAL, TEST)))
     found = {"libraries": libraries()}
     for name, (model, recipe) in NETWORKS.items():
-        dense.LARGE_BYTES = 0 if name == "large layers" else 2**40
+        fused_linear.LARGE_BYTES = 0 if name == "large layers" else 2**40
         trained = fit(MODEL.model_copy(update=model), RECIPE.model_copy(update=recipe), train, val)
         found[f"training, {name}"] = digest(*trained.net.state_dict().values(), *map(astuple, trained.history))
         if name == "base":
@@ -99,28 +90,28 @@ def results(folder: Path) -> dict[str, str]:
     )
     found["plot"] = digest((folder / "curves.png").read_bytes())
     found["evaluation"] = evaluated(net, train, test, folder / "predictions.csv")
-    learnt = novelty.surroundings(net, train, val, "")
+    learnt = ood.surroundings(net, train, val, "")
     found["detector"] = digest(learnt.mean, learnt.deviation, learnt.known, learnt.limit)
     found["probe"] = probed(net, train, val)
-    reasons = decisions.reasons(net, Checkpoint(net, MODEL, DATA_SET), test.images[0], int(test.labels[0]))
+    reasons = attributions.reasons(net, Checkpoint(net, MODEL, DATA_SET), test.images[0], int(test.labels[0]))
     found["decision"] = digest(*astuple(reasons))
-    for kind, levels in distortions.GRID.items():
-        found[f"distortion, {kind}"] = digest(distortions.distort(test, kind, levels[1], 255).images)
-    found["statistics"] = digest(*astuple(estimates.share(7, 12, 0.95)), estimates.mean([0.5, 0.25, 1.0, 0.8], 0.95))
+    for kind, levels in corruptions.GRID.items():
+        found[f"distortion, {kind}"] = digest(corruptions.distort(test, kind, levels[1], 255).images)
+    found["statistics"] = digest(*astuple(intervals.share(7, 12, 0.95)), intervals.mean([0.5, 0.25, 1.0, 0.8], 0.95))
     return found
 
 
 def drawn(count: int, seed: int) -> Subset:
     """Circles and crosses by turns, black on white."""
     geometry = GEOMETRY.model_copy(update={"seed": seed})
-    inks = np.stack([drawing.draw(geometry, index % 2, index) for index in range(count)])
+    inks = np.stack([synthetic.draw(geometry, index % 2, index) for index in range(count)])
     return Subset(np.where(inks, 0, 255).astype(np.uint8)[..., None], np.arange(count) % 2)
 
 
-def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, val: Subset) -> training.Training:
+def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, val: Subset) -> trainer.Training:
     """A few steps of training."""
-    net = training.new_network(model, DATA_SET, train, recipe.seed)
-    trained = training.Training(net, train, val, recipe, torch.device("cpu"))
+    net = trainer.new_network(model, DATA_SET, train, recipe.seed)
+    trained = trainer.Training(net, train, val, recipe, torch.device("cpu"))
     for _ in range(recipe.epochs):
         trained.run_epoch(lambda loss, accuracy: None)
     return trained
@@ -133,9 +124,9 @@ def evaluated(net: torch.nn.Sequential, train: Subset, test: Subset, table: Path
     bins = calibration.bins(probabilities, test.labels, 5)
     return digest(
         table.read_bytes(),
-        scores.overall(probabilities, test.labels),
+        metrics.overall(probabilities, test.labels),
         list(map(astuple, bins)),
-        scores.neighbour_accuracy(train.images, train.labels, test.images, test.labels),
+        metrics.neighbour_accuracy(train.images, train.labels, test.images, test.labels),
         inference.logits_of(net, test, 8),
     )
 

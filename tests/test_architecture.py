@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stages import architecture
-from stages.errors import InputError
-from stages.params import ModelParams, Params
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.network import shapes
 
 
 @pytest.mark.parametrize(
@@ -29,16 +29,16 @@ def test_each_variant_has_the_sizes_of_the_table(
     params: Params, changes: dict[str, Any], channels: list[int], size: tuple[int, int], hidden: list[int]
 ) -> None:
     varied = params.model.model_copy(update=changes)
-    assert architecture.all_channels(varied) == channels
-    assert architecture.map_size(varied, 116, 116) == size
-    assert architecture.hidden_widths(varied) == hidden
+    assert shapes.all_channels(varied) == channels
+    assert shapes.map_size(varied, 116, 116) == size
+    assert shapes.hidden_widths(varied) == hidden
 
 
 def smallest(params: ModelParams, length: int) -> int:
     """The smallest square image that `params` can take, found by trying; `length` surely suffices."""
     while length > 1:
         try:
-            architecture.map_size(params, length - 1, length - 1)
+            shapes.map_size(params, length - 1, length - 1)
         except InputError:
             return length
         length -= 1
@@ -49,20 +49,20 @@ def smallest(params: ModelParams, length: int) -> int:
 def test_the_smallest_image_leaves_one_pixel(params: Params, pool: str, expected: int) -> None:
     varied = params.model.model_copy(update={"pool": pool})
     assert smallest(varied, 40) == expected
-    assert architecture.map_size(varied, expected, expected) == (1, 1)
+    assert shapes.map_size(varied, expected, expected) == (1, 1)
 
 
 def test_height_and_width_are_each_followed(params: Params) -> None:
-    assert architecture.map_size(params.model, 20, 116) == (3, 27)
+    assert shapes.map_size(params.model, 20, 116) == (3, 27)
     with pytest.raises(InputError, match="9 x 116 px"):
-        architecture.map_size(params.model, 9, 116)
+        shapes.map_size(params.model, 9, 116)
 
 
 @pytest.mark.parametrize("pool", ["max", "avg", "stride", "none"])
 def test_a_network_too_deep_is_one_line_that_names_the_remedy(params: Params, pool: str) -> None:
     deep = params.model.model_copy(update={"further_channels": [5] * 12, "pool": pool})
     with pytest.raises(InputError) as caught:
-        architecture.map_size(deep, 20, 30)
+        shapes.map_size(deep, 20, 30)
     line = str(caught.value)
     assert len(line.splitlines()) == 1
     assert "model.further_channels gives 13 convolutions" in line

@@ -15,9 +15,9 @@ from conftest import ROOT
 from image_bytes import GREY, encoded
 from PIL import Image
 
-from stages import decoding
-from stages.decoding import decode
-from stages.params import DataParams, Params
+from crosscheck.core.params import DataParams, Params
+from crosscheck.data import decoding
+from crosscheck.data.decoding import decode
 
 Split = Callable[..., Path]
 ODD = odd_images()
@@ -182,8 +182,8 @@ MOST_MEMORY = 24 * decoding.MAX_PIXELS
 LIMITED = """
 import json, resource, sys
 from pathlib import Path
-from stages import params
-from stages.decoding import decode
+from crosscheck.core import params
+from crosscheck.data.decoding import decode
 
 root, room = Path(sys.argv[1]), int(sys.argv[2])
 data = params.load(Path(sys.argv[3])).data

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from stages import baselines, contrasts, study_charts
-from stages.baselines import Baseline
-from stages.dealing import Stock
-from stages.images import DataSet
-from stages.outcomes import Run
-from stages.overview import Size
-from stages.params import Params
-from stages.plans import Cell
+from crosscheck.core.params import Params
+from crosscheck.data.dataset import DataSet
+from crosscheck.study import baselines, figures, hypothesis_tests
+from crosscheck.study.analysis import Size
+from crosscheck.study.baselines import Baseline
+from crosscheck.study.plans import Cell
+from crosscheck.study.resplit import Stock
+from crosscheck.study.runs import Run
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def test_variants_of_the_same_images_are_one_figure_and_others_are_named() -> No
 
 def test_the_chart_by_training_images_shows_every_baseline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr(study_charts, "save", lambda figure, file: drawn.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, file: drawn.append(figure))
     lines = {"one": [Size(40, None, [], 0.9), Size(10, None, [], 0.8)], "two": [Size(40, None, [], 0.7)]}
     for order in (lines, dict(reversed(lines.items()))):
-        study_charts.sizes(order, tmp_path / "sizes.png")
+        figures.sizes(order, tmp_path / "sizes.png")
     for figure in drawn:
         (line,) = figure.axes[0].lines
         assert sorted(zip(line.get_xdata(), line.get_ydata(), strict=True)) == [(10, 0.8), (40, 0.7), (40, 0.9)]
@@ -85,5 +85,5 @@ def test_whether_two_variants_only_guess_is_judged_by_the_test_images_of_each(pa
     # The first answers as the largest of its classes would; the second is far better than that.
     first, second = arm(0.75, [0, 0, 0, 1]), arm(0.70, [0, 1])
     for pair in ((first, second), (second, first)):
-        assert not contrasts.of_values(*pair, "accuracy", 0.05, 0.95).guessing
-    assert contrasts.of_values(first, arm(0.50, [0, 1]), "accuracy", 0.05, 0.95).guessing
+        assert not hypothesis_tests.of_values(*pair, "accuracy", 0.05, 0.95).guessing
+    assert hypothesis_tests.of_values(first, arm(0.50, [0, 1]), "accuracy", 0.05, 0.95).guessing

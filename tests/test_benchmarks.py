@@ -15,9 +15,10 @@ from torch.nn import functional
 from benchmarks import comparison, drawings, layers, reference, rows, table, training
 from benchmarks.comparison import Row
 from benchmarks.rows import Setting
-from stages import images, model
-from stages.dense import Dense
-from stages.params import load
+from crosscheck.core.params import load
+from crosscheck.data import dataset
+from crosscheck.network import model
+from crosscheck.training.fused_linear import Dense
 
 NETWORKS = ["base", "channels_18", "three_conv"]
 MACHINE = {"cpu": "a", "instructions": "b", "threads": "2", "torch": "c", "gflops": 200.0}
@@ -34,7 +35,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_both_sides_have_the_same_loss_and_gradients_for_the_same_weights(name: str, drawn: Path) -> None:
     asked = training.arguments(["--split", str(drawn / "split"), "--network", name])
-    data_set = images.read_data_set(drawn / "split")
+    data_set = dataset.read_data_set(drawn / "split")
     ours = model.build(training.parameters(asked).model, data_set)
     theirs = reference.network(name)
     with torch.no_grad():

@@ -19,7 +19,7 @@ from conftest import Project, copy_project, make_project
 from ruamel.yaml import YAML
 from test_golden import HOSTILE
 
-from stages.files import sha256
+from crosscheck.core.files import sha256
 
 WAYS = {"workspace": [], "temp": ["--temp"], "queued": ["--queue"]}
 LONGEST = 240
@@ -155,7 +155,7 @@ def test_a_fresh_virtual_environment_does_not_matter(copy_of_reproduced: Project
     programs = fresh_environment(tmp_path / "another environment")
     project.env["PATH"] = f"{programs}{os.pathsep}{project.env['PATH']}"
     project.env.pop("VIRTUAL_ENV", None)
-    where = project.run("python", "-c", "import torch, stages.files; print(torch.__file__)").stdout
+    where = project.run("python", "-c", "import torch, crosscheck.core.files; print(torch.__file__)").stdout
     assert where.startswith(str(tmp_path / "another environment"))
     before = project.read("dvc.lock")
     project.run("python", "-m", "dvc", "repro", "--force", "--no-run-cache")
@@ -214,12 +214,13 @@ def is_installed(name: str) -> bool:
 def test_another_package_of_the_same_name_on_the_path_does_not_matter(
     copy_of_reproduced: Project, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other" / "stages"
-    other.mkdir(parents=True)
-    for name in ("__init__", "split", "images", "train", "training"):
-        (other / f"{name}.py").write_text("raise SystemExit('the wrong package')\n", encoding="utf-8")
+    other = tmp_path / "other"
+    for name in ("stages/__init__", "stages/split", "stages/train", "crosscheck/__init__", "crosscheck/core/errors"):
+        file = other / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("raise SystemExit('the wrong package')\n", encoding="utf-8")
     before = hashes(copy_of_reproduced, "data/split", *TRAINED)
-    run_stages(copy_of_reproduced, "split", "train", PYTHONPATH=str(other.parent))
+    run_stages(copy_of_reproduced, "split", "train", PYTHONPATH=str(other))
     assert hashes(copy_of_reproduced, "data/split", *TRAINED) == before
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import calibration
-from stages.calibration import Bin
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.evaluation import calibration
+from crosscheck.evaluation.calibration import Bin
 
 
 def pairs(confidence: list[float]) -> np.ndarray:

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, packages
 from pydantic import Field
 
-from stages import bits, cells, crew, execution, hardware, resumable, snapshots, sources, train
-from stages import params as parameters
-from stages.params import Params
+from crosscheck.core import bits, code_digest, devices
+from crosscheck.core import params as parameters
+from crosscheck.core.params import Params
+from crosscheck.study import executor, result_cache, run_cell
+from crosscheck.training import resume, snapshots
+from stages import train
 
 
 class Grown(parameters.TrainParams):
@@ -26,7 +29,7 @@ def grown(params: Params, extra: float) -> Params:
 
 
 def key_of(params: Params) -> str:
-    return cells.key_of(params, "images", "code")
+    return result_cache.key_of(params, "images", "code")
 
 
 def described(params: Params, mode: str) -> dict[str, Any]:
@@ -35,7 +38,7 @@ def described(params: Params, mode: str) -> dict[str, Any]:
 
 
 def state_key(params: Params, machine: str = "a CPU", mode: str = "portable") -> str:
-    return resumable.key_of(described(params, mode), {"cpu": machine}, [ROOT / "params.yaml"])
+    return resume.key_of(described(params, mode), {"cpu": machine}, [ROOT / "params.yaml"])
 
 
 @pytest.mark.parametrize("key", [key_of, state_key], ids=["result", "saved training"])
@@ -64,14 +67,17 @@ def test_what_does_not_decide_a_run_is_not_in_its_key(params: Params) -> None:
 
 def test_images_and_code_are_in_the_key_of_a_run(params: Params) -> None:
     before = key_of(params)
-    assert len({before, cells.key_of(params, "others", "code"), cells.key_of(params, "images", "another")}) == 3
+    assert (
+        len({before, result_cache.key_of(params, "others", "code"), result_cache.key_of(params, "images", "another")})
+        == 3
+    )
 
 
 def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_training(
     params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = state_key(params)
-    other = type(sys)("stages.by_chance")
+    other = type(sys)("crosscheck.by_chance")
     other.__file__ = str(tmp_path / "by_chance.py")
     (tmp_path / "by_chance.py").write_text("CHANGED = 1\n", encoding="utf-8")
     monkeypatch.setitem(sys.modules, other.__name__, other)
@@ -81,24 +87,25 @@ def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_tr
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("training", "loss_sum / seen, 6", "loss_sum / seen, 5"),
-        ("distributed", "len(batch)", "len(batch) - 1"),
-        ("images", "[:count]", "[-count:]"),
-        ("train", "if recipe.images != ", "if recipe.images == "),
-        ("hardware", "torch.set_num_threads(params.threads)", "torch.set_num_threads(1)"),
-        ("model", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
+        ("crosscheck/training/trainer", "loss_sum / seen, 6", "loss_sum / seen, 5"),
+        ("crosscheck/training/distributed", "len(batch)", "len(batch) - 1"),
+        ("crosscheck/data/dataset", "[:count]", "[-count:]"),
+        ("stages/train", "if recipe.images != ", "if recipe.images == "),
+        ("crosscheck/core/devices", "torch.set_num_threads(params.threads)", "torch.set_num_threads(1)"),
+        ("crosscheck/network/model", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
     ],
 )
 def test_the_code_that_trains_is_in_the_key_of_a_saved_training(
     module: str, old: str, new: str, params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     before = state_key(params)
-    code = shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(sources, "__file__", str(code / "sources.py"))
+    for name in packages():
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_digest, "__file__", str(tmp_path / "crosscheck" / "core" / "code_digest.py"))
     assert state_key(params) == before
-    text = (code / f"{module}.py").read_text(encoding="utf-8")
+    text = (tmp_path / f"{module}.py").read_text(encoding="utf-8")
     assert old in text
-    (code / f"{module}.py").write_text(text.replace(old, new), encoding="utf-8")
+    (tmp_path / f"{module}.py").write_text(text.replace(old, new), encoding="utf-8")
     assert state_key(params) != before
 
 
@@ -109,8 +116,8 @@ def test_a_machine_is_in_the_key_of_native_results_and_trainings_only(
     before, before_native = key_of(params), key_of(native)
     assert state_key(params) == state_key(params, "another CPU")
     assert state_key(params, mode="native") != state_key(params, "another CPU", mode="native")
-    fingerprint = hardware.fingerprint() | {"cpu": "another CPU"}
-    monkeypatch.setattr(hardware, "fingerprint", lambda: fingerprint)
+    fingerprint = devices.fingerprint() | {"cpu": "another CPU"}
+    monkeypatch.setattr(devices, "fingerprint", lambda: fingerprint)
     assert key_of(params) == before
     assert key_of(native) != before_native
 
@@ -133,13 +140,13 @@ def full_name(thing: Any) -> str:
 
 
 def test_the_functions_that_are_named_in_texts_are_those_that_run() -> None:
-    assert [full_name(execution.execute), full_name(bits.pin)] == cells.CODE
-    assert [full_name(each) for each in (bits.pin, hardware.prepare, train.begin, snapshots.Album)] == resumable.CODE
+    assert [full_name(run_cell.execute), full_name(bits.pin)] == result_cache.CODE
+    assert [full_name(each) for each in (bits.pin, devices.prepare, train.begin, snapshots.Album)] == resume.CODE
 
 
 def test_what_a_study_loads_ahead_is_what_its_processes_run() -> None:
-    assert execution.__name__ in crew.PRELOAD
-    missing = [name for name in crew.PRELOAD if name not in sys.modules and not _is_there(name)]
+    assert run_cell.__name__ in executor.PRELOAD
+    missing = [name for name in executor.PRELOAD if name not in sys.modules and not _is_there(name)]
     assert missing == []
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import charts
-from stages.calibration import Bin
-from stages.curves import Epoch
-from stages.guessing import Guess
+from crosscheck.evaluation.calibration import Bin
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.reporting import charts
+from crosscheck.training.curves import Epoch
 
 STRANGE = ["a$b_c", "$x^2", "emoji 🙂", "円と", "long " * 30, "two\nlines", "back\\slash$", "\udcff", "", "\x07"]
 DPI = 40

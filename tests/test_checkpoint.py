@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_model import COLOUR, images_of, vary
 
-from stages import model
-from stages.errors import InputError
-from stages.params import Params
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params
+from crosscheck.network import model
 
 
 def small_checkpoint(params: Params, seed: int = 0) -> model.Checkpoint:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import class_names
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.data import class_names
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from stages import command
+from crosscheck.core import cli
 
 TALKER = """
 import sys
 from pathlib import Path
-from stages import command
-from stages.errors import InputError
+from crosscheck.core import cli
+from crosscheck.core.errors import InputError
 
 def main(kind: str, lines: int = 100000) -> None:
     "A command that prints much."
@@ -25,7 +25,7 @@ def main(kind: str, lines: int = 100000) -> None:
     if kind == "wrong":
         raise InputError("something is wrong")
 
-command.run(main)
+cli.run(main)
 """
 
 
@@ -87,4 +87,4 @@ def test_a_full_output_is_one_line(talker: list[str]) -> None:
 
 
 def test_without_a_broken_pipe_nothing_is_dropped() -> None:
-    assert not command._drop_lost_output()
+    assert not cli._drop_lost_output()

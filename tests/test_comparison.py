@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stages.comparison import difference, numbers
+from crosscheck.pipeline.file_diff import difference, numbers
 
 
 def pair(folder: Path, name: str) -> tuple[Path, Path]:

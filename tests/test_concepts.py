@@ -12,8 +12,8 @@ from conftest import ROOT
 from torch import nn
 
 from concepts import board, channels, lessons, one_by_one, weight_sharing
-from stages import model
-from stages.comparison import numbers
+from crosscheck.network import model
+from crosscheck.pipeline.file_diff import numbers
 
 FOLDER = ROOT / "docs" / "concepts"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}

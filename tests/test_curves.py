@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import curves
-from stages.curves import Epoch
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.training import curves
+from crosscheck.training.curves import Epoch
 
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy\n"
 

@@ -6,22 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import dealing, images
-from stages.params import Params
-from stages.subsets import SUBSETS
+from crosscheck.core.params import Params
+from crosscheck.data import dataset
+from crosscheck.data.splitting import SUBSETS
+from crosscheck.study import resplit
 
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_it_deals_as_split_does_with_that_seed(
     split_images: Callable[..., Path], toy_images: Path, params: Params, seed: int
 ) -> None:
-    stock = dealing.read(split_images(toy_images, seed=3))
+    stock = resplit.read(split_images(toy_images, seed=3))
     wanted = params.split.model_copy(update={"seed": seed, "test": 4, "val": 2})
-    dealt = dealing.deal(stock, wanted)
+    dealt = resplit.deal(stock, wanted)
     folder = split_images(toy_images, seed=seed, test=4, val=2)
     for name in SUBSETS:
-        expected = images.read(folder, name, stock.data_set)
-        found: images.Subset = getattr(dealt, name)
+        expected = dataset.read(folder, name, stock.data_set)
+        found: dataset.Subset = getattr(dealt, name)
         assert (found.images == expected.images).all() and (found.labels == expected.labels).all()
     assert (stock.images[dealt.test_rows] == dealt.test.images).all()
 
@@ -29,9 +30,9 @@ def test_it_deals_as_split_does_with_that_seed(
 def test_fewer_training_images_leave_the_other_subsets_alone(
     split_images: Callable[..., Path], toy_images: Path, params: Params
 ) -> None:
-    stock = dealing.read(split_images(toy_images))
+    stock = resplit.read(split_images(toy_images))
     wanted = params.split.model_copy(update={"test": 3, "val": 2})
-    few, every = dealing.deal(stock, wanted, 2), dealing.deal(stock, wanted)
+    few, every = resplit.deal(stock, wanted, 2), resplit.deal(stock, wanted)
     assert np.bincount(few.train.labels).tolist() == [2, 2]
     assert (few.test.images == every.test.images).all() and (few.val.images == every.val.images).all()
 
@@ -39,18 +40,18 @@ def test_fewer_training_images_leave_the_other_subsets_alone(
 def test_its_hash_tells_other_images_labels_and_seeds_apart(
     split_images: Callable[..., Path], toy_images: Path, params: Params
 ) -> None:
-    stock = dealing.read(split_images(toy_images))
+    stock = resplit.read(split_images(toy_images))
     wanted = params.split.model_copy(update={"test": 3, "val": 2})
 
-    def digest(stock: dealing.Stock = stock, seed: int = 0, count: int = 5) -> str:
-        dealt = dealing.deal(stock, wanted.model_copy(update={"seed": seed}), count)
-        return dealing.digest(dealt, stock.data_set)
+    def digest(stock: resplit.Stock = stock, seed: int = 0, count: int = 5) -> str:
+        dealt = resplit.deal(stock, wanted.model_copy(update={"seed": seed}), count)
+        return resplit.digest(dealt, stock.data_set)
 
     pixels, labels = stock.images.copy(), 1 - stock.labels
     pixels[0, 0, 0, 0] ^= 1
     others = [
-        dealing.Stock(stock.data_set, pixels, stock.labels, stock.paths, stock.contents),
-        dealing.Stock(stock.data_set, stock.images, labels, stock.paths, stock.contents),
+        resplit.Stock(stock.data_set, pixels, stock.labels, stock.paths, stock.contents),
+        resplit.Stock(stock.data_set, stock.images, labels, stock.paths, stock.contents),
     ]
     found = [digest(), digest(seed=1), digest(count=4), *map(digest, others)]
     assert len(set(found)) == len(found)
@@ -60,8 +61,8 @@ def test_its_hash_tells_other_images_labels_and_seeds_apart(
 def test_its_hash_does_not_depend_on_what_the_class_is_called(
     split_images: Callable[..., Path], toy_images: Path, params: Params
 ) -> None:
-    stock = dealing.read(split_images(toy_images))
-    dealt = dealing.deal(stock, params.split.model_copy(update={"test": 3, "val": 2}))
+    stock = resplit.read(split_images(toy_images))
+    dealt = resplit.deal(stock, params.split.model_copy(update={"test": 3, "val": 2}))
     renamed = type("Renamed", (type(stock.data_set),), {})(**vars(stock.data_set))
     assert repr(renamed) != repr(stock.data_set)
-    assert dealing.digest(dealt, renamed) == dealing.digest(dealt, stock.data_set)
+    assert resplit.digest(dealt, renamed) == resplit.digest(dealt, stock.data_set)

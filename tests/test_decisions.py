@@ -7,9 +7,9 @@ import pytest
 import torch
 from test_visualize import toy, trained
 
-from stages import decisions
-from stages.images import DataSet
-from stages.params import Params
+from crosscheck.core.params import Params
+from crosscheck.data.dataset import DataSet
+from crosscheck.explain import attributions
 
 DATA = DataSet(["x", "y", "z"], 24, 30, 1, "stretch", 255)
 KINDS: list[dict[str, Any]] = [
@@ -29,8 +29,8 @@ def test_occlusion_is_the_mean_fall_over_the_squares_that_cover_a_place(
     params: Params, changes: dict[str, Any]
 ) -> None:
     checkpoint, image = trained(params, DATA, **changes), toy(DATA).images[0]
-    found = decisions.reasons(checkpoint.net, checkpoint, image, 1).occlusion
-    assert decisions.window(checkpoint) == (4, 5)
+    found = attributions.reasons(checkpoint.net, checkpoint, image, 1).occlusion
+    assert attributions.window(checkpoint) == (4, 5)
     falls, times = np.zeros((24, 30)), np.zeros((24, 30))
     with torch.no_grad():
         whole = log_odds(checkpoint.net, image, 1).item()
@@ -57,6 +57,6 @@ def test_grad_cam_is_the_weighted_sum_of_the_last_maps(params: Params, changes: 
     (gradient,) = torch.autograd.grad(value, maps)
     weighted = (gradient.sum((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu().detach()
     expected = torch.nn.functional.interpolate(weighted, (24, 30), mode="bilinear")[0, 0]
-    found = decisions.reasons(checkpoint.net, checkpoint, image, 2).grad_cam
+    found = attributions.reasons(checkpoint.net, checkpoint, image, 2).grad_cam
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-6)
     assert (found >= 0).all()

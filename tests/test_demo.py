@@ -17,10 +17,14 @@ from conftest import ROOT, Project, free_port, make_project, stop, wait_for
 from PIL import Image
 from torch.nn import functional
 
-from stages import drawing, model, novelty, play, server, variants
-from stages.files import sha256, write_json
-from stages.images import DataSet, Subset
-from stages.params import ModelParams, SynthesizeParams, load
+from crosscheck.app import networks, server
+from crosscheck.commands import demo
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ModelParams, SynthesizeParams, load
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import ood
+from crosscheck.network import model
 
 SIZE = 48
 DATA_SET = DataSet(["circles", "crosses"], SIZE, SIZE, 1, "stretch", 255)
@@ -32,7 +36,7 @@ def drawings(first: int, count: int) -> Subset:
     varied = SynthesizeParams.model_validate(
         {**shapes.model_dump(), "size": SIZE, "rotation": 12.0, "stroke_spread": 2.0, "displacement": 6.0}
     )
-    ink = [drawing.draw(varied, label, first + index) for index in range(count) for label in (0, 1)]
+    ink = [synthetic.draw(varied, label, first + index) for index in range(count) for label in (0, 1)]
     return Subset(np.where(np.stack(ink), 0, 255).astype(np.uint8)[..., None], np.tile([0, 1], count))
 
 
@@ -77,7 +81,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Project:
     model.save(made, models / "model.pt")
     write_json(models / "snapshots" / "index.json", {"epochs": [0], "left_out": ""})
     digest = sha256(models / "model.pt")
-    novelty.save(novelty.surroundings(made.net, images, val, digest), models / "surroundings.npz")
+    ood.save(ood.surroundings(made.net, images, val, digest), models / "surroundings.npz")
     model.save(checkpoint(head="convolution", hidden=[], channels=3), models / "other.pt")
     return project
 
@@ -418,7 +422,7 @@ def test_other_sites_and_other_machines_are_not_served(address: str) -> None:
 
 
 def test_the_socket_is_one_whose_answers_asyncio_sends_without_delay() -> None:
-    with play.listen(0) as listener:
+    with demo.listen(0) as listener:
         assert (listener.family, listener.proto) == (socket.AF_INET, socket.IPPROTO_TCP)
         assert listener.getsockname()[0] == "127.0.0.1"
 
@@ -431,11 +435,11 @@ def test_networks_whose_files_have_one_name_are_told_apart_by_their_paths(tmp_pa
         model.save(checkpoint(), file)
     nothing = tmp_path / "none"
     for first, *others in (files, files[::-1]):
-        found = variants.find(first, nothing, nothing, nothing, tuple(others))
+        found = networks.find(first, nothing, nothing, nothing, tuple(others))
         named = {first, *others}
         assert {variant.name for variant in found} == {str(files[0]), str(files[1]), "b"}
         assert len(found) == len(named)
-    found = variants.find(files[0], nothing, nothing, nothing, (files[2],))
+    found = networks.find(files[0], nothing, nothing, nothing, (files[2],))
     assert [variant.name for variant in found] == ["model", "b"]
 
 
@@ -445,7 +449,7 @@ def test_only_a_large_network_gets_all_threads() -> None:
 
 
 def test_no_file_of_the_page_names_another_host() -> None:
-    files = sorted((ROOT / "stages" / "demo").iterdir())
+    files = sorted((ROOT / "crosscheck" / "app" / "static").iterdir())
     assert {file.suffix for file in files} == {".css", ".html", ".js"}
     for file in files:
         assert "//" not in file.read_text(encoding="utf-8").replace("// ", "").replace("\n//", ""), file.name
@@ -453,7 +457,7 @@ def test_no_file_of_the_page_names_another_host() -> None:
 
 def test_what_keeps_the_page_from_coming_up_is_one_line(played: Project, address: str, tmp_path: Path) -> None:
     def fault(folder: Path, *words: str) -> str:
-        done = Project(folder).run("python", "-m", "stages.play", *words, check=False)
+        done = Project(folder).run("python", "-m", "crosscheck", "demo", *words, check=False)
         assert done.returncode == 1
         assert not done.stdout
         return done.stderr.strip()

@@ -6,7 +6,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stages import dense, hardware
+from crosscheck.core import devices
+from crosscheck.training import fused_linear
 
 
 def layer_and_batch(inputs: int = 40) -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
@@ -27,7 +28,7 @@ def close(mine: torch.Tensor | None, wanted: NDArray[np.float64]) -> None:
 def test_output_and_gradients_are_those_of_a_dense_layer() -> None:
     layer, inputs, slope = layer_and_batch()
     inputs.requires_grad_()
-    outputs = dense.Dense(layer, None)(inputs)
+    outputs = fused_linear.Dense(layer, None)(inputs)
     outputs.backward(slope)
     close(outputs, exact(inputs) @ exact(layer.weight).T + exact(layer.bias))
     close(inputs.grad, exact(slope) @ exact(layer.weight))
@@ -37,13 +38,13 @@ def test_output_and_gradients_are_those_of_a_dense_layer() -> None:
 
 @pytest.mark.parametrize("rows", [1, 7, 30, 1000])
 def test_the_backward_pass_descends_in_blocks_of_any_size(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
-    monkeypatch.setattr(dense, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(fused_linear, "BLOCK_ROWS", rows)
     assert_descends(*layer_and_batch())
 
 
 @pytest.mark.parametrize("block_bytes", [1, 4 * 40 * 7])
 def test_blocks_of_long_rows_are_of_fewer(monkeypatch: pytest.MonkeyPatch, block_bytes: int) -> None:
-    monkeypatch.setattr(dense, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(fused_linear, "BLOCK_BYTES", block_bytes)
     products = spied_on(monkeypatch, "product")
     assert_descends(*layer_and_batch())
     # One forwards, one towards the inputs, and one for each block of the 30 rows.
@@ -51,13 +52,13 @@ def test_blocks_of_long_rows_are_of_fewer(monkeypatch: pytest.MonkeyPatch, block
 
 
 def test_a_block_is_small_enough_to_be_kept_when_it_is_freed() -> None:
-    assert dense.BLOCK_BYTES <= hardware.KEPT_BYTES
+    assert fused_linear.BLOCK_BYTES <= devices.KEPT_BYTES
 
 
 @pytest.mark.parametrize("inputs", [40, 41])
 def test_large_layers_descend_and_have_the_same_gradients_by_mkl(monkeypatch: pytest.MonkeyPatch, inputs: int) -> None:
-    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
-    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: True)
+    monkeypatch.setattr(fused_linear, "LARGE_BYTES", 0)
+    monkeypatch.setattr("crosscheck.core.devices.mkl_is_quick", lambda: True)
     products, descents = spied_on(monkeypatch, "product"), spied_on(monkeypatch, "_descend_by_openblas")
     assert_descends(*layer_and_batch(inputs))
     # Rows of 41 floats do not all begin at a whole vector, where MKL is slow to subtract.
@@ -66,8 +67,8 @@ def test_large_layers_descend_and_have_the_same_gradients_by_mkl(monkeypatch: py
 
 @pytest.mark.parametrize("order", ["rows", "columns"])
 def test_where_mkl_is_not_quick_large_layers_descend_by_openblas(monkeypatch: pytest.MonkeyPatch, order: str) -> None:
-    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
-    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: False)
+    monkeypatch.setattr(fused_linear, "LARGE_BYTES", 0)
+    monkeypatch.setattr("crosscheck.core.devices.mkl_is_quick", lambda: False)
     products, descents = spied_on(monkeypatch, "product"), spied_on(monkeypatch, "_descend_by_openblas")
     layer, inputs, slope = layer_and_batch()
     if order == "columns":
@@ -80,37 +81,37 @@ def test_where_mkl_is_not_quick_large_layers_descend_by_openblas(monkeypatch: py
 
 def test_openblas_uses_torchs_number_of_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[int]] = []
-    real = dense.blas.sgemm
+    real = fused_linear.blas.sgemm
 
     def sgemm(*values: object, **options: object) -> NDArray[np.float32]:
-        seen.append({library["num_threads"] for library in dense._openblas().info()})
+        seen.append({library["num_threads"] for library in fused_linear._openblas().info()})
         moved: NDArray[np.float32] = real(*values, **options)
         return moved
 
-    before = torch.get_num_threads(), dense._openblas().info()
-    monkeypatch.setattr(dense.blas, "sgemm", sgemm)
-    monkeypatch.setattr(dense, "LARGE_BYTES", 0)
-    monkeypatch.setattr("stages.hardware.mkl_is_quick", lambda: False)
+    before = torch.get_num_threads(), fused_linear._openblas().info()
+    monkeypatch.setattr(fused_linear.blas, "sgemm", sgemm)
+    monkeypatch.setattr(fused_linear, "LARGE_BYTES", 0)
+    monkeypatch.setattr("crosscheck.core.devices.mkl_is_quick", lambda: False)
     try:
         torch.set_num_threads(2)
         assert_descends(*layer_and_batch())
     finally:
         torch.set_num_threads(before[0])
     assert seen == [{2}]
-    assert dense._openblas().info() == before[1]
+    assert fused_linear._openblas().info() == before[1]
 
 
 def spied_on(monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
-    """The calls of the function of this name of `stages.dense`, which does what it did."""
+    """The calls of the function of this name of `crosscheck.training.fused_linear`, which does what it did."""
     calls: list[str] = []
-    real = getattr(dense, name)
+    real = getattr(fused_linear, name)
 
     def spy(*values: torch.Tensor) -> torch.Tensor:
         calls.append(name)
         result: torch.Tensor = real(*values)
         return result
 
-    monkeypatch.setattr(dense, name, spy)
+    monkeypatch.setattr(fused_linear, name, spy)
     return calls
 
 
@@ -118,7 +119,7 @@ def assert_descends(layer: nn.Linear, inputs: torch.Tensor, slope: torch.Tensor)
     inputs.requires_grad_()
     before = exact(layer.weight).copy()
     rate = 0.5
-    outputs = dense.Dense(layer, lambda: rate)(inputs)
+    outputs = fused_linear.Dense(layer, lambda: rate)(inputs)
     close(outputs, exact(inputs) @ before.T + exact(layer.bias))
     rate = 0.25
     outputs.backward(slope)

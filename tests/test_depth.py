@@ -9,9 +9,9 @@ import pytest
 from image_bytes import GREY, encoded, png_16, tiff, tiff_12
 from PIL import Image
 
-from stages import depth
-from stages.decoding import Decoded, decode_bytes
-from stages.params import DataParams, Params
+from crosscheck.core.params import DataParams, Params
+from crosscheck.data import depth
+from crosscheck.data.decoding import Decoded, decode_bytes
 
 Split = Callable[..., Path]
 RAMP = GREY.astype(np.uint16)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages import distortions
-from stages.images import Subset
+from crosscheck.data.dataset import Subset
+from crosscheck.study import corruptions
 
 SIZE = 40
 
@@ -22,25 +22,25 @@ def dark(subset: Subset) -> np.ndarray:
     return (255 - subset.images.astype(float)).sum((1, 2, 3)) / 255
 
 
-@pytest.mark.parametrize("kind", list(distortions.GRID))
+@pytest.mark.parametrize("kind", list(corruptions.GRID))
 def test_the_untouched_level_is_in_the_grid_and_changes_nothing(squares: Subset, kind: str) -> None:
-    level = distortions.UNTOUCHED[kind]
-    assert level in distortions.GRID[kind]
-    assert (distortions.distort(squares, kind, level, 255).images == squares.images).all()
+    level = corruptions.UNTOUCHED[kind]
+    assert level in corruptions.GRID[kind]
+    assert (corruptions.distort(squares, kind, level, 255).images == squares.images).all()
 
 
 @pytest.mark.parametrize(
-    ("kind", "level"), [(kind, level) for kind, levels in distortions.GRID.items() for level in levels]
+    ("kind", "level"), [(kind, level) for kind, levels in corruptions.GRID.items() for level in levels]
 )
 def test_every_level_keeps_shape_type_labels_and_is_the_same_again(squares: Subset, kind: str, level: float) -> None:
-    first, second = (distortions.distort(squares, kind, level, 255) for _ in range(2))
+    first, second = (corruptions.distort(squares, kind, level, 255) for _ in range(2))
     assert first.images.shape == squares.images.shape and first.images.dtype == np.uint8
     assert (first.images == second.images).all()
     assert (first.labels == squares.labels).all()
 
 
 def test_a_shift_moves_the_centre_by_its_share_of_the_width(squares: Subset) -> None:
-    moved = distortions.distort(squares, "shift", 0.1, 255)
+    moved = corruptions.distort(squares, "shift", 0.1, 255)
     weights = 255 - moved.images[..., 0].astype(float)
     rows, columns = np.mgrid[:SIZE, :SIZE]
     centres = np.stack([(weights * axis).sum((1, 2)) / weights.sum((1, 2)) for axis in (rows, columns)], axis=1)
@@ -49,37 +49,37 @@ def test_a_shift_moves_the_centre_by_its_share_of_the_width(squares: Subset) -> 
 
 
 def test_scaling_changes_the_area_by_the_square(squares: Subset) -> None:
-    assert dark(distortions.distort(squares, "scale", 0.5, 255)) == pytest.approx([25.0] * 6, rel=0.05)
-    assert dark(distortions.distort(squares, "scale", 1.2, 255)) == pytest.approx([144.0] * 6, rel=0.05)
+    assert dark(corruptions.distort(squares, "scale", 0.5, 255)) == pytest.approx([25.0] * 6, rel=0.05)
+    assert dark(corruptions.distort(squares, "scale", 1.2, 255)) == pytest.approx([144.0] * 6, rel=0.05)
 
 
 def test_a_quarter_turn_is_one(squares: Subset) -> None:
     corner = np.full((6, SIZE, SIZE, 1), 255, np.uint8)
     corner[:, :12, :6] = 0
-    turned = distortions.distort(Subset(corner, squares.labels), "rotation", 90.0, 255).images
+    turned = corruptions.distort(Subset(corner, squares.labels), "rotation", 90.0, 255).images
     sides = [np.rot90(corner[0], times) for times in (1, 3)]
     assert all(any(np.abs(image.astype(int) - side).max() <= 1 for side in sides) for image in turned)
 
 
 @pytest.mark.parametrize(("level", "side"), [(-2.0, 6), (-1.0, 8), (1.0, 12), (4.0, 18)])
 def test_strokes_grow_and_shrink_on_each_side(squares: Subset, level: float, side: int) -> None:
-    assert dark(distortions.distort(squares, "stroke", level, 255)) == pytest.approx([side**2] * 6)
+    assert dark(corruptions.distort(squares, "stroke", level, 255)) == pytest.approx([side**2] * 6)
 
 
 def test_on_a_dark_background_it_is_the_bright_strokes_that_grow() -> None:
     images = np.zeros((1, SIZE, SIZE, 1), np.uint8)
     images[:, 15:25, 15:25] = 255
-    grown = distortions.distort(Subset(images, np.array([0])), "stroke", 1.0, 0).images
+    grown = corruptions.distort(Subset(images, np.array([0])), "stroke", 1.0, 0).images
     assert (grown > 0).sum() == 144
 
 
 def test_noise_flips_its_share_of_pixels(squares: Subset) -> None:
-    noisy = distortions.distort(squares, "noise", 0.2, 255).images
+    noisy = corruptions.distort(squares, "noise", 0.2, 255).images
     # Half of the noise is white, as most pixels are anyway.
     assert (noisy != squares.images).mean() == pytest.approx(0.1, abs=0.02)
 
 
 def test_what_moves_in_is_background(squares: Subset) -> None:
     grey = Subset(np.full_like(squares.images, 200), squares.labels)
-    moved = distortions.distort(grey, "shift", 0.3, 200).images
+    moved = corruptions.distort(grey, "shift", 0.3, 200).images
     assert (moved == 200).all()

@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 from torch import multiprocessing
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-from stages import distributed, model, pipeline
-from stages.distributed import ALONE, Group
-from stages.errors import InputError
-from stages.images import DataSet, Subset
-from stages.params import Params, load
-from stages.training import Training
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params, load
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network import model
+from crosscheck.pipeline import paths
+from crosscheck.training import distributed
+from crosscheck.training.distributed import ALONE, Group
+from crosscheck.training.trainer import Training
 
 CPU = torch.device("cpu")
 EPOCHS = 3
@@ -262,7 +264,7 @@ def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
 
 def train_command(project: Project) -> list[str]:
     """The words of the stage's command after `python`."""
-    words = [f"--{name}={path}" for name, path in pipeline.paths("train").items()]
+    words = [f"--{name}={path}" for name, path in paths.paths("train").items()]
     return ["-m", "stages.train", *words]
 
 

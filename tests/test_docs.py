@@ -10,8 +10,8 @@ import pytest
 from conftest import ROOT, change_params, modules
 from ruamel.yaml import YAML
 
-from stages.architecture import map_size
-from stages.params import Params, load
+from crosscheck.core.params import Params, load
+from crosscheck.network.shapes import map_size
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCS = {file: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stages import drawing
-from stages.params import Params, SynthesizeParams
+from crosscheck.core.params import Params, SynthesizeParams
+from crosscheck.data import synthetic
 
-CLASSES = list(drawing.CLASSES)
+CLASSES = list(synthetic.CLASSES)
 # Measured on the originals: percentiles 1, 25, 50, 75 and 99 of 1000 images of each class, in px.
 PERCENTILES = (1, 25, 50, 75, 99)
 ORIGINAL = {
@@ -41,7 +41,7 @@ def plain(params: Params) -> SynthesizeParams:
 
 
 def images(params: SynthesizeParams, class_index: int, count: int = 300) -> np.ndarray:
-    return np.stack([drawing.draw(params, class_index, index) for index in range(count)])
+    return np.stack([synthetic.draw(params, class_index, index) for index in range(count)])
 
 
 def measured(ink: np.ndarray) -> dict[str, np.ndarray]:
@@ -64,7 +64,7 @@ def measured(ink: np.ndarray) -> dict[str, np.ndarray]:
 
 def test_the_same_parameters_draw_the_same_bits_on_every_machine(plain: SynthesizeParams) -> None:
     found = {
-        (name, index): hashlib.sha256(np.packbits(drawing.draw(plain, label, index)).tobytes()).hexdigest()[:16]
+        (name, index): hashlib.sha256(np.packbits(synthetic.draw(plain, label, index)).tobytes()).hexdigest()[:16]
         for label, name in enumerate(CLASSES)
         for index in (0, 1, 999)
     }
@@ -82,8 +82,8 @@ def test_the_same_parameters_draw_the_same_bits_on_every_machine(plain: Synthesi
 def test_an_image_depends_on_its_own_number_and_not_on_the_count(plain: SynthesizeParams) -> None:
     more = plain.model_copy(update={"count": 5000})
 
-    assert np.array_equal(drawing.draw(plain, 1, 7), drawing.draw(more, 1, 7))
-    assert not np.array_equal(drawing.draw(plain, 1, 7), drawing.draw(plain, 1, 8))
+    assert np.array_equal(synthetic.draw(plain, 1, 7), synthetic.draw(more, 1, 7))
+    assert not np.array_equal(synthetic.draw(plain, 1, 7), synthetic.draw(plain, 1, 8))
 
 
 def test_the_seed_changes_every_image(plain: SynthesizeParams) -> None:
@@ -118,10 +118,10 @@ def test_no_ink_leaves_the_window(plain: SynthesizeParams) -> None:
     ink = np.concatenate([images(moved, label, 100) for label in range(len(CLASSES))]).any(axis=0)
     rows, columns = np.nonzero(ink)
 
-    assert rows.min() >= drawing.TOP - 1
-    assert rows.max() <= drawing.BOTTOM
-    assert columns.min() >= drawing.LEFT - 1
-    assert columns.max() <= drawing.RIGHT
+    assert rows.min() >= synthetic.TOP - 1
+    assert rows.max() <= synthetic.BOTTOM
+    assert columns.min() >= synthetic.LEFT - 1
+    assert columns.max() <= synthetic.RIGHT
 
 
 @pytest.mark.parametrize("key", ["rotation", "stroke_spread", "noise", "displacement"])
@@ -158,8 +158,8 @@ def test_rotation_turns_a_shape_by_up_to_so_many_degrees(plain: SynthesizeParams
     turned = plain.model_copy(update={"rotation": 8.0})
     angles = []
     for index in range(60):
-        falling = _stroke_angle(drawing.draw(plain, 1, index))
-        angles.append(_stroke_angle(drawing.draw(turned, 1, index)) - falling)
+        falling = _stroke_angle(synthetic.draw(plain, 1, index))
+        angles.append(_stroke_angle(synthetic.draw(turned, 1, index)) - falling)
     changes = np.abs(np.array(angles))
 
     assert 1.0 < np.median(changes) < 8.0

@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT, modules, packages
 from ruamel.yaml import YAML
 
-from stages.params import SECTIONS
+from crosscheck.core.params import SECTIONS
 
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SCHEMA = "data/params.schema.json"
@@ -99,22 +99,22 @@ def test_a_stage_depends_on_exactly_the_modules_that_it_imports(name: str) -> No
 
 
 def test_the_package_itself_decides_no_result_but_by_a_module_that_every_stage_which_computes_depends_on() -> None:
-    code = ast.parse((ROOT / "stages" / "__init__.py").read_text(encoding="utf-8")).body
+    code = ast.parse((ROOT / "crosscheck" / "__init__.py").read_text(encoding="utf-8")).body
     _docstring, *imported, pinning, threads, silence, fonts = map(ast.unparse, code)
-    assert imported == ["import os", "import sys", "from stages import bits"]
+    assert imported == ["import os", "import sys", "from crosscheck.core import bits"]
     assert pinning == "bits.pin()"
     assert threads.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
     assert silence == "os.environ |= {'MPLBACKEND': 'agg', 'MATPLOTLIBRC': os.devnull, 'ORT_DISABLE_TELEMETRY': '1'}"
     assert fonts.splitlines()[1:] == ["    os.environ['MPLCONFIGDIR'] = f'{sys.prefix}/var/matplotlib'"]
-    computing = [name for name in STAGES if ROOT / "stages" / "hardware.py" in closure(module_of(name))]
+    computing = [name for name in STAGES if ROOT / "crosscheck" / "core" / "devices.py" in closure(module_of(name))]
     assert computing == ["train", "delimit", "evaluate", "visualize", "explain"]
-    assert all("stages/bits.py" in STAGES[name]["deps"] for name in computing)
+    assert all("crosscheck/core/bits.py" in STAGES[name]["deps"] for name in computing)
 
 
 @every_stage
 def test_a_stage_declares_exactly_the_sections_that_it_reads(name: str) -> None:
     read: set[str] = set()
-    for module in closure(module_of(name)) - {module_of("params")}:
+    for module in closure(module_of(name)) - {ROOT / "crosscheck" / "core" / "params.py"}:
         for node in ast.walk(tree_of(module)):
             if isinstance(node, ast.Call):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

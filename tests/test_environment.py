@@ -191,7 +191,7 @@ def test_clean_keeps_results_cache_and_store(copy_of_reproduced: Project) -> Non
     before = files()
     project.run("make", "clean")
     assert files() == {path for path in before if ".venv" not in path.parts}
-    assert not list((project.folder / "stages").glob("__pycache__/*.pyc"))
+    assert not list((project.folder / "stages").rglob("*.pyc"))
 
 
 def test_clean_leaves_what_neither_make_nor_a_tool_made(fresh: Project) -> None:
@@ -220,7 +220,7 @@ def test_threads_wait_asleep_after_a_moment_unless_the_user_wants_otherwise(
     setting: dict[str, str], turns: int
 ) -> None:
     env = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
-    words = [sys.executable, "-c", "from stages import hardware"]
+    words = [sys.executable, "-c", "from crosscheck.core import devices"]
     told = subprocess.run(
         words,
         cwd=ROOT,

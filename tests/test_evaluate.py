@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from stages import evaluate, model, tables
-from stages.errors import InputError
-from stages.files import sha256, write_json
-from stages.images import DataSet, Subset
-from stages.params import ModelParams, Params
+from crosscheck.core import tables
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network import model
+from stages import evaluate
 
 CLASSES = ["a,b", "c"]
 

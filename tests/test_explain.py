@@ -13,12 +13,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 from test_visualize import toy, trained
 
-from stages import chapters, film, layers, page, portraits, predictions, responses, sentences, snapshots
-from stages.curves import Epoch
-from stages.decisions import Reasons
-from stages.guessing import Guess
-from stages.images import DataSet, Subset
-from stages.params import ExplainParams, Params, TrainParams
+from crosscheck.core.params import ExplainParams, Params, TrainParams
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.explain import activations, animation, chapters, figures, receptive_fields, text
+from crosscheck.explain.attributions import Reasons
+from crosscheck.reporting import page
+from crosscheck.training import snapshots
+from crosscheck.training.curves import Epoch
 
 EVEN = Guess((5, 5))
 NAMES = ["<script>alert(1)</script>", "a$b_c \"quoted\" & 'more'", "emoji 🙂 " + "long " * 20]
@@ -152,8 +155,8 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
 )
 def test_the_film_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
     history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
-    assert words in sentences.of_film(history, EVEN, [0, len(losses)])
-    captions = [film.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
+    assert words in text.of_film(history, EVEN, [0, len(losses)])
+    captions = [animation.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
     assert captions[0].startswith("before training")
     assert ("the plateau ends" in captions[-1]) == (losses[-1] == 0.5)
 
@@ -163,7 +166,7 @@ def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> No
     for number in range(3):
         frames.append(tmp_path / f"{number}.png")
         Image.new("RGB", (20, 10), (80 * number, 0, 255 - 80 * number)).save(frames[-1])
-    film.animate(frames, tmp_path / "film.gif")
+    animation.animate(frames, tmp_path / "film.gif")
     with Image.open(tmp_path / "film.gif") as gif:
         assert gif.n_frames == 3
         durations, colors = [], []
@@ -216,7 +219,7 @@ def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
 def test_the_pipelines_own_report_stands_beside_its_pictures(reproduced: Project) -> None:
     files = {file.name for file in (reproduced.folder / "report").rglob("*.*")}
     assert {"report.html", "film.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
-    assert "report/report.html" in reproduced.stage("summary").stdout
+    assert "report/report.html" in reproduced.command("summary").stdout
 
 
 DIES_APART = """
@@ -230,7 +233,7 @@ if multiprocessing.current_process().name != "MainProcess":
 
 
 def test_a_killed_film_is_one_line_and_not_a_hang(copy_of_reproduced: Project) -> None:
-    with (copy_of_reproduced.folder / "stages" / "film.py").open("a", encoding="utf-8") as code:
+    with (copy_of_reproduced.folder / "crosscheck" / "explain" / "animation.py").open("a", encoding="utf-8") as code:
         code.write(DIES_APART)
     done = copy_of_reproduced.run("dvc", "repro", "explain", check=False)
     assert done.returncode != 0
@@ -243,7 +246,7 @@ def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tm
     data_set = DataSet(["x", "y"], 12, 12, 1, "pad", 0)
     labels = np.array([1, 0, 1, 0, 1, 1], np.int64)
     images = np.broadcast_to((labels * 100).astype(np.uint8)[:, None, None, None], (6, 12, 12, 1)).copy()
-    some = responses.one_of_each_class(Subset(images, labels))
+    some = activations.one_of_each_class(Subset(images, labels))
     assert some.labels.tolist() == [0, 1]
     assert some.images[:, 0, 0, 0].tolist() == [0, 100]
     assert data_set.classes[: len(some)] == ["x", "y"]
@@ -253,12 +256,12 @@ def test_the_maps_of_trained_and_untrained_weights_share_a_scale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr(portraits, "save", lambda figure, *rest: drawn.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, *rest: drawn.append(figure))
     strong, weak = np.full((8, 8), 4.0, np.float32), np.full((8, 8), 0.06, np.float32)
     empty = np.zeros((8, 8), np.float32)
     reasons = Reasons(strong, -weak), Reasons(weak, empty)
     image = np.full((8, 8, 1), 255, np.uint8)
-    portraits.decisions([portraits.Decision(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
+    figures.decisions([figures.Decision(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
     axes = drawn[0].axes[1:]
     assert [axis.images[0].get_clim()[1] for axis in axes] == pytest.approx([4, 4, 0.06, 0.06])
     said = [axis.get_xlabel() for axis in axes]
@@ -274,10 +277,10 @@ def test_what_is_said_of_a_layer_follows_from_its_values() -> None:
     dead = np.arange(24) == 23
 
     def said(name: str, values: np.ndarray) -> list[str]:
-        response = responses.Response(
-            layers.Layer(name, 30, 40, 0), (1, 1), values, values, np.zeros((4, 24, 2), np.int64), 0.25, dead
+        response = activations.Response(
+            receptive_fields.Layer(name, 30, 40, 0), (1, 1), values, values, np.zeros((4, 24, 2), np.int64), 0.25, dead
         )
-        return sentences.of_layer(response, labels, ["circles", "crosses"])
+        return text.of_layer(response, labels, ["circles", "crosses"])
 
     size, zeros, favourites = said("hidden1", peak)
     assert size == "hidden1 has 24 units; each sees the whole image of 30 x 40 px."

@@ -12,11 +12,12 @@ import pytest
 import torch
 from conftest import ROOT
 
-from stages import export, model
-from stages.errors import InputError
-from stages.files import sha256, write_json
-from stages.images import DataSet, Subset
-from stages.params import ModelParams, Params
+from crosscheck.commands import export
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network import model
 
 DIGEST = "0" * 64
 

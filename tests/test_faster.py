@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages import model
-from stages.faster import faster
-from stages.images import DataSet
-from stages.params import ModelParams, Params
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data.dataset import DataSet
+from crosscheck.network import model
+from crosscheck.training.fast_network import faster
 
 CPU = torch.device("cpu")
 NETWORKS: list[dict[str, Any]] = [

@@ -270,7 +270,7 @@ def test_a_server_that_dies_or_hangs_in_mid_run_costs_one_line_and_sync_complete
 
 def check_sync_completes_the_run(project: Project, client: MlflowClient) -> None:
     """The run that the outage left half told is whole after `sync`, and the only one."""
-    project.stage("sync")
+    project.command("sync")
     experiment = client.get_experiment_by_name("crosscheck")
     assert experiment
     (run,) = client.search_runs([experiment.experiment_id])
@@ -326,12 +326,12 @@ def test_an_sqlite_file_that_is_damaged_in_mid_run_costs_one_line_and_a_new_one_
     said = training_beside(trained, lambda: database.write_bytes(b"noise" * 200_000))
     assert said.count(WARNING) == 1
     assert outputs(trained) == expected
-    refused = trained.stage("sync", check=False)
+    refused = trained.command("sync", check=False)
     assert refused.returncode == 1
     assert refused.stderr.splitlines()[-1].startswith("error: MLflow could not be brought up to date")
     assert "Traceback" not in refused.stderr
     database.rename(trained.folder / "damaged")
-    trained.stage("sync")
+    trained.command("sync")
     (run,) = runs_of(trained)
     check_run_is_complete(trained, MlflowClient(f"sqlite:///{database}"), run)
 
@@ -350,6 +350,6 @@ def test_an_sqlite_file_on_a_read_only_disk_costs_one_line_and_sync_records_the_
         assert said.count(WARNING) == 1
         assert outputs(trained) == expected
     del trained.env["MLFLOW_TRACKING_URI"]
-    trained.stage("sync")
+    trained.command("sync")
     (run,) = runs_of(trained)
     check_run_is_complete(trained, MlflowClient(f"sqlite:///{trained.folder}/mlflow.db"), run)

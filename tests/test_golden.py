@@ -11,8 +11,10 @@ import golden
 import pytest
 from conftest import HANG, ROOT
 
-from stages import bits, cells, hardware, resumable
-from stages.params import ComputeParams, Params
+from crosscheck.core import bits, devices
+from crosscheck.core.params import ComputeParams, Params
+from crosscheck.study import result_cache
+from crosscheck.training import resume
 
 COMMAND = [sys.executable, "-m", "tests.golden"]
 # As they are left over from other programs, or set to spoil the result. Most would, if they reached the libraries.
@@ -50,7 +52,7 @@ WITHOUT_EFFECT = {"OMP_NUM_THREADS"}
 # Lets one pin fall and then makes the golden results.
 LET_FALL = """
 import os, runpy, sys
-from stages import bits
+from crosscheck.core import bits
 name, value = sys.argv[1:3]
 for pins in (bits.FIXED, bits.PORTABLE):
     pins.pop(name, None)
@@ -127,11 +129,13 @@ PREPARE = """
 import sys
 if sys.argv[1:] == ["numpy first"]:
     import numpy
-from stages import bits, cells, hardware, resumable
-from stages.params import ComputeParams
+from crosscheck.core import bits, devices
+from crosscheck.study import result_cache
+from crosscheck.training import resume
+from crosscheck.core.params import ComputeParams
 for _ in range(2):
-    hardware.prepare(ComputeParams(threads=1, device="cpu", portable=True))
-print(bits.mode_of(True, "cpu"), hardware.mkl_is_held_back())
+    devices.prepare(ComputeParams(threads=1, device="cpu", portable=True))
+print(bits.mode_of(True, "cpu"), devices.mkl_is_held_back())
 """
 
 
@@ -208,15 +212,15 @@ def test_programs_of_others_are_started_without_the_pins(monkeypatch: pytest.Mon
 def test_what_decides_native_bits_is_this_machine_and_portable_ones_name_none(params: Params) -> None:
     described = bits.described(bits.mode_of(params.compute.portable, params.compute.device))
     assert described.keys() == {"mode", "torch", "numpy", "scipy", "pillow"}
-    assert hardware.fingerprint().keys() - described.keys() == {"cpu", "instructions", "threads", "gpu", "python"}
+    assert devices.fingerprint().keys() - described.keys() == {"cpu", "instructions", "threads", "gpu", "python"}
 
 
 NATIVE = """
 import torch
-from stages import hardware
-from stages.params import ComputeParams
-hardware.prepare(ComputeParams(threads=1, device="cpu", portable=False))
-print(torch.backends.cpu.get_cpu_capability(), hardware.mkl_is_held_back())
+from crosscheck.core import devices
+from crosscheck.core.params import ComputeParams
+devices.prepare(ComputeParams(threads=1, device="cpu", portable=False))
+print(torch.backends.cpu.get_cpu_capability(), devices.mkl_is_held_back())
 """
 
 
@@ -230,11 +234,11 @@ def test_native_mode_computes_with_all_that_the_processor_has_also_beside_portab
 @pytest.mark.parametrize("mode", ["portable", "native"])
 def test_a_saved_training_is_found_on_another_machine_where_that_gives_the_same_bits(mode: bits.Mode) -> None:
     described = {"train": {"seed": 0}, "bits": bits.described(mode)}
-    here = hardware.fingerprint()
-    key = resumable.key_of(described, here, [])
-    assert (key == resumable.key_of(described, here | {"cpu": "Another CPU"}, [])) == (mode == "portable")
+    here = devices.fingerprint()
+    key = resume.key_of(described, here, [])
+    assert (key == resume.key_of(described, here | {"cpu": "Another CPU"}, [])) == (mode == "portable")
     other = described | {"bits": bits.described(mode) | {"torch": "2.9.0"}}
-    assert key != resumable.key_of(other, here, [])
+    assert key != resume.key_of(other, here, [])
 
 
 @needs_kernels
@@ -243,12 +247,12 @@ def test_a_studys_results_of_another_machine_are_good_where_that_gives_the_same_
     params: Params, monkeypatch: pytest.MonkeyPatch, portable: bool
 ) -> None:
     params = params.model_copy(update={"compute": params.compute.model_copy(update={"portable": portable})})
-    key = cells.key_of(params, "data", "code")
-    here = hardware.fingerprint()
-    monkeypatch.setattr(hardware, "fingerprint", lambda: here | {"cpu": "Another CPU"})
-    assert (key == cells.key_of(params, "data", "code")) == portable
+    key = result_cache.key_of(params, "data", "code")
+    here = devices.fingerprint()
+    monkeypatch.setattr(devices, "fingerprint", lambda: here | {"cpu": "Another CPU"})
+    assert (key == result_cache.key_of(params, "data", "code")) == portable
     monkeypatch.setattr(bits, "version", lambda package: "0.1")
-    assert key != cells.key_of(params, "data", "code")
+    assert key != result_cache.key_of(params, "data", "code")
 
 
 def test_the_parameter_is_on_by_default(params: Params) -> None:

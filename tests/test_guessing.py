@@ -12,12 +12,17 @@ from PIL import Image
 from ruamel.yaml import YAML
 from scipy import stats
 
-from stages import cells, evaluate, film, outcomes, plans, predictions, sentences, study, train
-from stages.curves import Epoch
-from stages.errors import InputError
-from stages.guessing import Guess, only_answer
-from stages.space import StopParams
-from stages.trials import on_plateau
+from crosscheck.core.errors import InputError
+from crosscheck.evaluation import predictions
+from crosscheck.evaluation.guessing import Guess, only_answer
+from crosscheck.explain import animation
+from crosscheck.explain import text as sentences
+from crosscheck.search.objective import on_plateau
+from crosscheck.search.space import StopParams
+from crosscheck.study import plans, result_cache, runs
+from crosscheck.training.curves import Epoch
+from stages import evaluate, train
+from stages.study.run import run as study
 
 UNEVEN = Guess((295, 7))
 NAMES = ["cat", "dog"]
@@ -104,8 +109,8 @@ def test_the_film_measures_the_plateau_by_the_class_shares() -> None:
     words = sentences.of_film(history, UNEVEN, [0, 3])
     assert "stays on the plateau of guessing by class shares, 0.110, for 1 epoch" in words
     assert "leaves it in epoch 2 (0.100)" in words
-    assert film.caption(2, history, UNEVEN).endswith("the plateau ends")
-    assert film.plateau_end(history, Guess((7, 7))) == 1
+    assert animation.caption(2, history, UNEVEN).endswith("the plateau ends")
+    assert animation.plateau_end(history, Guess((7, 7))) == 1
 
 
 def test_a_search_stops_what_has_only_learnt_the_class_shares() -> None:
@@ -130,14 +135,14 @@ def result(counts: list[int], loss: float, predicted: list[int]) -> dict[str, An
     }
 
 
-def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> outcomes.Run:
+def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> runs.Run:
     file = folder / "study.yaml"
     with file.open("w", encoding="utf-8") as stream:
         YAML().dump({"title": "Toy", "seeds": 1, "variants": {"small": {}}}, stream)
     plan = plans.read(file, params_file)
     (cell,) = plan.cells
-    cells.write(cells.file_of(folder, cell), content)
-    return outcomes.of(plan, folder)["small"][0]
+    result_cache.write(result_cache.file_of(folder, cell), content)
+    return runs.of(plan, folder)["small"][0]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,7 @@ def test_a_folder_of_very_unequal_classes_passes_nowhere_for_a_good_result(proje
     assert json.loads(project.read("metrics/train.json"))["train"]["accuracy"] > 0.95
     assert "that of guessing by class shares (96.6 % of the training images are 'cat')" in complaints
     assert "takes all n = 6 test images for 'cat'" in complaints
-    assert "takes every test image for 'cat', and 96.6 % of" in project.stage("summary").stdout
+    assert "takes every test image for 'cat', and 96.6 % of" in project.command("summary").stdout
     assert "always naming the most frequent class gives 96.64%" in project.read("report/report.html")
 
 
@@ -206,10 +211,10 @@ def test_a_study_of_very_unequal_classes_counts_no_run_as_converged(project: Pro
     content = {"title": "Marks", "seeds": 2, "params": params, "variants": {"small": {}}}
     with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(content, stream)
-    project.stage("pack", "--study", "mine.yaml")
-    printed = project.stage("study", "--study", "mine.yaml").stdout
+    project.stage("study.pack", "--study", "mine.yaml")
+    printed = project.stage("study.run", "--study", "mine.yaml").stdout
     assert printed.count("3 of 6 test images right, all taken for the same class") == 2
-    project.stage("compare", "--study", "mine.yaml")
+    project.stage("study.compare", "--study", "mine.yaml")
     assert json.loads(project.read("mine/numbers.json"))["variants"]["small"]["failed"] == 2
     text = project.read("mine/report/report.md")
     assert "of the loss of guessing by the class shares of the training images, or they take every test image" in text

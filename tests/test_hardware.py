@@ -8,16 +8,16 @@ import pytest
 import torch
 from conftest import ROOT
 
-from stages import bits, hardware
+from crosscheck.core import bits, devices
 
 # Makes six blocks again and again, and prints for each size how many pages that faults in at the best of the later
 # times: the system may take pages away meanwhile that have not been used for a moment.
 AGAIN = """
 import resource, sys
 import torch
-from stages import hardware
-hardware.LARGE_NETWORK = 0 if sys.argv[1] == "large" else 2**40
-hardware.keep_freed_memory(torch.nn.Linear(2, 2))
+from crosscheck.core import devices
+devices.LARGE_NETWORK = 0 if sys.argv[1] == "large" else 2**40
+devices.keep_freed_memory(torch.nn.Linear(2, 2))
 for mebibytes in map(int, sys.argv[2:]):
     faults = []
     for turn in range(20):
@@ -45,9 +45,9 @@ def test_mkl_is_quick_with_avx2_unless_portable_mode_holds_it_back(monkeypatch: 
     monkeypatch.setattr(torch.backends.mkl, "is_available", lambda: True)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
     monkeypatch.delenv("MKL_CBWR", raising=False)
-    assert hardware.mkl_is_quick()
+    assert devices.mkl_is_quick()
     monkeypatch.setenv("MKL_CBWR", bits.PORTABLE["MKL_CBWR"])
-    assert not hardware.mkl_is_quick()
+    assert not devices.mkl_is_quick()
     monkeypatch.delenv("MKL_CBWR")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    assert not hardware.mkl_is_quick()
+    assert not devices.mkl_is_quick()

@@ -52,6 +52,9 @@ class Watched:
     def stage(self, name: str, *words: str) -> None:
         self.run(sys.executable, "-m", f"stages.{name}", *words)
 
+    def command(self, name: str, *words: str) -> None:
+        self.run(sys.executable, "-m", "crosscheck", name, *words)
+
     def serve(self, address: str, *words: str) -> None:
         """Start a server, wait until it answers, and end it as Ctrl-C does."""
         log = self.root.parent / "server.log"
@@ -78,11 +81,11 @@ def watched(copy_of_reproduced: Project, tmp_path: Path) -> Watched:
 
 
 def test_what_uses_a_trained_network_writes_nothing_elsewhere(watched: Watched) -> None:
-    watched.stage("summary")
-    watched.stage("predict", "data/built-in")
-    watched.stage("export", "--onnx", "models/model.onnx")
+    watched.command("summary")
+    watched.command("predict", "data/built-in")
+    watched.command("export", "--onnx", "models/model.onnx")
     port = free_port()
-    watched.serve(f"http://127.0.0.1:{port}/networks", sys.executable, "-m", "stages.play", "--port", str(port))
+    watched.serve(f"http://127.0.0.1:{port}/networks", sys.executable, "-m", "crosscheck", "demo", "--port", str(port))
     watched.run("make", "help")
 
 
@@ -94,7 +97,7 @@ def test_the_pipeline_and_its_records_write_nothing_elsewhere(watched: Watched) 
     watched.run("git", "checkout", "-q", "-f", "HEAD")
     watched.run("dvc", "checkout", "-q", "-f")
     for name in ("sync", "promote", "verify"):
-        watched.stage(name)
+        watched.command(name)
     port = free_port()
     ui = ["make", "-s", "-o", ".venv/.ready", "ui", f"PORT={port}"]
     watched.serve(f"http://127.0.0.1:{port}/health", *ui)
@@ -115,8 +118,8 @@ def test_a_study_and_a_search_write_nothing_elsewhere(watched: Watched) -> None:
     folder = watched.project.folder
     with (folder / "mine.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(STUDY, stream)
-    for verb in ("pack", "study", "compare"):
-        watched.stage(verb, "--study", "mine.yaml")
+    for verb in ("pack", "run", "compare"):
+        watched.stage(f"study.{verb}", "--study", "mine.yaml")
     (folder / "space.yaml").write_bytes(SHIPPED.read_bytes())
     change_space(
         folder / "space.yaml",
@@ -129,7 +132,7 @@ def test_a_study_and_a_search_write_nothing_elsewhere(watched: Watched) -> None:
         limits={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
         final={"models": 1, "seeds": [0]},
     )  # fmt: skip
-    watched.stage("search", "--space", "space.yaml")
+    watched.command("search", "--space", "space.yaml")
 
 
 @pytest.mark.soak

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import images
-from stages.images import DataSet
+from crosscheck.data import dataset
+from crosscheck.data.dataset import DataSet
 
 DATA_SET = DataSet(["a", "b"], 16, 16, 1, "stretch", 255)
 
@@ -32,14 +32,14 @@ def advice_for(file: Path) -> list[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says how a file is mapped")
 def test_training_images_are_announced_as_read_in_random_order(tmp_path: Path) -> None:
     write(tmp_path, 100)
-    train = images.read(tmp_path, "train", DATA_SET)
+    train = dataset.read(tmp_path, "train", DATA_SET)
     assert "rr" not in advice_for(tmp_path / "train.npy")
-    images.expect_random_order(train.images)
+    dataset.expect_random_order(train.images)
     assert "rr" in advice_for(tmp_path / "train.npy")
 
 
 def test_images_that_are_in_memory_already_need_no_announcement(tmp_path: Path) -> None:
     write(tmp_path, 10)
-    some = images.first_of_each_class(images.read(tmp_path, "train", DATA_SET), 2)
-    images.expect_random_order(some.images)
+    some = dataset.first_of_each_class(dataset.read(tmp_path, "train", DATA_SET), 2)
+    dataset.expect_random_order(some.images)
     assert len(some) == 4

@@ -7,9 +7,9 @@ import pytest
 import torch
 from test_visualize import toy, trained
 
-from stages import layers, responses
-from stages.images import DataSet, Subset
-from stages.params import Params
+from crosscheck.core.params import Params
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.explain import activations, receptive_fields
 
 DATA = DataSet(["x", "y"], 26, 30, 1, "stretch", 255)
 KINDS: list[dict[str, Any]] = [
@@ -27,7 +27,7 @@ def test_a_value_depends_on_its_receptive_field_and_nothing_else(params: Params,
     for weights in checkpoint.net.parameters():
         # Nothing is cut off by ReLU, and no gradient is 0 by chance.
         weights.data = weights.data.abs() + 0.01
-    for layer in layers.of(checkpoint):
+    for layer in receptive_fields.of(checkpoint):
         if not layer.step:
             assert (layer.height, layer.width) == (26, 30)
             continue
@@ -51,39 +51,41 @@ def test_a_value_depends_on_its_receptive_field_and_nothing_else(params: Params,
 
 def test_the_receptive_fields_of_the_original_are_those_of_its_description(params: Params) -> None:
     data_set = DataSet(["x", "y"], 116, 116, 1, "stretch", 255)
-    fields = [layer.height for layer in layers.of(trained(params, data_set, further_channels=[2, 2])) if layer.step]
+    fields = [
+        layer.height for layer in receptive_fields.of(trained(params, data_set, further_channels=[2, 2])) if layer.step
+    ]
     assert fields == [4, 10, 22]
     deep = trained(params, data_set, further_channels=[2, 2, 2, 2], head="convolution")
-    assert [layer.height for layer in layers.of(deep) if layer.name == "classify"] == [94]
+    assert [layer.height for layer in receptive_fields.of(deep) if layer.name == "classify"] == [94]
 
 
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_layers_give_what_the_network_gives(params: Params, changes: dict[str, Any]) -> None:
     checkpoint = trained(params, DATA, **changes)
     pixels = torch.from_numpy(toy(DATA).images.transpose(0, 3, 1, 2).copy())
-    *_, (_, last) = layers.outputs(checkpoint.net, pixels)
+    *_, (_, last) = receptive_fields.outputs(checkpoint.net, pixels)
     assert torch.equal(last, checkpoint.net(pixels))
 
 
 def test_the_untrained_network_is_that_of_the_seed_with_the_same_scaling(params: Params) -> None:
     checkpoint = trained(params, DATA, centre=True)
     checkpoint.net.get_submodule("scale").shift += 1
-    again = layers.untrained(checkpoint, 0)
+    again = receptive_fields.untrained(checkpoint, 0)
     assert all(
         torch.equal(mine, yours) for mine, yours in zip(again.parameters(), checkpoint.net.parameters(), strict=True)
     )
     assert torch.equal(again.get_submodule("scale").shift, checkpoint.net.get_submodule("scale").shift)
-    other = layers.untrained(checkpoint, 1)
+    other = receptive_fields.untrained(checkpoint, 1)
     assert not torch.equal(other.get_submodule("classify").weight, again.get_submodule("classify").weight)
 
 
 @pytest.mark.parametrize("pool", ["max", "avg", "stride", "none"])
 def test_a_patch_alone_excites_its_channel_exactly_as_much(params: Params, pool: str) -> None:
     checkpoint, images = trained(params, DATA, pool=pool), toy(DATA, 9)
-    for response in responses.of(checkpoint.net, layers.of(checkpoint), images, 4)[:2]:
+    for response in activations.of(checkpoint.net, receptive_fields.of(checkpoint), images, 4)[:2]:
         number = int(response.layer.name.removeprefix("block"))
         for channel in range(response.channels):
-            found = list(responses.patches(response, images, channel, 3))
+            found = list(activations.patches(response, images, channel, 3))
             assert [peak for _, peak in found] == sorted(response.peak[:, channel].tolist(), reverse=True)[:3]
             for patch, peak in found:
                 assert patch.shape == (response.layer.height, response.layer.width, 1)
@@ -103,7 +105,7 @@ def test_dead_channels_zeros_and_favourites_are_told(params: Params) -> None:
     labels = np.array([0, 1] * 4)
     images = np.full((8, 26, 30, 1), 255, np.uint8)
     images[labels == 1] = 0
-    response = responses.of(checkpoint.net, layers.of(checkpoint), Subset(images, labels), 3)[0]
+    response = activations.of(checkpoint.net, receptive_fields.of(checkpoint), Subset(images, labels), 3)[0]
     assert response.dead.tolist() == [True, False, False]
     assert response.favourites(labels).tolist() == [-1, 1, -1]
     assert response.zeros == pytest.approx((1 + 0.5) / 3, abs=1e-6)
@@ -112,6 +114,6 @@ def test_dead_channels_zeros_and_favourites_are_told(params: Params) -> None:
 def test_a_sample_has_equal_shares_and_never_too_many() -> None:
     labels = np.repeat(np.arange(5), 20)
     subset = Subset(np.zeros((100, 2, 2, 1), np.uint8), labels)
-    assert np.bincount(responses.sample(subset, 25, 5).labels).tolist() == [5] * 5
-    assert len(responses.sample(subset, 3, 5)) == 3
-    assert responses.sample(subset, 100, 5) is subset
+    assert np.bincount(activations.sample(subset, 25, 5).labels).tolist() == [5] * 5
+    assert len(activations.sample(subset, 3, 5)) == 3
+    assert activations.sample(subset, 100, 5) is subset

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from test_folder import fill
 
-from stages import folder, layout
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.data import image_folder, layout
 
 CLASSES = ("cat/1.png", "cat/2.png", "dog/1.png")
 
@@ -37,25 +37,25 @@ def test_ready_made_subsets_are_one_line_that_names_them_and_one_to_use(
     shown = ", ".join(repr(name.split("/")[0]) for name in sorted(names))
 
     with pytest.raises(InputError, match=re.escape(f"holds ready-made subsets ({shown})")) as refused:
-        folder.find(root)
+        image_folder.find(root)
 
     assert f"set data.images in params.yaml to one of them, such as '{root / best}'" in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert folder.find(root / best).classes == ["cat", "dog"]
+    assert image_folder.find(root / best).classes == ["cat", "dog"]
 
 
 def test_subsets_are_told_where_a_loose_image_or_other_folders_lie_between_them(tmp_path: Path) -> None:
     root = fill(subsets(tmp_path, "train", "val"), "val/stray.png", "train/labels.csv", "models/best.pt")
 
     with pytest.raises(InputError, match=r"ready-made subsets \('train', 'val'\)"):
-        folder.find(root)
+        image_folder.find(root)
 
 
 def test_subsets_are_told_where_only_the_training_images_are_sorted_into_classes(tmp_path: Path) -> None:
     root = fill(subsets(tmp_path, "train"), "test/1.png", "test/2.png")
 
     with pytest.raises(InputError, match=r"such as '.*/train'"):
-        folder.find(root)
+        image_folder.find(root)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_subsets_are_told_where_only_the_training_images_are_sorted_into_classes
     ids=["images", "images and folders", "one subset", "other folders", "in each class", "parts of words"],
 )
 def test_classes_with_such_names_are_classes(tmp_path: Path, paths: tuple[str, ...]) -> None:
-    assert len(folder.find(fill(tmp_path, *paths)).classes) == 2
+    assert len(image_folder.find(fill(tmp_path, *paths)).classes) == 2
 
 
 @pytest.mark.parametrize("above", ["pets", "pets/pets", "a/b/c"])
@@ -80,7 +80,7 @@ def test_a_folder_around_the_class_folders_is_named_with_the_one_to_use(tmp_path
 
     expected = f"if the classes are 'cat', 'dog', set data.images in params.yaml to '{tmp_path / above}'"
     with pytest.raises(InputError, match=re.escape(expected)):
-        folder.find(tmp_path)
+        image_folder.find(tmp_path)
 
 
 def test_a_long_list_of_names_is_cut() -> None:

@@ -9,9 +9,9 @@ import pytest
 from conftest import Project, draw_toy_images
 from test_pipeline import stages_run
 
-from stages import links
-from stages.decoding import decode
-from stages.params import Params
+from crosscheck.core.params import Params
+from crosscheck.data import links
+from crosscheck.data.decoding import decode
 
 Split = Callable[..., Path]
 SUMMARY = "24 images of 2 classes"

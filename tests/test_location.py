@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, Project, draw_toy_images
 
-from stages import location
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.pipeline import location
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages import drawing, lookalikes
-from stages.params import Params
+from crosscheck.core.params import Params
+from crosscheck.data import near_duplicates, synthetic
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def as_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
 
 
 def pairs(pixels: list[np.ndarray], subset_of: list[str]) -> list[tuple[int, int]]:
-    looks = [lookalikes.fingerprint(image) for image in pixels]
+    looks = [near_duplicates.fingerprint(image) for image in pixels]
     digests = [image.tobytes().hex() for image in pixels]
-    return [(p.first, p.second) for p in lookalikes.across_subsets(np.stack(pixels), looks, digests, subset_of)]
+    return [(p.first, p.second) for p in near_duplicates.across_subsets(np.stack(pixels), looks, digests, subset_of)]
 
 
 def test_a_re_encoded_image_is_a_near_duplicate(photo: np.ndarray) -> None:
@@ -59,7 +59,7 @@ def test_colour_images_are_compared_in_colour(photo: np.ndarray) -> None:
     quite[..., 0], quite[..., 2] = 255 - grey[..., 0], 255 - grey[..., 2]
     looks = [5, 5, 5]
 
-    found = lookalikes.across_subsets(
+    found = near_duplicates.across_subsets(
         np.stack([grey, slightly, quite]), looks, ["a", "b", "c"], ["train", "val", "test"]
     )
 
@@ -68,7 +68,7 @@ def test_colour_images_are_compared_in_colour(photo: np.ndarray) -> None:
 
 def test_drawings_that_merely_look_alike_are_not_near_duplicates(params: Params) -> None:
     sheets = [
-        np.where(drawing.draw(params.synthesize, 0, index), 0, 255).astype(np.uint8)[..., np.newaxis]
+        np.where(synthetic.draw(params.synthesize, 0, index), 0, 255).astype(np.uint8)[..., np.newaxis]
         for index in range(300)
     ]
 
@@ -76,7 +76,7 @@ def test_drawings_that_merely_look_alike_are_not_near_duplicates(params: Params)
 
 
 def test_a_drawing_saved_as_jpeg_is_a_near_duplicate(params: Params) -> None:
-    sheet = np.where(drawing.draw(params.synthesize, 1, 0), 0, 255).astype(np.uint8)[..., np.newaxis]
+    sheet = np.where(synthetic.draw(params.synthesize, 1, 0), 0, 255).astype(np.uint8)[..., np.newaxis]
 
     assert pairs([sheet, as_jpeg(sheet, 60)], ["train", "val"]) == [(0, 1)]
 
@@ -91,13 +91,13 @@ def test_flat_images_of_different_grey_are_two_images() -> None:
 def test_every_shape_has_a_fingerprint_of_64_bits(shape: tuple[int, int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
-    assert 0 <= lookalikes.fingerprint(pixels) < 2**64
+    assert 0 <= near_duplicates.fingerprint(pixels) < 2**64
 
 
 def test_the_pixels_compared_are_bounded_where_everything_looks_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookalikes, "MOST_COMPARED", 50)
+    monkeypatch.setattr(near_duplicates, "MOST_COMPARED", 50)
     pixels = np.zeros((1000, 2, 2, 1), dtype=np.uint8)
 
-    found = lookalikes.across_subsets(pixels, [0] * 1000, [str(n) for n in range(1000)], ["train", "test"] * 500)
+    found = near_duplicates.across_subsets(pixels, [0] * 1000, [str(n) for n in range(1000)], ["train", "test"] * 500)
 
     assert len(found) == 50

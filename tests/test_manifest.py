@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import manifest
-from stages.errors import InputError
-from stages.manifest import Row
+from crosscheck.core.errors import InputError
+from crosscheck.data import manifest
+from crosscheck.data.manifest import Row
 
 HEADER = "path,class_name,subset,row,sha256\n"
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stages import model
-from stages.images import DataSet
-from stages.params import ModelParams, Params
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data.dataset import DataSet
+from crosscheck.network import model
 
 ORIGINAL = DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255)
 COLOUR = DataSet(["a", "b", "c"], 17, 21, 3, "pad", 0)

@@ -23,7 +23,7 @@ ALL_CHECKED = {"benchmarks", "concepts", *packages()}
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
     """A copy of the project's code with a new package, and modules in sub-packages."""
-    for name in ("stages", "tests", "pyproject.toml"):
+    for name in (*packages(), "tests", "pyproject.toml"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -39,9 +39,9 @@ def planted(tmp_path: Path) -> Path:
 
 
 def test_the_packages_are_those_of_the_project_itself(planted: Path) -> None:
-    assert "stages" in packages()
+    assert packages() == ["crosscheck", "stages"]
     assert {"benchmarks", "concepts", "tests"}.isdisjoint(packages())
-    assert packages(planted) == ["library", "stages"]
+    assert packages(planted) == ["crosscheck", "library", "stages"]
 
 
 def test_the_list_of_modules_holds_those_of_sub_packages(planted: Path) -> None:

@@ -17,7 +17,7 @@ from PIL import Image
 from test_bad_images import BAD, ODD, two_classes
 from test_tracking import WARNING
 
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
 
 Split = Callable[..., Path]
 

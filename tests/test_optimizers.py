@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from stages import optimizers
-from stages.params import Params, TrainParams
+from crosscheck.core.params import Params, TrainParams
+from crosscheck.training import optimizers
 
 WITHOUT_COMPILER = """
 import sys
 import torch
-from stages import optimizers
-from stages.params import TrainParams
+from crosscheck.training import optimizers
+from crosscheck.core.params import TrainParams
 
 net = torch.nn.Linear(3, 2)
 optimizer = optimizers.of(net, TrainParams.model_validate_json(sys.argv[1]))

@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
-from stages.params import Params, load
+from crosscheck.core.params import Params, load
 
 SHIPPED = (ROOT / "params.yaml").read_text(encoding="utf-8")
 

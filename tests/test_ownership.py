@@ -11,9 +11,9 @@ import pytest
 from conftest import ROOT, Project, copy_project, draw_toy_images, modules
 from ruamel.yaml import YAML
 
-from stages import ownership
-from stages.errors import InputError
-from stages.files import fresh_folder, new_file, remove_file, remove_state, replace_state, write_text
+from crosscheck.core import ownership
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder, new_file, remove_file, remove_state, replace_state, write_text
 
 OUTPUTS = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 FOLDERS = ["data/built-in", "data/split", "models/snapshots", "plots", "report"]
@@ -35,19 +35,24 @@ WRITING = {"write_text", "write_bytes", "savefig", "touch"}
 # Where the guards stand themselves, the script that is measured against (a program of its own), and what goes to
 # a folder that nobody else sees.
 ALLOWED = {
-    "stages/files.py": REMOVING | WRITING,
-    "stages/ownership.py": {"replace", "write_bytes"},
+    "crosscheck/core/files.py": REMOVING | WRITING,
+    "crosscheck/core/ownership.py": {"replace", "write_bytes"},
     # A file within the partial folder.
     "stages/split.py": {"unlink"},
     # An empty folder of results.
-    "stages/cells.py": {"rmdir"},
+    "crosscheck/study/result_cache.py": {"rmdir"},
     # Into the partial file or folder that `files` hands out, or a temporary clone.
-    "stages/canvas.py": {"savefig"},
+    "crosscheck/reporting/style.py": {"savefig"},
     "benchmarks/reference.py": {"savefig"},
     "benchmarks/rows.py": {"write_text"},
 }
 MODULES = modules(also=("concepts", "benchmarks"))
-VOUCHING = {"stages/cells.py", "stages/crew.py", "stages/files.py", "stages/proofs.py"}
+VOUCHING = {
+    "crosscheck/study/result_cache.py",
+    "crosscheck/study/executor.py",
+    "crosscheck/core/files.py",
+    "crosscheck/study/proofs.py",
+}
 
 
 def calls(tree: ast.Module) -> list[ast.Call]:
@@ -253,7 +258,7 @@ def test_results_that_dvc_brought_back_are_replaced_without_a_question(copy_of_r
     project = copy_of_reproduced
     project.run("dvc", "exp", "run", "-n", "wider", "-S", "model.channels=3")
     project.run("git", "checkout", "-q", "--force", "main")
-    protect = [sys.executable, "-m", "stages.protect", "dvc.yaml"]
+    protect = [sys.executable, "-m", "crosscheck", "protect", "dvc.yaml"]
     # The outputs are those of another dvc.lock than the one that stands there.
     project.run(*protect)
     project.run("dvc", "checkout", "--force")
@@ -292,11 +297,11 @@ def test_images_in_the_folder_of_an_output_are_refused_before_anything_runs(proj
 def test_an_export_leaves_a_file_of_the_users_alone(copy_of_reproduced: Project) -> None:
     mine = copy_of_reproduced.folder / "models" / "model.onnx"
     mine.write_text("mine")
-    done = copy_of_reproduced.stage("export", "--onnx", "models/model.onnx", check=False)
+    done = copy_of_reproduced.command("export", "--onnx", "models/model.onnx", check=False)
     assert done.returncode == 1 and done.stderr.startswith("error: models/model.onnx: stands where")
     assert mine.read_text() == "mine"
     for _ in range(2):
-        copy_of_reproduced.stage("export", "--onnx", "models/other.onnx")
+        copy_of_reproduced.command("export", "--onnx", "models/other.onnx")
 
 
 def test_every_output_has_a_name_that_no_text_tells_a_user_to_put_files_under() -> None:
@@ -372,6 +377,6 @@ def test_a_search_refuses_a_folder_of_its_name_that_it_did_not_make(project: Pro
     mine = project.folder / "space" / "report.md"
     mine.parent.mkdir()
     mine.write_text("mine")
-    done = project.stage("search", "--space", "space.yaml", check=False)
+    done = project.command("search", "--space", "space.yaml", check=False)
     assert done.returncode == 1 and done.stderr.startswith("error: space/report.md: ")
     assert mine.read_text() == "mine" and not (project.folder / "search.db").exists()

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import Field
 from ruamel.yaml import YAML
 
-from stages import params as parameters
-from stages.errors import InputError
-from stages.params import Params, load, load_section
+from crosscheck.core import params as parameters
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params, load, load_section
 
 SHIPPED = (ROOT / "params.yaml").read_text(encoding="utf-8")
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -13,8 +13,8 @@ import pytest
 from conftest import ROOT, modules
 from matplotlib import font_manager
 
-from stages import canvas, fonts
-from stages.files import sha256
+from crosscheck.core.files import sha256
+from crosscheck.reporting import fonts, style
 
 SETTINGS = """
 backend: module://a_backend_that_is_nowhere
@@ -41,9 +41,11 @@ DRAW = """
 import sys
 from pathlib import Path
 import numpy as np
-from stages import calibration, charts, decisions, galleries
-from stages.curves import Epoch
-from stages.guessing import Guess
+from crosscheck.evaluation import calibration
+from crosscheck.explain import attributions
+from crosscheck.reporting import charts, image_grids
+from crosscheck.training.curves import Epoch
+from crosscheck.evaluation.guessing import Guess
 folder = Path(sys.argv[1])
 history = [Epoch(epoch, 0.7 / epoch, 0.5, 0.7, 0.5) for epoch in (1, 2, 3)]
 charts.training_curves(history, Guess((10, 10)), (20, 10), folder / "curves.png", 60)
@@ -51,7 +53,7 @@ charts.confusion_matrix(np.array([[1500, 2], [3, 1]]), ["a$b$", "ü"], folder / 
 odds = np.linspace(0.1, 0.9, 20)
 bins = calibration.bins(np.stack([odds, 1 - odds], 1), np.arange(20) % 2, 5)
 charts.reliability(bins, folder / "calibration.png", 60)
-galleries.kernels(np.linspace(-1, 1, 54).reshape(3, 2, 3, 3), "block1", folder / "kernels.png", 60)
+image_grids.kernels(np.linspace(-1, 1, 54).reshape(3, 2, 3, 3), "block1", folder / "kernels.png", 60)
 """
 PICTURES = ("calibration.png", "confusion.png", "curves.png", "kernels.png")
 
@@ -160,9 +162,9 @@ def test_a_name_whose_letters_are_all_there_is_no_line(
 
 
 def picture(text: str, file: Path) -> str:
-    figure = canvas.new_figure((2, 1))
+    figure = style.new_figure((2, 1))
     figure.suptitle(text)
-    canvas.save(figure, file)
+    style.save(figure, file)
     return sha256(file)
 
 

@@ -45,7 +45,7 @@ def test_a_second_repro_does_nothing(copy_of_reproduced: Project) -> None:
 def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     lock, before = project.read("dvc.lock"), contents(project)
-    project.stage("sync")
+    project.command("sync")
     done = project.run("dvc", "repro", "--force")
     assert len(stages_run(done.stdout)) == 8
     assert project.read("dvc.lock") == lock
@@ -261,7 +261,7 @@ def test_a_missing_folder_of_images_is_named_in_one_line(copy_of_reproduced: Pro
 
 
 def test_the_summary_prints_the_result_and_where_the_rest_is(reproduced: Project) -> None:
-    printed = reproduced.stage("summary").stdout
+    printed = reproduced.command("summary").stdout
     test = json.loads(reproduced.read("metrics/test.json"))["test"]
     assert f"{test['accuracy']:.2%} of n = 6 test images" in printed
     assert f"{test['baseline_neighbour']:.2%} nearest neighbour" in printed

@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 from ruamel.yaml import YAML
 
-from stages import plans
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.study import plans
 
 STUDY: dict[str, Any] = {
     "title": "A study",

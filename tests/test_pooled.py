@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stages import pooled
+from crosscheck.training import fused_conv_pool
 
 
 def both_ways(images: Tensor, outputs: int, in_double: bool = True) -> list[tuple[Tensor, list[Tensor]]]:
@@ -17,7 +17,7 @@ def both_ways(images: Tensor, outputs: int, in_double: bool = True) -> list[tupl
     maps = nn.MaxPool2d(2)((exact.double() if in_double else exact)(plain)).relu()
     slope = torch.randn(maps.shape, dtype=maps.dtype)
     maps.backward(slope)
-    mine = pooled.PooledConvolution(layer)(images)
+    mine = fused_conv_pool.PooledConvolution(layer)(images)
     mine.backward(slope.float())
     gradients = [[weights.grad for weights in each.parameters()] for each in (exact, layer)]
     return [(maps.detach(), gradients[0]), (mine.detach(), gradients[1])]  # type: ignore[list-item]
@@ -51,7 +51,7 @@ def test_values_and_gradients_are_those_of_convolution_pooling_and_relu(shape: t
 def test_the_images_that_are_worked_on_together_change_nothing(
     monkeypatch: pytest.MonkeyPatch, piece_bytes: int
 ) -> None:
-    monkeypatch.setattr(pooled, "PIECE_BYTES", piece_bytes)
+    monkeypatch.setattr(fused_conv_pool, "PIECE_BYTES", piece_bytes)
     torch.manual_seed(2)
     assert_same(torch.rand(7, 1, 20, 20), 5)
 
@@ -67,12 +67,12 @@ def test_of_equal_values_the_first_is_meant_as_in_torchs_pooling() -> None:
 
 
 def test_the_maps_are_channels_last() -> None:
-    maps = pooled.PooledConvolution(nn.Conv2d(1, 3, 3))(torch.rand(2, 1, 12, 12))
+    maps = fused_conv_pool.PooledConvolution(nn.Conv2d(1, 3, 3))(torch.rand(2, 1, 12, 12))
     assert maps.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_without_gradients_it_keeps_nothing_for_a_backward_pass() -> None:
-    layer = pooled.PooledConvolution(nn.Conv2d(1, 3, 3))
+    layer = fused_conv_pool.PooledConvolution(nn.Conv2d(1, 3, 3))
     images = torch.rand(2, 1, 12, 12)
     wanted = layer(images)
     with torch.inference_mode():
@@ -86,6 +86,6 @@ def test_what_is_no_number_stays_none() -> None:
     layer = nn.Conv2d(1, 2, 3)
     with torch.no_grad():
         layer.weight[0] = torch.nan
-    maps = pooled.PooledConvolution(layer)(torch.rand(1, 1, 8, 8))
+    maps = fused_conv_pool.PooledConvolution(layer)(torch.rand(1, 1, 8, 8))
     assert maps[:, 0].isnan().all()
     assert maps[:, 1].isfinite().all()

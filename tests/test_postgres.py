@@ -153,7 +153,7 @@ def test_a_run_its_metrics_and_its_artifacts_go_to_the_server_on_postgresql(
     count, distinct = cluster.query("mlflow", points).strip().split("|")
     assert count == distinct
     assert int(count) > 10
-    synced = project.run(sys.executable, "-m", "stages.sync", MLFLOW_TRACKING_URI=server)
+    synced = project.run(sys.executable, "-m", "crosscheck", "sync", MLFLOW_TRACKING_URI=server)
     assert synced.stderr == ""
     assert cluster.query("mlflow", points).strip() == f"{count}|{distinct}"
     assert run_of(server)[1].info.run_id == run.info.run_id

@@ -17,11 +17,15 @@ from conftest import ROOT, change_params
 from PIL import Image
 from test_model import plain_logits
 
-from stages import command, drawing, model, novelty, predict
-from stages.errors import InputError
-from stages.files import sha256, write_json
-from stages.images import DataSet, Subset
-from stages.params import ModelParams, Params
+from crosscheck.commands import predict
+from crosscheck.core import cli
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import ood
+from crosscheck.network import model
 
 SIZE = 40
 Answers = list[dict[str, Any]]
@@ -29,7 +33,7 @@ Answers = list[dict[str, Any]]
 
 def drawings(params: Params, first: int, count: int) -> Subset:
     small = params.synthesize.model_copy(update={"size": SIZE})
-    ink = [drawing.draw(small, label, first + index) for index in range(count) for label in (0, 1)]
+    ink = [synthetic.draw(small, label, first + index) for index in range(count) for label in (0, 1)]
     return Subset(np.where(np.stack(ink), 0, 255).astype(np.uint8)[..., None], np.tile([0, 1], count))
 
 
@@ -52,10 +56,10 @@ def trained(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, name)
     made = write_checkpoint(Path("models"), params, DataSet(["circles", "crosses"], SIZE, SIZE, 1, "stretch", 255))
-    learnt = novelty.surroundings(
+    learnt = ood.surroundings(
         made.net, drawings(params, 0, 60), drawings(params, 60, 30), sha256(Path("models/model.pt"))
     )
-    novelty.save(learnt, Path("models/surroundings.npz"))
+    ood.save(learnt, Path("models/surroundings.npz"))
     Path("images").mkdir()
     for index, pixels in enumerate(drawings(params, 90, 10).images):
         Image.fromarray(pixels[..., 0]).save(f"images/{index:02d}.png")
@@ -169,9 +173,9 @@ def test_a_checkpoint_that_describes_no_way_to_prepare_images_is_refused(
     trained: model.Checkpoint, ask: Callable[..., Answers], params: Params
 ) -> None:
     write_checkpoint(Path("models"), params, DataSet(["a", "b"], SIZE, SIZE, 1, "crop", 255))
-    learnt = novelty.surroundings(trained.net, drawings(params, 0, 5), drawings(params, 5, 5), "")
-    novelty.save(
-        novelty.Surroundings(learnt.mean, learnt.deviation, learnt.known, 1.0, sha256(Path("models/model.pt"))),
+    learnt = ood.surroundings(trained.net, drawings(params, 0, 5), drawings(params, 5, 5), "")
+    ood.save(
+        ood.Surroundings(learnt.mean, learnt.deviation, learnt.known, 1.0, sha256(Path("models/model.pt"))),
         Path("models/surroundings.npz"),
     )
     with pytest.raises(InputError, match=r"model\.pt: its description of images is wrong \(data_set\.fit must be"):
@@ -183,7 +187,7 @@ def test_the_command_takes_files_and_flags(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["predict", "images/00.png", "--json", "images/01.png", "missing.png"])
     with pytest.raises(SystemExit, match=r"error: 1 of 3 could not be used"):
-        command.run(predict.main)
+        cli.run(predict.main)
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["image"] for line in lines] == ["images/00.png", "images/01.png"]
     assert "images" not in capsys.readouterr().err

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import predictions
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.evaluation import predictions
 
 NAMES = [
     "a,b",

@@ -11,9 +11,11 @@ import pytest
 from conftest import ROOT, Project
 from test_study import command, copied, files_of, studied  # noqa: F401 - fixtures
 
-from stages import cells, distortions, params, proofs, prove_equal, sources, tiny_cells
-from stages.errors import InputError
-from stages.params import Params
+from crosscheck.commands import prove_equal
+from crosscheck.core import code_digest, params
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params
+from crosscheck.study import corruptions, proofs, result_cache, tiny_runs
 
 Mutation = tuple[str, str, str, set[str]]
 # What is changed in each kind of cell: the file, the text, what takes its place, and the cells that this concerns.
@@ -64,7 +66,7 @@ SHARED = [
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A copy of the project's modules."""
-    return shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    return shutil.copytree(ROOT / "crosscheck", tmp_path / "crosscheck", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -75,8 +77,8 @@ def change(file: Path, old: str, new: str) -> None:
 
 def results_of(code: Path, *names: str) -> dict[str, str]:
     """The hashes of tiny cells by the code in a folder of its own."""
-    script = "import json, sys\nfrom stages import tiny_cells\n"
-    script += "print(json.dumps({name: tiny_cells.run(name) for name in sys.argv[1:]}))"
+    script = "import json, sys\nfrom crosscheck.study import tiny_runs\n"
+    script += "print(json.dumps({name: tiny_runs.run(name) for name in sys.argv[1:]}))"
     words = [sys.executable, "-c", script, *names]
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -86,8 +88,8 @@ def results_of(code: Path, *names: str) -> dict[str, str]:
 
 def test_there_is_a_tiny_cell_of_every_kind() -> None:
     chosen: dict[str, set[Any]] = {}
-    for model, train in tiny_cells.CELLS.values():
-        for name, value in {**tiny_cells.MODEL, **tiny_cells.TRAIN, **model, **train}.items():
+    for model, train in tiny_runs.CELLS.values():
+        for name, value in {**tiny_runs.MODEL, **tiny_runs.TRAIN, **model, **train}.items():
             chosen.setdefault(name, set()).add(str(value))
     for name, kind in {"norm": params.Norm, "pool": params.Pool, "head": params.Head}.items():
         assert chosen[name] == set(kind.__args__)
@@ -95,19 +97,19 @@ def test_there_is_a_tiny_cell_of_every_kind() -> None:
         assert chosen[name] == set(kind.__args__)
     assert chosen["precision"] == {"float32", "bfloat16"}
     assert chosen["invert"] == chosen["centre"] == {"True", "False"}
-    assert {f"distortion, {kind}" for kind in distortions.GRID} <= set(tiny_cells.names())
+    assert {f"distortion, {kind}" for kind in corruptions.GRID} <= set(tiny_runs.names())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mutations", [MUTATIONS, DISTORTIONS], ids=["cells", "distortions"])
 def test_a_changed_operation_in_each_kind_of_cell_is_refused(code: Path, mutations: list[Mutation]) -> None:
     known = proofs.read().results
-    before = sources.digest(cells.CODE, root=code.parent)
+    before = code_digest.digest(result_cache.CODE, root=code.parent)
     for module, old, new, _ in mutations:
         change(code / module, old, new)
-    assert sources.digest(cells.CODE, root=code.parent) != before
+    assert code_digest.digest(result_cache.CODE, root=code.parent) != before
     # A distortion also moves some accuracies in the results of cells.
-    names = [name for name in tiny_cells.names() if name.startswith("distortion") == (mutations is DISTORTIONS)]
+    names = [name for name in tiny_runs.names() if name.startswith("distortion") == (mutations is DISTORTIONS)]
     found = results_of(code, *names)
     assert {name for name in names if found[name] != known[name]} == set().union(*(each[-1] for each in mutations))
 
@@ -123,12 +125,12 @@ def test_a_changed_operation_of_many_cells_is_refused(code: Path, module: str, o
 def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Path) -> None:
     before = (code / "proofs.json").read_bytes()
     change(code / "model.py", "sign / 255", "sign / 256")
-    words = [sys.executable, "-m", "stages.prove_equal"]
+    words = [sys.executable, "-m", "crosscheck", "prove_equal"]
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "error: the tiny cell 'max pooling' gives another result than before, so this code is not equal; if that is "
-        "meant, run `python -m stages.prove_equal --begin`, and run the study again"
+        "meant, run `python -m crosscheck prove_equal --begin`, and run the study again"
     ]
     assert (code / "proofs.json").read_bytes() == before
 
@@ -138,15 +140,15 @@ def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_aga
     copied: Project,  # noqa: F811
 ) -> None:
     before = files_of(copied)
-    change(copied.folder / "stages" / "execution.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
+    change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
     unproven = copied.run(*command("compare"), check=False)
     assert "run the study again" in unproven.stderr
-    done = copied.stage("prove_equal")
-    assert done.stdout == f"equal: {len(tiny_cells.names())} tiny results are the same; commit proofs.json\n"
+    done = copied.command("prove_equal")
+    assert done.stdout == f"equal: {len(tiny_runs.names())} tiny results are the same; commit proofs.json\n"
     assert "4 cells, 4 of them known" in copied.run(*command("study")).stdout
     assert files_of(copied) == before
     copied.run(*command("compare"))
-    change(copied.folder / "stages" / "execution.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
+    change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
     assert "4 cells, 0 of them known" in copied.run(*command("study")).stdout
 
 
@@ -171,12 +173,12 @@ def test_equal_code_is_that_of_the_same_list_and_an_unknown_one_equals_itself_al
 
 def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     compute = shipped.compute.model_copy(update={"portable": portable})
-    cell = cells.Cell("base", 0, shipped.model_copy(update={"compute": compute}))
-    monkeypatch.setattr(sources, "digest", lambda entries: "newer")
-    monkeypatch.setattr(cells.dealing, "deal", lambda *_: None)
-    monkeypatch.setattr(cells.dealing, "digest", lambda *_: "images")
-    plan = cells.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
-    return cells.keys_of(plan, tiny_cells.stock(1))
+    cell = result_cache.Cell("base", 0, shipped.model_copy(update={"compute": compute}))
+    monkeypatch.setattr(code_digest, "digest", lambda entries: "newer")
+    monkeypatch.setattr(result_cache.dealing, "deal", lambda *_: None)
+    monkeypatch.setattr(result_cache.dealing, "digest", lambda *_: "images")
+    plan = result_cache.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
+    return result_cache.keys_of(plan, tiny_runs.stock(1))
 
 
 def test_a_proof_vouches_for_portable_results_only(

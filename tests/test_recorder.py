@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from test_tracking import WARNING
 
-from stages import store, tracking
-from stages.errors import InputError
-from stages.resumable import Resumable
-from stages.tracking import Recorder
+from crosscheck.core.errors import InputError
+from crosscheck.tracking import run as tracking
+from crosscheck.tracking import store
+from crosscheck.tracking.run import Recorder
+from crosscheck.training.resume import Resumable
 
 
 @pytest.fixture

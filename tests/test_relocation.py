@@ -17,11 +17,11 @@ import pytest
 from conftest import ROOT, Project, runs_of
 from mlflow.tracking._tracking_service import utils
 
-from stages import registry, store
-from stages.errors import InputError, StoreError
-from stages.files import sha256
-from stages.nested_runs import Child, Kind, NestedRuns
-from stages.tracking import Recorder
+from crosscheck.core.errors import InputError, StoreError
+from crosscheck.core.files import sha256
+from crosscheck.tracking import registry, store
+from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
+from crosscheck.tracking.run import Recorder
 
 Enter = Callable[[Path], Path]
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
@@ -217,9 +217,9 @@ def test_a_copied_project_trains_and_records_in_itself_under_any_name(
     trained = copy.run("dvc", "repro", "--force", "--single-item", "train")
     assert f"moved or copied from {reproduced.folder}; mlflow.db now names its files in" in trained.stderr
     assert "does not record" not in trained.stderr
-    assert copy.stage("sync").stderr == ""
+    assert copy.command("sync").stderr == ""
     assert len(runs_of(reproduced)) == 1
-    promoted = copy.stage("promote", check="%2F" not in name)
+    promoted = copy.command("promote", check="%2F" not in name)
     assert promoted.returncode == 0 or "move the project to another folder" in promoted.stderr
     assert len(promoted.stderr.splitlines()) <= 1 or promoted.returncode == 0
     assert state(reproduced.folder) == before
@@ -347,7 +347,7 @@ def test_an_environment_below_a_percent_sign_is_one_line(tmp_path: Path) -> None
     (tmp_path / "a%2Fb").mkdir()
     (tmp_path / "a%2Fb" / "packages").symlink_to(Path(mlflow.__file__).parent.parent)
     code = (
-        "from stages.tracking import Recorder\nrecorder = Recorder()\nrecorder.find_or_restore('a' * 64, {})\n"
+        "from crosscheck.tracking.run import Recorder\nrecorder = Recorder()\nrecorder.find_or_restore('a' * 64, {})\n"
         "assert recorder.failed"
     )
     env = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}

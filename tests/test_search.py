@@ -17,18 +17,19 @@ from typing import Any
 import mlflow
 import optuna
 import pytest
-from conftest import ROOT, TINY, change_params
+from conftest import ROOT, TINY, change_params, packages
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 
-from stages import search, trials
-from stages.curves import Epoch
-from stages.errors import InputError
-from stages.files import read_json
-from stages.images import DataSet
-from stages.space import StopParams
-from stages.training import Training
+from crosscheck.commands import search
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import read_json
+from crosscheck.data.dataset import DataSet
+from crosscheck.search import objective
+from crosscheck.search.space import StopParams
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import Training
 
 SHIPPED = ROOT / "search" / "space.yaml"
 STANDARD = DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255)
@@ -170,11 +171,11 @@ def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
     seeds: list[int] = []
 
     def fit(training: Training, stop: StopParams | None, classes: int) -> None:
-        seed = training.params.seed - trials.FIRST_SEED
+        seed = training.params.seed - objective.FIRST_SEED
         seeds.append(seed)
         training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
 
-    monkeypatch.setattr(trials, "fit", fit)
+    monkeypatch.setattr(objective, "fit", fit)
     change_space(folder / "space.yaml", study={"trials": 2, "repeats": 3}, limits={"accuracy": 0.65})
     found = run(folder)
     assert [each["val_accuracy"] for each in found["front"]] == [0.7]
@@ -257,7 +258,7 @@ def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy
         search.main(SHIPPED)
 
 
-def others_trials(folder: Path, count: int, wanted: int) -> tuple[trials.Setup, optuna.Study, list[optuna.Trial]]:
+def others_trials(folder: Path, count: int, wanted: int) -> tuple[objective.Setup, optuna.Study, list[optuna.Trial]]:
     """A search for `wanted` trials of which another session has begun `count`."""
     change_space(folder / "space.yaml", study={"trials": wanted}, final={"models": 1, "seeds": [0]})
     setup = search.read_setup(folder / "space.yaml")
@@ -267,10 +268,10 @@ def others_trials(folder: Path, count: int, wanted: int) -> tuple[trials.Setup, 
 
 def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_nowhere(folder: Path) -> None:
     setup, study, (first, second) = others_trials(folder, 2, 2)
-    number = trials.run(setup)
+    number = objective.run(setup)
     surplus = study.get_trials()[number]
     assert surplus.state == optuna.trial.TrialState.FAIL
-    assert trials.RESULT not in surplus.user_attrs
+    assert objective.RESULT not in surplus.user_attrs
     for each in (first, second):
         study.tell(each, state=optuna.trial.TrialState.FAIL)
     assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}
@@ -283,7 +284,7 @@ def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fa
     looks: list[int] = []
 
     def look(_: optuna.Study) -> None:
-        looks.append(sum(map(trials.was_trained, study.get_trials())))
+        looks.append(sum(map(objective.was_trained, study.get_trials())))
         if len(looks) == 2:
             study.tell(theirs, state=optuna.trial.TrialState.FAIL)
 
@@ -306,9 +307,10 @@ def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(folde
 
 
 def commands(folder: Path) -> tuple[list[str], dict[str, str]]:
-    (folder / "stages").symlink_to(ROOT / "stages")
+    for name in packages():
+        (folder / name).symlink_to(ROOT / name)
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "PYTEST_"))}
-    return [sys.executable, "-m", "stages.search", "--space", "space.yaml"], env
+    return [sys.executable, "-m", "crosscheck", "search", "--space", "space.yaml"], env
 
 
 @pytest.mark.soak

@@ -9,12 +9,12 @@ import pytest
 import torch
 from conftest import Project, free_port, stop, wait_for
 
-from stages import model
+from crosscheck.network import model
 
 
 @pytest.mark.soak
 def test_mlflow_serves_the_champion_which_answers_as_the_checkpoint(reproduced: Project) -> None:
-    reproduced.stage("promote")
+    reproduced.command("promote")
     port, log = free_port(), reproduced.folder.parent / "serve.log"
     command = [
         "mlflow", "models", "serve", "-m", "models:/crosscheck@champion", "--env-manager", "local",

@@ -139,7 +139,7 @@ def test_a_fresh_clone_pulls_every_output_and_repro_has_nothing_to_do(
     check_nothing_to_do(colleague)
     assert colleague.run("git", "status", "--porcelain").stdout == ""
 
-    colleague.stage("sync")
+    colleague.command("sync")
     (run,) = runs_of(colleague)
     assert run.data.tags["crosscheck.origin"] == "restored"
     assert run.data.metrics["test_accuracy"] == json.loads(author.read("metrics/test.json"))["test"]["accuracy"]

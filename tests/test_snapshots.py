@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from test_faults import fill, small_disk
 from test_interruptions import kill_tree, start, training_command, wait_for_progress
 
-from stages import model, snapshots
-from stages.errors import InputError
-from stages.images import DataSet
-from stages.params import Params, TrainParams, load
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params, TrainParams, load
+from crosscheck.data.dataset import DataSet
+from crosscheck.network import model
+from crosscheck.training import snapshots
 
 TRAIN = load(ROOT / "params.yaml").train
 

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from stages import cells, resumable, sources
-from stages.errors import InputError
+from crosscheck.core import code_digest
+from crosscheck.core.errors import InputError
+from crosscheck.study import result_cache
+from crosscheck.training import resume
 
 OPTIMIZER, SCHEDULER = "        self.optimizer.step()\n", "        self.scheduler.step()\n"
-ENTRY = cells.CODE
+ENTRY = result_cache.CODE
 # What decides a run of a study, by module: written out, so that it cannot shrink unseen.
 DECISIVE = {
-    "architecture": {
+    "network.shapes": {
         "KERNEL",
         "ORIGINAL_HIDDEN",
         "_after_block",
@@ -23,7 +25,7 @@ DECISIVE = {
         "hidden_widths",
         "map_size",
     },
-    "bits": {
+    "core.bits": {
         "DECISIVE",
         "FIXED",
         "NEEDED",
@@ -41,9 +43,9 @@ DECISIVE = {
         "too_late",
         "warn",
     },
-    "cost": {"Cost", "of"},
-    "curves": {"Epoch"},
-    "dense": {
+    "evaluation.complexity": {"Cost", "of"},
+    "training.curves": {"Epoch"},
+    "training.fused_linear": {
         "BLOCK_BYTES",
         "BLOCK_ROWS",
         "Dense",
@@ -57,8 +59,8 @@ DECISIVE = {
         "_openblas",
         "product",
     },
-    "diagnosis": {"IMAGES", "Vitals", "_counter", "take"},
-    "distortions": {
+    "study.diagnostics": {"IMAGES", "Vitals", "_counter", "take"},
+    "study.corruptions": {
         "GRID",
         "UNTOUCHED",
         "_BY_KIND",
@@ -71,7 +73,7 @@ DECISIVE = {
         "_stroke",
         "distort",
     },
-    "execution": {
+    "study.run_cell": {
         "TEST_BATCH",
         "accuracy_on",
         "columns",
@@ -81,9 +83,9 @@ DECISIVE = {
         "peak_bytes",
         "withstand",
     },
-    "faster": {"_dense", "_first_block", "faster"},
-    "guessing": {"COUNTS", "Guess"},
-    "hardware": {
+    "training.fast_network": {"_dense", "_first_block", "faster"},
+    "evaluation.guessing": {"COUNTS", "Guess"},
+    "core.devices": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
         "PORTABLE_INSTRUCTIONS",
@@ -93,10 +95,10 @@ DECISIVE = {
         "mkl_is_quick",
         "prepare",
     },
-    "inference": {"_mean_loss_and_right", "batch", "logits_of", "score"},
-    "model": {"Average", "Scale", "_block", "_linear", "build", "parameter_count"},
-    "optimizers": {"WRAPPED", "_plain", "of"},
-    "pooled": {
+    "network.inference": {"_mean_loss_and_right", "batch", "logits_of", "score"},
+    "network.model": {"Average", "Scale", "_block", "_linear", "build", "parameter_count"},
+    "training.optimizers": {"WRAPPED", "_plain", "of"},
+    "training.fused_conv_pool": {
         "PIECE_BYTES",
         "POOL",
         "PooledConvolution",
@@ -108,26 +110,26 @@ DECISIVE = {
         "_pieces",
         "_windows",
     },
-    "training": {"Training", "_scheduler", "new_network"},
+    "training.trainer": {"Training", "_scheduler", "new_network"},
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
-    "distributed": {"ALONE", "Group", "mean_of_each"},
-    "images": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
-    "model": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save"},
-    "snapshots": {"Album", "INDEX", "LARGEST", "epochs_of", "file_name"},
-    "train": {"begin"},
+    "training.distributed": {"ALONE", "Group", "mean_of_each"},
+    "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
+    "network.model": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save"},
+    "training.snapshots": {"Album", "INDEX", "LARGEST", "epochs_of", "file_name"},
+    "stages.train": {"begin"},
 }
 
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A copy of the project's modules."""
-    return shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    return shutil.copytree(ROOT / "crosscheck", tmp_path / "crosscheck", ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def digest(code: Path) -> str:
-    return sources.digest(ENTRY, root=code.parent)
+    return code_digest.digest(ENTRY, root=code.parent)
 
 
 def change(file: Path, old: str, new: str) -> None:
@@ -144,20 +146,21 @@ def rename(code: Path, old: str, new: str) -> None:
 
 
 def move(code: Path, old: str, new: str) -> None:
-    """Move the module stages.`old` to the dotted name `new`, and correct what imports it."""
+    """Move the module `old` to the dotted name `new`, and correct what imports it."""
     package, _, name = new.rpartition(".")
+    old_package, _, old_name = old.rpartition(".")
     for file in code.parent.rglob("*.py"):
         lines = file.read_text(encoding="utf-8").splitlines()
         nodes = [node for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.ImportFrom)]
         for node in sorted(nodes, key=lambda node: -node.lineno):
-            kept = [ast.unparse(each) for each in node.names if each.name != old]
+            kept = [ast.unparse(each) for each in node.names if each.name != old_name]
             indent = " " * node.col_offset
             fresh = []
-            if node.module == f"stages.{old}":
+            if node.module == old:
                 fresh = [f"{indent}from {new} import {', '.join(map(ast.unparse, node.names))}"]
-            elif node.module == "stages" and len(kept) < len(node.names):
-                fresh = [f"{indent}from {package} import {name} as {old}"]
-                fresh += [f"{indent}from stages import {', '.join(kept)}"] if kept else []
+            elif node.module == old_package and len(kept) < len(node.names):
+                fresh = [f"{indent}from {package} import {name} as {old_name}"]
+                fresh += [f"{indent}from {old_package} import {', '.join(kept)}"] if kept else []
             if fresh:
                 lines[node.lineno - 1 : node.end_lineno] = fresh
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -167,7 +170,7 @@ def move(code: Path, old: str, new: str) -> None:
         if folder == code.parent:
             break
         (folder / "__init__.py").touch()
-    (code / f"{old}.py").rename(target)
+    code.parent.joinpath(*old.split(".")).with_suffix(".py").rename(target)
 
 
 def write(root: Path, **modules: str) -> Path:
@@ -181,7 +184,7 @@ def write(root: Path, **modules: str) -> Path:
 
 def made(root: Path, text: str, **others: str) -> str:
     """The hash of the function `main` of a made-up module."""
-    return sources.digest(["made.one.main"], root=write(root, one=text, **others))
+    return code_digest.digest(["made.one.main"], root=write(root, one=text, **others))
 
 
 # What counts.
@@ -190,46 +193,48 @@ def made(root: Path, text: str, **others: str) -> str:
 def by_module(names: set[str]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name in names:
-        module, _, definition = name.removeprefix("stages.").rpartition(".")
+        module, _, definition = name.removeprefix("crosscheck.").rpartition(".")
         found.setdefault(module, set()).add(definition)
     return found
 
 
 def test_what_decides_a_run_is_what_is_written_here() -> None:
-    assert by_module(sources.reached(cells.CODE)) == DECISIVE
+    assert by_module(code_digest.reached(result_cache.CODE)) == DECISIVE
 
 
 def test_what_decides_how_a_saved_training_goes_on_is_what_is_written_here() -> None:
-    found = sources.reached(resumable.CODE, sources.PLAIN_CARRIERS)
-    assert by_module(found - sources.reached(cells.CODE)) == DECISIVE_FOR_A_STATE
-    assert {"training.Training", "optimizers.of", "dense._descend"} <= {name.removeprefix("stages.") for name in found}
+    found = code_digest.reached(resume.CODE, code_digest.PLAIN_CARRIERS)
+    assert by_module(found - code_digest.reached(result_cache.CODE)) == DECISIVE_FOR_A_STATE
+    assert {"training.trainer.Training", "training.optimizers.of", "training.fused_linear._descend"} <= {
+        name.removeprefix("crosscheck.") for name in found
+    }
 
 
-@pytest.mark.parametrize("name", sorted(sources.CARRIERS))
+@pytest.mark.parametrize("name", sorted(code_digest.CARRIERS))
 def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
-    assert len(list((ROOT / "stages").rglob(f"{name}.py"))) == 1
+    assert (ROOT / name.replace(".", "/")).with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("execution.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
-        ("training.py", "self.faster.train()", "self.faster.eval()"),
-        ("architecture.py", "KERNEL = 3", "KERNEL = 5"),
-        ("architecture.py", "(length - KERNEL) // 2 + 1", "(length - KERNEL) // 2 - 1"),
-        ("training.py", "step + 1 < self.steps", "step + 1 <= self.steps"),
-        ("training.py", "group: Group = ALONE", "group: Group = None"),
-        ("model.py", "offset = (-1.0, 1.0)", "offset = (-1.0, 0.0)"),
-        ("distortions.py", '"noise": [0.0, 0.01', '"noise": [0.0, 0.015'),
-        ("distortions.py", '"shift": _shift', '"shift": _scale'),
-        ("diagnosis.py", "    first_gradient: float\n", "    first_gradient: float\n    third_gradient: float\n"),
-        ("training.py", "@dataclass\nclass Training", "@dataclass(eq=False)\nclass Training"),
-        ("dense.py", "class Dense(nn.Module)", "class Dense(nn.Identity)"),
-        ("cost.py", "with torch.device(\"meta\"):", "with torch.device(\"cpu\"):"),
-        ("optimizers.py", "torch.no_grad()", "torch.enable_grad()"),
-        ("bits.py", '"MKL_CBWR": "COMPATIBLE"', '"MKL_CBWR": "AVX2"'),
-        ("bits.py", '"OPENBLAS_CORETYPE": "Haswell"', '"OPENBLAS_CORETYPE": "Zen"'),
-        ("training.py", OPTIMIZER + SCHEDULER, SCHEDULER + OPTIMIZER),
+        ("study/run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
+        ("training/trainer.py", "self.faster.train()", "self.faster.eval()"),
+        ("network/shapes.py", "KERNEL = 3", "KERNEL = 5"),
+        ("network/shapes.py", "(length - KERNEL) // 2 + 1", "(length - KERNEL) // 2 - 1"),
+        ("training/trainer.py", "step + 1 < self.steps", "step + 1 <= self.steps"),
+        ("training/trainer.py", "group: Group = ALONE", "group: Group = None"),
+        ("network/model.py", "offset = (-1.0, 1.0)", "offset = (-1.0, 0.0)"),
+        ("study/corruptions.py", '"noise": [0.0, 0.01', '"noise": [0.0, 0.015'),
+        ("study/corruptions.py", '"shift": _shift', '"shift": _scale'),
+        ("study/diagnostics.py", "    first_gradient: float\n", "    first_gradient: float\n    third: float\n"),
+        ("training/trainer.py", "@dataclass\nclass Training", "@dataclass(eq=False)\nclass Training"),
+        ("training/fused_linear.py", "class Dense(nn.Module)", "class Dense(nn.Identity)"),
+        ("evaluation/complexity.py", "with torch.device(\"meta\"):", "with torch.device(\"cpu\"):"),
+        ("training/optimizers.py", "torch.no_grad()", "torch.enable_grad()"),
+        ("core/bits.py", '"MKL_CBWR": "COMPATIBLE"', '"MKL_CBWR": "AVX2"'),
+        ("core/bits.py", '"OPENBLAS_CORETYPE": "Haswell"', '"OPENBLAS_CORETYPE": "Zen"'),
+        ("training/trainer.py", OPTIMIZER + SCHEDULER, SCHEDULER + OPTIMIZER),
     ],
 )  # fmt: skip
 def test_code_counts_also_of_modules_that_are_imported_by_others(code: Path, module: str, old: str, new: str) -> None:
@@ -251,10 +256,10 @@ def test_code_counts_also_of_modules_that_are_imported_by_others(code: Path, mod
 def test_what_importing_a_module_does_counts(code: Path, line: str) -> None:
     before = digest(code)
     # Nothing of this module is used in a run, but it is loaded by one that is.
-    (code / "further.py").write_text("import torch\n\nTABLE = {}\n", encoding="utf-8")
-    change(code / "faster.py", "import torch\n", "import torch\n\nimport stages.further\n")
+    (code / "training" / "further.py").write_text("import torch\n\nTABLE = {}\n", encoding="utf-8")
+    change(code / "training/fast_network.py", "import torch\n", "import torch\n\nimport crosscheck.training.further\n")
     assert digest(code) == before
-    with (code / "further.py").open("a", encoding="utf-8") as stream:
+    with (code / "training" / "further.py").open("a", encoding="utf-8") as stream:
         stream.write(line + "\n")
     assert digest(code) != before
 
@@ -307,7 +312,7 @@ def test_functions_that_call_each_other_count_by_what_they_do(tmp_path: Path) ->
 
 def test_comments_docstrings_and_blank_lines_do_not_count(code: Path) -> None:
     before = digest(code)
-    training = code / "training.py"
+    training = code / "training/trainer.py"
     text = training.read_text(encoding="utf-8").replace('"""', '"""More words.\n\n', 1)
     text = text.replace('"""A network in training;', '"""More words.\n\n    A network in training;')
     assert text.count("More words") == 2
@@ -317,26 +322,33 @@ def test_comments_docstrings_and_blank_lines_do_not_count(code: Path) -> None:
 
 def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
     before = digest(code)
-    for module in ("study_report.py", "wording.py", "galleries.py", "tracking.py", "study.py"):
+    for module in (
+        "study/report.py",
+        "study/text.py",
+        "reporting/image_grids.py",
+        "tracking/run.py",
+        "study/executor.py",
+    ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
-    change(code / "params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
-    change(code / "model.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
+    change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
+    change(code / "network/model.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
     assert digest(code) == before
 
 
 def test_a_module_can_be_moved_into_a_package_of_another_name_and_depth(code: Path) -> None:
     before = digest(code)
-    move(code, "training", "stages.nets.deep.trainer")
-    move(code, "architecture", "crosscheck.network.shapes")
-    move(code, "execution", "crosscheck.study.run_cell")
-    move(code, "distortions", "crosscheck.study.corruptions")
-    move(code, "files", "crosscheck.core.files")
-    move(code, "sources", "crosscheck.study.code_digest")
-    entry = ["crosscheck.study.run_cell.execute", "stages.bits.pin"]
-    assert sources.digest(entry, root=code.parent) == before
-    assert len(sources.reached(entry, root=code.parent)) == sum(map(len, DECISIVE.values()))
-    change(code.parent / "crosscheck" / "network" / "shapes.py", "KERNEL = 3", "KERNEL = 5")
-    assert sources.digest(entry, root=code.parent) != before
+    move(code, "crosscheck.training.trainer", "crosscheck.nets.deep.training")
+    move(code, "crosscheck.network.shapes", "nets.architecture")
+    move(code, "crosscheck.study.run_cell", "study.execution")
+    move(code, "crosscheck.study.corruptions", "crosscheck.data.distortions")
+    move(code, "crosscheck.core.files", "crosscheck.files")
+    move(code, "crosscheck.core.code_digest", "crosscheck.study.sources")
+    entry = ["study.execution.execute", "crosscheck.core.bits.pin"]
+    carriers = code_digest.CARRIERS - {"crosscheck.core.files"} | {"crosscheck.files"}
+    assert code_digest.digest(entry, carriers, code.parent) == before
+    assert len(code_digest.reached(entry, carriers, code.parent)) == sum(map(len, DECISIVE.values()))
+    change(code.parent / "nets" / "architecture.py", "KERNEL = 3", "KERNEL = 5")
+    assert code_digest.digest(entry, carriers, code.parent) != before
 
 
 @pytest.mark.parametrize(
@@ -353,19 +365,19 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
     ("module", "old", "new"),
     [
         # Annotations.
-        ("execution.py", "vitals: list[diagnosis.Vitals] = []", "vitals = []"),
-        ("execution.py", "-> tuple[Result, Result]", "-> object"),
-        ("training.py", "    params: TrainParams\n", "    params: object\n"),
-        ("training.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
+        ("study/run_cell.py", "vitals: list[diagnosis.Vitals] = []", "vitals = []"),
+        ("study/run_cell.py", "-> tuple[Result, Result]", "-> object"),
+        ("training/trainer.py", "    params: TrainParams\n", "    params: object\n"),
+        ("training/trainer.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
         # Imports.
-        ("faster.py", "from torch import nn", "import torch.nn as nn"),
-        ("cost.py", "from torch import Tensor, nn", "from torch import nn\nfrom torch import Tensor"),
-        ("dense.py", "from stages import hardware", "import stages.hardware as hardware"),
+        ("training/fast_network.py", "from torch import nn", "import torch.nn as nn"),
+        ("evaluation/complexity.py", "from torch import Tensor, nn", "from torch import nn\nfrom torch import Tensor"),
+        ("training/fused_linear.py", "from crosscheck.core import devices", "import crosscheck.core.devices as devices"),  # noqa: E501
         # The words of errors.
-        ("training.py", "lower train.lr in params.yaml", "choose a lower train.lr"),
-        ("architecture.py", "use fewer convolutions{instead}", "use {instead} fewer of {params.channels}"),
+        ("training/trainer.py", "lower train.lr in params.yaml", "choose a lower train.lr"),
+        ("network/shapes.py", "use fewer convolutions{instead}", "use {instead} fewer of {params.channels}"),
         # Another order of definitions.
-        ("execution.py", "TEST_BATCH = 64\n", ""),
+        ("study/run_cell.py", "TEST_BATCH = 64\n", ""),
     ],
 )  # fmt: skip
 def test_what_only_says_something_does_not_count(code: Path, module: str, old: str, new: str) -> None:
@@ -379,28 +391,30 @@ def test_what_only_says_something_does_not_count(code: Path, module: str, old: s
 
 def test_which_error_is_raised_and_when_counts(code: Path) -> None:
     before = digest(code)
-    change(code / "architecture.py", "if min(size) < 1:", "if min(size) < 2:")
+    change(code / "network/shapes.py", "if min(size) < 1:", "if min(size) < 2:")
     other = digest(code)
-    change(code / "architecture.py", "raise InputError(", "raise ValueError(")
+    change(code / "network/shapes.py", "raise InputError(", "raise ValueError(")
     assert len({before, other, digest(code)}) == 3
 
 
-@pytest.mark.parametrize("line", ["from . import model", "from stages.model import *"])
+@pytest.mark.parametrize("line", ["from . import model", "from crosscheck.network.model import *"])
 def test_an_import_that_cannot_be_followed_is_an_error(code: Path, line: str) -> None:
-    change(code / "faster.py", "import torch\n", f"import torch\n\n{line}\n")
+    change(code / "training/fast_network.py", "import torch\n", f"import torch\n\n{line}\n")
     with pytest.raises(InputError, match="name the package and what is imported"):
         digest(code)
 
 
-@pytest.mark.parametrize("entry", ["stages.execution.nothing", "stages.nowhere.execute", "torch.nn", "execute"])
+@pytest.mark.parametrize(
+    "entry", ["crosscheck.study.run_cell.nothing", "stages.nowhere.execute", "torch.nn", "execute"]
+)
 def test_an_entry_that_is_not_there_is_an_error(entry: str) -> None:
     with pytest.raises(InputError, match="correct the name"):
-        sources.digest([entry])
+        code_digest.digest([entry])
 
 
 def test_a_name_that_a_module_does_not_have_is_an_error(code: Path) -> None:
-    change(code / "faster.py", "import Dense", "import Denser as Dense")
-    with pytest.raises(InputError, match=r"stages.dense has no 'Denser'"):
+    change(code / "training/fast_network.py", "import Dense", "import Denser as Dense")
+    with pytest.raises(InputError, match=r"crosscheck.training.fused_linear has no 'Denser'"):
         digest(code)
 
 

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 from test_search import SHIPPED, STANDARD
 
-from stages import cost, front, space
-from stages.curves import Epoch
-from stages.errors import InputError
-from stages.front import Candidate, Finalist
-from stages.guessing import Guess
-from stages.params import Params
-from stages.space import StopParams
-from stages.trials import on_plateau
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params
+from crosscheck.evaluation import complexity
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.search import pareto, space
+from crosscheck.search.objective import on_plateau
+from crosscheck.search.pareto import Candidate, Finalist
+from crosscheck.search.space import StopParams
+from crosscheck.training.curves import Epoch
 
 EVEN = Guess((5, 5))
 WRONG = [
@@ -55,7 +56,7 @@ def test_a_wrong_space_ends_in_one_line_that_names_file_key_and_remedy(
 
 def test_the_cost_of_base_is_what_arithmetic_says(params: Params) -> None:
     first, second = 114 * 114 * 9, 55 * 55 * 5
-    found = cost.of(params.model, STANDARD, train_images=1500, epochs=10)
+    found = complexity.of(params.model, STANDARD, train_images=1500, epochs=10)
     assert found.parameters == 4_452_694
     assert found.multiply_adds == first * 9 + second * 9 * 9 + 27 * 27 * 5 * 1200 + 1200 * 64 + 64 * 2
     # The scaled image; each block's convolution, pooling and ReLU; flattening; each dense layer with its ReLU.
@@ -86,8 +87,8 @@ def candidate(params: Params, number: int, accuracy: float, parameters: int, tra
 def test_the_finalists_are_the_smallest_of_each_accuracy_in_turn(params: Params) -> None:
     sizes = {1.0: (900, 500), 0.995: (300, 400, 350), 0.99: (100,)}
     made = [candidate(params, size, accuracy, size) for accuracy, each in sizes.items() for size in each]
-    assert [each.number for each in front.finalists(made, 5)] == [500, 300, 100, 900, 350]
-    assert len(front.finalists(made, 100)) == 6
+    assert [each.number for each in pareto.finalists(made, 5)] == [500, 300, 100, 900, 350]
+    assert len(pareto.finalists(made, 100)) == 6
 
 
 def test_the_winner_is_chosen_by_validation_whatever_the_test_set_says(params: Params) -> None:
@@ -100,8 +101,8 @@ def test_the_winner_is_chosen_by_validation_whatever_the_test_set_says(params: P
         final(2, [1, 0.9], 1.0, 100),
         final(3, [0.98] * 2, 0, 800),
     )
-    assert front.winner([steady, lucky]) == steady
-    assert front.winner([steady, lucky, smaller]) == smaller
-    assert front.winner([]) is None
-    assert front.smallest([steady, lucky, smaller], 0.95) == lucky
-    assert front.smallest([steady, lucky], 0.99) is None
+    assert pareto.winner([steady, lucky]) == steady
+    assert pareto.winner([steady, lucky, smaller]) == smaller
+    assert pareto.winner([]) is None
+    assert pareto.smallest([steady, lucky, smaller], 0.95) == lucky
+    assert pareto.smallest([steady, lucky], 0.99) is None

@@ -16,8 +16,9 @@ import pytest
 from conftest import ROOT, draw_toy_images
 from PIL import Image
 
-from stages import images, manifest, split
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.data import dataset, manifest
+from stages import split
 
 Split = Callable[..., Path]
 SUBSETS = ("train", "val", "test")
@@ -104,11 +105,11 @@ def test_colour_images_of_any_size_and_number_of_classes_are_packed(
     root = colour_images(tmp_path / "colour", classes, 4)
     out = split_images(root, data={"channels": 3, "height": 9, "width": 12, "fit": fit, "background": 7})
 
-    data_set = images.read_data_set(out)
-    assert data_set == images.DataSet([f"class {n}" for n in range(classes)], 9, 12, 3, fit, 7)
+    data_set = dataset.read_data_set(out)
+    assert data_set == dataset.DataSet([f"class {n}" for n in range(classes)], 9, 12, 3, fit, 7)
     total = 0
     for name in SUBSETS:
-        subset = images.read(out, name, data_set)
+        subset = dataset.read(out, name, data_set)
         assert np.bincount(subset.labels, minlength=classes).tolist() == [2 if name == "train" else 1] * classes
         total += len(subset)
     assert total == 4 * classes
@@ -122,8 +123,8 @@ def test_fewer_training_images_are_the_first_of_each_class(
     toy_images: Path, split_images: Split, count: int, kept: int
 ) -> None:
     out = split_images(toy_images, test=2, val=2)
-    train = images.read(out, "train", images.read_data_set(out))
-    fewer = images.first_of_each_class(train, count)
+    train = dataset.read(out, "train", dataset.read_data_set(out))
+    fewer = dataset.first_of_each_class(train, count)
 
     assert np.bincount(fewer.labels).tolist() == [kept, kept]
     for label in (0, 1):
@@ -146,7 +147,7 @@ def test_no_validation_images_gives_an_empty_array(toy_images: Path, split_image
     out = split_images(toy_images, val=0)
 
     assert np.load(out / "val.npy").shape == (0, 16, 16, 1)
-    assert len(images.read(out, "val", images.read_data_set(out))) == 0
+    assert len(dataset.read(out, "val", dataset.read_data_set(out))) == 0
     assert len(np.load(out / "train.npy")) == 22
 
 

@@ -14,9 +14,11 @@ from conftest import Project, free_port, modules, stop, wait_for
 from test_recorder import started
 from test_tracking import client_of
 
-from stages import addresses, database, store
-from stages.errors import InputError
-from stages.tracking import Recorder
+from crosscheck.core import addresses
+from crosscheck.core.errors import InputError
+from crosscheck.search import storage
+from crosscheck.tracking import store
+from crosscheck.tracking.run import Recorder
 
 MODULES = modules()
 
@@ -94,7 +96,7 @@ def test_a_search_s_database_out_of_reach_is_one_line_without_its_secret(
 
     monkeypatch.setenv("CROSSCHECK_SEARCH_DATABASE", address)
     with pytest.raises(InputError, match="cannot be opened") as caught:
-        database.open_study(database.address(), "x", [], {}, optuna.samplers.RandomSampler())
+        storage.open_study(storage.address(), "x", [], {}, optuna.samplers.RandomSampler())
     assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -110,8 +112,8 @@ def test_a_search_in_a_folder_of_any_name_has_its_database_there(
     monkeypatch.setenv("DVC_ROOT", str(root))
     monkeypatch.delenv("CROSSCHECK_SEARCH_DATABASE", raising=False)
     sampler = optuna.samplers.RandomSampler()
-    database.open_study(database.address(), "x", [StudyDirection.MAXIMIZE], {}, sampler)
-    assert database.load_study(database.address(), "x", sampler).study_name == "x"
+    storage.open_study(storage.address(), "x", [StudyDirection.MAXIMIZE], {}, sampler)
+    assert storage.load_study(storage.address(), "x", sampler).study_name == "x"
     assert (root / "search.db").exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -142,7 +144,12 @@ def test_the_search_for_such_texts_finds_them(tmp_path: Path) -> None:
 def test_every_command_that_names_the_store_hides_its_password(reproduced: Project) -> None:
     address = f"http://name:secret@127.0.0.1:{free_port()}?token=secret"
     quick = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
-    for words in (["-m", "stages.summary"], ["-m", "stages.sync"], ["-m", "stages.promote"], ["-m", "stages.ui"]):
+    for words in (
+        ["-m", "crosscheck", "summary"],
+        ["-m", "crosscheck", "sync"],
+        ["-m", "crosscheck", "promote"],
+        ["-m", "crosscheck", "ui"],
+    ):
         done = reproduced.run(sys.executable, *words, check=False, MLFLOW_TRACKING_URI=address, **quick)
         assert "http://***@127.0.0.1" in done.stdout + done.stderr, words
         assert "secret" not in done.stdout + done.stderr, words
@@ -330,7 +337,7 @@ def test_the_watch_itself_notes_what_is_asked_for(tmp_path: Path) -> None:
 
 def test_sync_and_promote_ask_nobody(copy_of_reproduced: Project, watched: dict[str, str]) -> None:
     for name in ("sync", "promote"):
-        copy_of_reproduced.run(sys.executable, "-m", f"stages.{name}", **watched)
+        copy_of_reproduced.run(sys.executable, "-m", "crosscheck", name, **watched)
     assert len(client_of(copy_of_reproduced).search_model_versions("name = 'crosscheck'")) == 1
 
 
@@ -339,7 +346,7 @@ def test_make_ui_asks_nobody_and_starts_no_program_with_the_address(
     copy_of_reproduced: Project, watched: dict[str, str], tmp_path: Path
 ) -> None:
     project = copy_of_reproduced
-    project.stage("sync")
+    project.command("sync")
     port, log = free_port(), tmp_path / "ui.log"
     command = ["make", "-s", "-o", ".venv/.ready", "ui", f"PORT={port}"]
     address = f"sqlite:///{project.folder / 'mlflow.db'}?timeout=5.25"

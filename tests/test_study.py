@@ -72,17 +72,21 @@ DIGITS: dict[str, Any] = {
 }
 
 
+# The module of each stage.
+VERBS = {"pack": "pack", "study": "run", "compare": "compare"}
+
+
 def write_study(project: Project, content: dict[str, Any]) -> None:
     with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(content, stream)
 
 
 def command(verb: str) -> list[str]:
-    return [sys.executable, "-m", f"stages.{verb}", "--study=mine.yaml"]
+    return [sys.executable, "-m", f"stages.study.{verb}", "--study=mine.yaml"]
 
 
 def run(project: Project, check: bool = True, **env: str) -> str:
-    done = project.run(*command("study"), check=check, **env)
+    done = project.run(*command("run"), check=check, **env)
     return done.stdout + done.stderr
 
 
@@ -116,7 +120,7 @@ def copied(studied: Project, tmp_path: Path) -> Project:
 def test_a_stage_of_the_study_depends_on_exactly_the_modules_that_it_imports(stage: str) -> None:
     listed = {path for path in PIPELINE[stage]["deps"] if is_code(path) and path.endswith(".py")}
     # Packing runs the stage split.
-    modules = closure(module_of(stage)) | (closure(module_of("split")) if stage == "pack" else set())
+    modules = closure(module_of(f"study/{VERBS[stage]}")) | (closure(module_of("split")) if stage == "pack" else set())
     assert listed == {path.relative_to(ROOT).as_posix() for path in modules}
 
 
@@ -199,7 +203,7 @@ def test_results_of_another_study_are_not_compared_as_if_they_were_of_this(copie
 def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, copied: Project) -> None:
     shutil.rmtree(copied.folder / "mine" / "results")
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 60}})
-    words = command("study")
+    words = command("run")
     study = subprocess.Popen(
         words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
@@ -222,7 +226,7 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
 def test_a_cell_that_has_long_to_go_ends_with_a_killed_study(studied: Project, copied: Project) -> None:
     shutil.rmtree(copied.folder / "mine" / "results")
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 100_000}})
-    words = command("study")
+    words = command("run")
     study = subprocess.Popen(
         words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
     )

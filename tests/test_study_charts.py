@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from stages import distortions, study_charts
-from stages.outcomes import Run
-from stages.plans import Cell
+from crosscheck.study import corruptions, figures
+from crosscheck.study.plans import Cell
+from crosscheck.study.runs import Run
 
 
 def run(accuracy: float, failed: bool) -> Run:
     """A run of ten test images, with this accuracy on all distorted ones."""
     curves = {
-        kind: {"level": levels, "accuracy": [accuracy] * len(levels)} for kind, levels in distortions.GRID.items()
+        kind: {"level": levels, "accuracy": [accuracy] * len(levels)} for kind, levels in corruptions.GRID.items()
     }
     right = np.arange(10) < 10 * accuracy
     return Run(cast(Cell, None), failed, np.arange(10), right, None, 10, {"robustness": curves})
@@ -25,13 +25,13 @@ def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     drawn: list[Figure] = []
-    monkeypatch.setattr(study_charts, "save", lambda figure, file: drawn.append(figure))
+    monkeypatch.setattr(figures, "save", lambda figure, file: drawn.append(figure))
     runs = {
         "all": [run(0.9, False), run(0.7, False)],
         "some": [run(0.8, False), run(0.5, True)],
         "none": [run(0.5, True)],
     }
-    study_charts.robustness(runs, tmp_path / "robustness.png")
+    figures.robustness(runs, tmp_path / "robustness.png")
     axis = drawn[0].axes[0]
     legend = axis.get_legend()
     assert legend

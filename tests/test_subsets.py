@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from stages.errors import InputError
-from stages.params import Params, SplitParams
-from stages.subsets import assign
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params, SplitParams
+from crosscheck.data.splitting import assign
 
 CLASSES = ["a", "b", "c"]
 

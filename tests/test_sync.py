@@ -13,21 +13,21 @@ from conftest import Project, runs_of
 from dvc.lock import Lock
 from test_tracking import all_that_is_recorded, check_run_is_complete, client_of, models
 
-from stages import pipeline
-from stages.errors import InputError
+from crosscheck.core.errors import InputError
+from crosscheck.pipeline import paths
 
 
 @pytest.mark.slow
 def test_sync_rebuilds_a_run_in_a_new_store_and_adds_nothing_the_second_time(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
-    project.stage("sync")
+    project.command("sync")
     (run,) = runs_of(project)
     assert run.data.tags["crosscheck.origin"] == "restored"
     check_run_is_complete(project, client_of(project), run)
     assert len(models(client_of(project))) == 1
 
     recorded = all_that_is_recorded(project)
-    assert project.stage("sync").stderr == ""
+    assert project.command("sync").stderr == ""
     assert all_that_is_recorded(project) == recorded
 
 
@@ -41,7 +41,7 @@ def test_a_run_that_dvc_took_from_its_cache_is_recorded_by_sync(copy_of_reproduc
     assert "Running stage" not in done.stdout
     assert "Stage 'train' is cached" in done.stdout
     assert not (project.folder / "mlflow.db").exists()
-    project.stage("sync")
+    project.command("sync")
     (run,) = runs_of(project)
     check_run_is_complete(project, client_of(project), run)
 
@@ -52,7 +52,7 @@ def test_sync_refuses_results_that_do_not_belong_together(copy_of_reproduced: Pr
     scores = json.loads(project.read(file))
     scores[part]["accuracy"] = 1.5
     (project.folder / file).write_text(json.dumps(scores), encoding="utf-8")
-    done = project.stage("sync", check=False)
+    done = project.command("sync", check=False)
     assert done.returncode == 1
     assert done.stderr.strip() == (
         f"error: {file}: not what DVC recorded with the other results; run `dvc repro` first"
@@ -61,7 +61,7 @@ def test_sync_refuses_results_that_do_not_belong_together(copy_of_reproduced: Pr
 
 
 def test_sync_without_results_says_what_to_run(project: Project) -> None:
-    done = project.stage("sync", check=False)
+    done = project.command("sync", check=False)
     assert done.returncode == 1
     assert "run `dvc repro`" in done.stderr
     assert "Traceback" not in done.stderr
@@ -70,7 +70,7 @@ def test_sync_without_results_says_what_to_run(project: Project) -> None:
 @pytest.mark.soak
 def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
-    command = [sys.executable, "-m", "stages.sync"]
+    command = [sys.executable, "-m", "crosscheck", "sync"]
     at_once = [
         subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
@@ -102,7 +102,7 @@ def dvc_locked(project: Project) -> Iterator[None]:
 @pytest.mark.soak
 def test_sync_waits_for_another_dvc_command_and_says_so_once(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
-    command = [sys.executable, "-m", "stages.sync"]
+    command = [sys.executable, "-m", "crosscheck", "sync"]
     with dvc_locked(project):
         waiting = subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True)
         assert waiting.stderr
@@ -121,6 +121,6 @@ def test_a_dvc_command_that_never_ends_is_one_line(
     copy_of_reproduced: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(copy_of_reproduced.folder)
-    monkeypatch.setattr(pipeline, "LONGEST_WAIT", 1)
+    monkeypatch.setattr(paths, "LONGEST_WAIT", 1)
     with dvc_locked(copy_of_reproduced), pytest.raises(InputError, match="has held DVC's lock for 1 s; run this again"):
-        pipeline.changed("train")
+        paths.changed("train")

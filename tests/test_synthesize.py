@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOT, change_params
 from PIL import Image
 
-from stages import drawing
-from stages.params import load
+from crosscheck.core.params import load
+from crosscheck.data import synthetic
 
 
 def synthesize(folder: Path, **changes: object) -> subprocess.CompletedProcess[str]:
@@ -40,7 +40,7 @@ def test_a_file_holds_black_ink_on_white_paper_as_drawn(tmp_path: Path) -> None:
 
     params = load(tmp_path / "params.yaml").synthesize
     with Image.open(tmp_path / "data" / "built-in" / "crosses" / "00003.bmp") as image:
-        assert np.array_equal(np.asarray(image), ~drawing.draw(params, 1, 3))
+        assert np.array_equal(np.asarray(image), ~synthetic.draw(params, 1, 3))
 
 
 def test_a_larger_count_keeps_the_earlier_files_to_the_byte(tmp_path: Path) -> None:

@@ -15,9 +15,12 @@ import pytest
 import torch
 from conftest import Project, free_port, runs_of, stop, wait_for
 
-from stages import curves, images, model, pipeline
-from stages.errors import InputError
-from stages.files import sha256
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import sha256
+from crosscheck.data import dataset
+from crosscheck.network import model
+from crosscheck.pipeline import paths
+from crosscheck.training import curves
 
 # The one line that an outage costs.
 WARNING = "warning: MLflow at "
@@ -128,7 +131,7 @@ def test_the_recorded_model_gives_the_logits_of_the_checkpoint(
     mlflow.set_tracking_uri(f"sqlite:///{reproduced.folder / 'mlflow.db'}")
     (model_id,) = models(client_of(reproduced))
     split = reproduced.folder / "data" / "split"
-    test = images.read(split, "test", images.read_data_set(split))
+    test = dataset.read(split, "test", dataset.read_data_set(split))
     pixels = np.array(test.images.transpose(0, 3, 1, 2), order="C")
     with torch.inference_mode():
         expected = model.load(reproduced.folder / "models" / "model.pt").net(torch.from_numpy(pixels)).numpy()
@@ -172,7 +175,7 @@ def test_a_tracking_server_gets_the_run_and_its_artifacts(copy_of_reproduced: Pr
     with tracking_server(tmp_path / "server") as address:
         trained = project.run("dvc", "repro", "--force", "--single-item", "train", MLFLOW_TRACKING_URI=address)
         assert WARNING not in trained.stderr
-        synced = project.run(sys.executable, "-m", "stages.sync", MLFLOW_TRACKING_URI=address)
+        synced = project.run(sys.executable, "-m", "crosscheck", "sync", MLFLOW_TRACKING_URI=address)
         assert synced.stderr == ""
         assert synced.stdout == ""
         client = mlflow.MlflowClient(address)
@@ -196,10 +199,10 @@ def test_a_server_out_of_reach_costs_one_line_and_sync_completes_later(copy_of_r
     assert about_tracking[0].startswith(f"{WARNING}{address} does not record this run (")
     assert sha256(project.folder / "models" / "model.pt") == before
 
-    refused = project.run(sys.executable, "-m", "stages.sync", check=False, MLFLOW_TRACKING_URI=address)
+    refused = project.run(sys.executable, "-m", "crosscheck", "sync", check=False, MLFLOW_TRACKING_URI=address)
     assert refused.returncode == 1
     assert "Traceback" not in refused.stderr
-    project.stage("sync")
+    project.command("sync")
     (run,) = runs_of(project)
     check_run_is_complete(project, client_of(project), run)
 
@@ -209,14 +212,14 @@ def test_the_paths_come_from_dvc_yaml_and_a_damaged_one_is_explained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="not found"):
-        pipeline.paths("train")
+        paths.paths("train")
     file = tmp_path / "dvc.yaml"
     file.write_text("stages: {train: {cmd: python -m stages.train --checkpoint 'a b/m.pt' --curve c.csv}}\n")
-    assert pipeline.paths("train") == {"checkpoint": Path("a b/m.pt"), "curve": Path("c.csv")}
+    assert paths.paths("train") == {"checkpoint": Path("a b/m.pt"), "curve": Path("c.csv")}
     for text in ("stages: {}\n", "nothing\n", "stages: [\n"):
         file.write_text(text)
         with pytest.raises(InputError, match=r"dvc\.yaml"):
-            pipeline.paths("train")
+            paths.paths("train")
 
 
 @pytest.mark.parametrize("order", [("train", "evaluate"), ("evaluate", "train")])
@@ -227,5 +230,5 @@ def test_an_option_that_two_stages_share_is_that_of_the_stage_that_was_asked_for
     lines = [f"  {stage}: {{cmd: python -m stages.{stage} --metrics {stage}.json}}" for stage in order]
     (tmp_path / "dvc.yaml").write_text("\n".join(["stages:", *lines]), encoding="utf-8")
     for asked in (order, order[::-1]):
-        found = pipeline.paths_of(*asked)
+        found = paths.paths_of(*asked)
         assert found == {stage: {"metrics": Path(f"{stage}.json")} for stage in asked}

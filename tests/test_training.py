@@ -15,13 +15,14 @@ from conftest import ROOT
 from torch import nn
 from torch.nn import functional
 
-from stages import execution, model, plans
-from stages.dealing import Stock
-from stages.errors import InputError
-from stages.images import DataSet, Subset
-from stages.inference import batch, logits_of, score
-from stages.params import ModelParams, Params, TrainParams
-from stages.training import Training
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import ModelParams, Params, TrainParams
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network import model
+from crosscheck.network.inference import batch, logits_of, score
+from crosscheck.study import plans, run_cell
+from crosscheck.study.resplit import Stock
+from crosscheck.training.trainer import Training
 
 TOY = DataSet(["bars", "dots"], 12, 12, 1, "stretch", 255)
 CPU = torch.device("cpu")
@@ -212,7 +213,7 @@ def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) ->
     # Fourteen training images: one whole batch, and one image over.
     content["train"] |= {"batch_size": 13, "epochs": 2, "schedule": "one_cycle"}
     content["compute"] |= {"threads": 1, "portable": False}
-    result, _ = execution.execute(Params.model_validate(content), stock)
+    result, _ = run_cell.execute(Params.model_validate(content), stock)
     assert len(result["curve"]["train_loss"]) == 2
     assert result["data"]["train_images_of_class"] == [7, 7]
 
@@ -347,9 +348,9 @@ def test_logits_come_in_order_whatever_the_batch_size(params: Params) -> None:
 
 def test_the_number_of_threads_is_that_of_the_parameters_and_not_of_the_environment() -> None:
     script = (
-        "import torch; from stages import hardware; from stages.params import ComputeParams;"
-        "print(hardware.prepare(ComputeParams(threads=3, device='cpu', portable=False)), torch.get_num_threads(),"
-        " hardware.fingerprint()['threads'])"
+        "import torch; from crosscheck.core import devices; from crosscheck.core.params import ComputeParams;"
+        "print(devices.prepare(ComputeParams(threads=3, device='cpu', portable=False)), torch.get_num_threads(),"
+        " devices.fingerprint()['threads'])"
     )
     env = os.environ | {"OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "5"}
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
@@ -358,10 +359,10 @@ def test_the_number_of_threads_is_that_of_the_parameters_and_not_of_the_environm
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_cuda_without_a_gpu_is_one_line(params: Params) -> None:
-    from stages import hardware
+    from crosscheck.core import devices
 
     with pytest.raises(InputError, match=r"compute\.device is 'cuda', but torch finds no GPU here; set it to cpu"):
-        hardware.prepare(params.compute.model_copy(update={"device": "cuda"}))
+        devices.prepare(params.compute.model_copy(update={"device": "cuda"}))
 
 
 def test_the_shipped_parameters_take_the_steps_of_the_original(params: Params) -> None:

@@ -1,4 +1,4 @@
-"""`python -m stages.verify` says what is identical, what is not and by how much, and leaves all as it was."""
+"""`python -m crosscheck verify` says what is identical, what is not and by how much, and leaves all as it was."""
 
 import hashlib
 import io
@@ -12,9 +12,10 @@ import torch
 from conftest import Project, copy_project
 from ruamel.yaml import YAML
 
-from stages import bits, verify
-from stages.errors import InputError
-from stages.files import sha256
+from crosscheck.commands import verify
+from crosscheck.core import bits
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import sha256
 
 STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
 MACHINE, CARD = ".crosscheck/machine.json", "models/model.json"
@@ -88,7 +89,7 @@ def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_repr
     project.set(train={"seed": 7})
     (project.folder / "mlflow.db").write_bytes(b"the user's store")
     before = state(project)
-    done = project.stage("verify")
+    done = project.command("verify")
     assert [line for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         *(f"{name:12} identical" for name in STAGES),
         *(f"{name:12} {bits.described('portable')[name]}" for name in BITS),
@@ -106,7 +107,7 @@ def test_native_results_of_another_machine_are_judged_by_tolerance(copy_of_repro
     commit_other_weights(project, 0.5)
     note_other_cpu(project)
     before = state(project)
-    done = project.stage("verify")
+    done = project.command("verify")
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.endswith((" identical", " differs"))] == [
         f"{name:12} {'differs' if name == 'train' else 'identical'}" for name in STAGES
@@ -134,7 +135,7 @@ def within_a_repository(reproduced: Project, top: Path, name: str) -> Project:
 @pytest.mark.soak
 def test_a_project_in_a_sub_folder_of_a_repository_is_verified_there(reproduced: Project, tmp_path: Path) -> None:
     project = within_a_repository(reproduced, tmp_path / "of the team%2F", "a project")
-    done = project.stage("verify")
+    done = project.command("verify")
     assert done.stdout.splitlines()[-1] == "identical: every output of every stage"
 
 
@@ -275,7 +276,11 @@ def test_results_of_other_parameters_or_code_are_no_defect_but_out_of_date(at_on
     lock = at_once.read("dvc.lock")
     for old, new, said in (
         ("epochs: 2", "epochs: 3", "other parameters (of "),
-        ("path: stages/training.py\n      hash: md5\n      md5: ", "&0", "other code (stages/training.py)"),
+        (
+            "path: crosscheck/training/trainer.py\n      hash: md5\n      md5: ",
+            "&0",
+            "other code (crosscheck/training/trainer.py)",
+        ),
     ):
         assert old in lock
         (at_once.folder / "dvc.lock").write_text(lock.replace(old, new.replace("&", old)), encoding="utf-8")
@@ -298,7 +303,7 @@ def test_a_pipeline_that_fails_in_the_clone_ends_in_one_line(copy_of_reproduced:
     project = copy_of_reproduced
     project.set(train={"epochs": 0})
     project.run("git", "commit", "-qam", "broken parameters")
-    done = project.stage("verify", check=False)
+    done = project.command("verify", check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("error: `dvc repro")

@@ -12,12 +12,15 @@ from PIL import Image
 from test_model import plain_logits
 from torch.nn import functional
 
-from stages import calibration, galleries, model, predictions, visualize
-from stages.curves import Epoch
-from stages.errors import InputError
-from stages.guessing import Guess
-from stages.images import DataSet, Subset
-from stages.params import ModelParams, Params, VisualizeParams
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import ModelParams, Params, VisualizeParams
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import calibration, predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.network import model
+from crosscheck.reporting import image_grids
+from crosscheck.training.curves import Epoch
+from stages import visualize
 
 NAMES = ["a$b_c", "emoji 🙂", "long " * 20]
 TINY = VisualizeParams(dpi=30, example=0, mistakes=3)
@@ -93,7 +96,7 @@ def test_the_feature_maps_are_those_of_a_forward_pass_written_out(
         # Copied: an activation that works in place would change them later.
         drawn[file.name] = {name: values.copy() for name, values in steps.items()}
 
-    monkeypatch.setattr(galleries, "feature_maps", keep)
+    monkeypatch.setattr(image_grids, "feature_maps", keep)
     visualize.draw_feature_maps(checkpoint, test, [4], tmp_path, TINY)
     assert sorted(drawn) == ["maps_block1_class1.png", "maps_block2_class1.png"]
 
@@ -142,12 +145,12 @@ def test_mistakes_are_the_most_confident_ones_in_order(
     test = toy(data_set, 6)
     odds = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.95, 0.05], [0.4, 0.6], [0.45, 0.55]])
     answered = predictions.of([""] * 6, test.labels, odds)
-    drawn: dict[str, tuple[list[galleries.Answer], str]] = {}
+    drawn: dict[str, tuple[list[image_grids.Answer], str]] = {}
 
-    def keep(shown: list[galleries.Answer], title: str, nothing: str, file: Path, dpi: int) -> None:
+    def keep(shown: list[image_grids.Answer], title: str, nothing: str, file: Path, dpi: int) -> None:
         drawn[file.name] = shown, title
 
-    monkeypatch.setattr(galleries, "answers", keep)
+    monkeypatch.setattr(image_grids, "answers", keep)
     visualize.draw_answers(test, answered, data_set.classes, [0, 1], tmp_path, TINY)
     mistakes, title = drawn["mistakes.png"]
     assert [(each.actual, each.predicted, each.confidence) for each in mistakes] == [

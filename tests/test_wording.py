@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages import wording
+from crosscheck.study import text
 
 
 @pytest.mark.parametrize(("size", "shown"), [(1_041_966_808, "1,040"), (17_810_776, "17.8"), (6452, "0.00645")])
@@ -17,6 +17,6 @@ def test_the_size_of_the_weights_is_no_power_of_ten(size: int, shown: str) -> No
         timings={"a": timing},
         survival={"a": SimpleNamespace(median=3)},
     )
-    row = wording.cost_row("a", found)
+    row = text.cost_row("a", found)
     assert row[3] == shown
     assert row[4:] == ["2.00", "6.0", "–"]

@@ -15,39 +15,42 @@ import psutil
 import pytest
 from conftest import ROOT, Project, modules
 
-from stages import drawing, search, split, synthesize, workers
-from stages.errors import InputError
-from stages.params import Params
+from crosscheck.commands import search
+from crosscheck.core import processes
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params
+from crosscheck.data import synthetic
+from stages import split, synthesize
 
 LONGEST = 60
 PARENT = """
 import os, time
 from concurrent.futures import ProcessPoolExecutor
-from stages import workers
+from crosscheck.core import processes
 
 def report(number):
     os.write(1, f"{os.getpid()}\\n".encode())  # one write: print's two mix under PYTHONUNBUFFERED
     time.sleep(3600)
 
 if __name__ == "__main__":
-    with ProcessPoolExecutor(2, initializer=workers.end_with_parent) as pool:
+    with ProcessPoolExecutor(2, initializer=processes.end_with_parent) as pool:
         list(pool.map(report, range(2)))
 """
 # Takes long to load in the process beside, where it is not `__main__`; that is when Ctrl-C comes.
 SLOW = """
 import time
 from pathlib import Path
-from stages import command, workers
+from crosscheck.core import cli, processes
 
 def work():
     return 1
 
 def main():
-    with workers.beside(work) as working:
+    with processes.beside(work) as working:
         working.result()
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)
 else:
     Path("loading").touch()
     time.sleep(3600)
@@ -66,16 +69,16 @@ def test_workers_end_when_their_parent_is_killed() -> None:
 
 
 def test_the_result_and_the_error_come_back() -> None:
-    with workers.beside(divmod, 7, 2) as working:
+    with processes.beside(divmod, 7, 2) as working:
         assert working.result(LONGEST) == (3, 1)
-    with workers.beside(divmod, 7, 0) as working, pytest.raises(ZeroDivisionError):
+    with processes.beside(divmod, 7, 0) as working, pytest.raises(ZeroDivisionError):
         working.result(LONGEST)
 
 
 def test_it_ends_at_once_where_the_block_ends_in_an_error() -> None:
     other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(3600,))
     other.start()
-    with pytest.raises(KeyError), workers.beside(time.sleep, 3600):
+    with pytest.raises(KeyError), processes.beside(time.sleep, 3600):
         raise KeyError
     assert multiprocessing.active_children() == [other]
     other.kill()
@@ -143,14 +146,14 @@ def test_a_pool_without_semaphores_is_one_line_that_names_where_they_are(
     monkeypatch: pytest.MonkeyPatch, number: int, remedy: str, method: str | None
 ) -> None:
     refuse_semaphores(monkeypatch, number)
-    with pytest.raises(InputError, match=rf"{workers.SEMAPHORES}: cannot .* \({os.strerror(number)}\).*{remedy}"):
-        workers.pool(2, method)
+    with pytest.raises(InputError, match=rf"{processes.SEMAPHORES}: cannot .* \({os.strerror(number)}\).*{remedy}"):
+        processes.pool(2, method)
 
 
 def test_too_many_open_files_are_not_blamed_on_semaphores(monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_semaphores(monkeypatch, errno.EMFILE)
     with pytest.raises(OSError, match="Too many open files"):
-        workers.pool(2)
+        processes.pool(2)
 
 
 def test_everything_that_works_with_processes_says_so_without_semaphores(
@@ -162,7 +165,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
     listing = split.folder.find(toy_images)
 
     def film() -> None:
-        with workers.beside(divmod, 7, 2):
+        with processes.beside(divmod, 7, 2):
             pass
 
     def trials() -> None:
@@ -175,7 +178,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
         film,
         trials,
     ):
-        with pytest.raises(InputError, match=workers.SEMAPHORES):
+        with pytest.raises(InputError, match=processes.SEMAPHORES):
             work()
     assert not list(tmp_path.glob("drawn*"))
 
@@ -211,6 +214,6 @@ def test_the_drawing_stage_with_a_read_only_dev_shm_ends_in_one_line(project: Pr
 def test_a_killed_drawing_process_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.setattr(drawing, "draw", lambda *_: os._exit(9))
+    monkeypatch.setattr(synthetic, "draw", lambda *_: os._exit(9))
     with pytest.raises(InputError, match="drawing was killed"):
         synthesize.main(Path("drawn"))

@@ -1,0 +1,252 @@
+"""The chapters of the report: what is computed of a network, drawn and said."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crosscheck.core.params import ExplainParams
+from crosscheck.data import dataset
+from crosscheck.data.dataset import Subset
+from crosscheck.evaluation import predictions
+from crosscheck.evaluation.guessing import Guess
+from crosscheck.explain import activations, animation, attributions, figures, probes, receptive_fields, text
+from crosscheck.network import model
+from crosscheck.reporting import image_grids, page
+from crosscheck.training import curves, snapshots
+
+UNITS, PER_CLASS = 64, 20
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the chapters are about: a network, the seed it was trained with, images, and where the report goes.
+
+    `guess`: what is right of the images that it was trained on without looking at them.
+    """
+
+    trained: model.Checkpoint
+    seed: int
+    guess: Guess
+    train: Subset
+    val: Subset
+    test: Subset
+    params: ExplainParams
+    threads: int
+    folder: Path
+
+    @cached_property
+    def untrained(self) -> torch.nn.Sequential:
+        """The network before training."""
+        return receptive_fields.untrained(self.trained, self.seed)
+
+    @cached_property
+    def layers(self) -> list[receptive_fields.Layer]:
+        return receptive_fields.of(self.trained)
+
+    @cached_property
+    def batch(self) -> int:
+        return receptive_fields.batch_size(self.trained)
+
+    @property
+    def pictures(self) -> Path:
+        return self.folder / "pictures"
+
+    @property
+    def classes(self) -> list[str]:
+        return self.trained.data_set.classes
+
+    @cached_property
+    def shown_test(self) -> Subset:
+        """The test images of the classes that are drawn."""
+        return activations.of_first_classes(self.test, self.params.classes)
+
+    @cached_property
+    def probing(self) -> probes.Probing:
+        return probes.Probing.of(self.train, self.val, self.params.probe_images, len(self.classes))
+
+
+def summary(study: Study, history: list[curves.Epoch]) -> list[str]:
+    """What stands above the chapters."""
+    described, last, guess = study.trained.data_set, history[-1], study.guess
+    # Where one class is much larger than the others, a high accuracy says little.
+    beside = "" if guess.even else f"; always naming the most frequent class gives {guess.accuracy:.2%}"
+    return [
+        f"A network with {model.parameter_count(study.trained.net):,} weights, for images of {described.height} x "
+        f"{described.width} px of {len(described.classes)} classes, after {last.epoch} epochs; training accuracy "
+        f"{last.train_accuracy:.2%} in the last{beside}.",
+        "Where a picture compares with untrained weights, these are the very weights that the training began with: "
+        "what they can already do is not learnt.",
+    ]
+
+
+def of_layers(study: Study) -> list[page.Section]:
+    """A section for each layer: sentences, kernels, responses to test images, exciting patches of training images."""
+    scanned = activations.sample(study.train, study.params.images, len(study.classes))
+    told = []
+    for response in activations.of(study.trained.net, study.layers, scanned, study.batch):
+        name = response.layer.name
+        heading = f"{name}, which sees {text.seen(response.layer)}"
+        section = page.Section(name, heading, text.of_layer(response, scanned.labels, study.classes))
+        show_kernels(study, name, section)
+        show_responses(study, response, section)
+        show_patches(study, response, scanned, section)
+        told.append(section)
+    return told
+
+
+def show_kernels(study: Study, name: str, section: page.Section) -> None:
+    for part in study.trained.net.get_submodule(name).modules():
+        if isinstance(part, torch.nn.Conv2d):
+            file = study.pictures / f"kernels_{name}.png"
+            image_grids.kernels(part.weight.detach().numpy(), name, file, study.params.dpi)
+            section.show(file, f"The kernels of {name}, on one scale: red adds, blue subtracts.")
+
+
+def show_responses(study: Study, response: activations.Response, section: page.Section) -> None:
+    """Of maps: the response to the first test image of each class; of single values: to 20 of each class."""
+    name, names = response.layer.name, study.classes[: study.params.classes]
+    file = study.pictures / f"responses_{name}.png"
+    if response.layer.step:
+        channels = response.drawn(study.params.channels)
+        examples = activations.one_of_each_class(study.shown_test)
+        maps = values_of(study.trained.net, name, examples)[:, channels]
+        title = f"{name}: responses to n = {len(examples)} test images, one of each class, on one scale"
+        dead = response.dead[channels]
+        figures.map_responses(maps, channels, dead, examples, names, title, file, study.params.dpi)
+    else:
+        units = response.drawn(UNITS)
+        examples = dataset.first_of_each_class(study.shown_test, PER_CLASS)
+        values = values_of(study.trained.net, name, examples)[:, units]
+        which = "" if len(units) == response.channels else f", the {len(units)} that vary most"
+        title = f"{name}: {response.channels:,} units{which}, for n = {len(examples)} test images"
+        figures.unit_responses(values, units, examples.labels, names, title, file, study.params.dpi)
+    section.show(file, f"{title}.")
+
+
+def show_patches(study: Study, response: activations.Response, scanned: Subset, section: page.Section) -> None:
+    channels = response.drawn(study.params.channels)
+    file = study.pictures / f"patches_{response.layer.name}.png"
+    unit = "channel" if response.layer.step else "unit"
+    seen = f"the receptive fields where each {unit}" if response.layer.step else "the images to which each unit"
+    title = f"{response.layer.name}: {seen} responds most, of n = {len(scanned):,} training images"
+    figures.exciting_patches(response, channels, scanned, study.params.patches, title, file, study.params.dpi)
+    which = "the first" if response.layer.step else "those that vary most,"
+    cut = f"; {which} {len(channels)} of {response.channels:,} {unit}s" if len(channels) < response.channels else ""
+    once = "; at most one of an image" if response.layer.step else ""
+    section.show(file, f"{title}, the strongest first, with the value{once}{cut}.")
+
+
+def values_of(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
+    """What the layer `name` gives for a few images, float32 (n, channels, ...)."""
+    pixels = torch.from_numpy(subset.images.transpose(0, 3, 1, 2).copy())
+    found = next(values for each, values in receptive_fields.outputs(net, pixels) if each == name)
+    return np.asarray(found.numpy())
+
+
+def of_knowledge(study: Study) -> page.Section:
+    """What each layer knows: linear probes, and the test images in two dimensions, trained against untrained."""
+    names = [probes.IMAGE, *(layer.name for layer in study.layers)]
+    shown = ["image", *names[1:]]
+    nets = study.trained.net, study.untrained
+    probing = study.probing
+    trained, untrained = (probing.accuracies(net, names, study.batch, study.threads) for net in nets)
+    section = page.Section("knowledge", "What each layer knows", [text.of_probes(shown, trained, untrained)])
+    n = len(probing.fitted), len(probing.scored)
+    file = study.pictures / "probes.png"
+    figures.probe_chart(shown, trained, untrained, probing.chance, n, file, study.params.dpi)
+    cut = f", first {probes.MOST_CLASSES} classes" if len(study.classes) > probes.MOST_CLASSES else ""
+    section.show(
+        file,
+        f"Logistic regression on what each layer gives, maps averaged over a grid of at most {probes.GRID} x "
+        f"{probes.GRID} cells; fitted on n = {n[0]} training images, scored on n = {n[1]} {probing.source} "
+        f"images{cut}.",
+    )
+    drawn = study.classes[: study.params.classes]
+    some = activations.sample(study.shown_test, study.params.probe_images, len(drawn))
+    values = [probes.features(net, names, some, study.batch) for net in nets]
+    seen = [
+        figures.Seen(word, *(probes.view(found[name], study.threads) for found in values))
+        for word, name in zip(shown, names, strict=True)
+    ]
+    title = f"Test images at each layer, along two principal components (n = {len(some)})"
+    figures.views(seen, some.labels, drawn, title, file := study.pictures / "views.png", study.params.dpi)
+    section.show(file, f"{title}. Only shown: nothing is fitted to their classes.")
+    return section
+
+
+def of_decisions(study: Study, answered: predictions.Predictions) -> page.Section:
+    """Why some test images were answered rightly and some wrongly, beside the same maps for untrained weights."""
+    most, n = study.params.decisions, len(study.test)
+    height, width = attributions.window(study.trained)
+    section = page.Section("decisions", "What decided")
+    section.sentences.append(
+        f"Occlusion: by how much the log odds of the answer fall where {height} x {width} px are painted over with "
+        "paper. Grad-CAM: by how much they would rise if the channels of the last convolution were everywhere as they "
+        "are here; it weighs all places alike, which a dense layer does not. Red speaks for the answer, blue against; "
+        f"nothing below {figures.NOTHING} nats counts as evidence."
+    )
+    right, wrong = (np.flatnonzero((answered.predicted == answered.labels) == kind) for kind in (True, False))
+    # Of right answers one of each class first, of mistakes the most confident.
+    right = right[np.argsort(_turns(answered.labels[right]), kind="stable")]
+    wrong = wrong[np.argsort(-answered.probabilities.max(axis=1)[wrong], kind="stable")]
+    for word, rows in (("right", right), ("wrong", wrong)):
+        if not len(rows):
+            section.sentences.append(f"There is no {word} answer to explain among n = {n} test images.")
+            continue
+        found = [decision(study, int(row), int(answered.predicted[row])) for row in rows[:most]]
+        title = (
+            f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images): "
+            "red speaks for the answer, blue against it"
+        )
+        figures.decisions(found, title, file := study.pictures / f"decisions_{word}.png", study.params.dpi)
+        section.show(file, f"{title}. Trained and untrained share a scale; below each map, its extremes.")
+    return section
+
+
+def decision(study: Study, row: int, answer: int) -> figures.Decision:
+    """The test image of `row` and the reasons for `answer`."""
+    image = np.asarray(study.test.images[row])
+    maps = [attributions.reasons(net, study.trained, image, answer) for net in (study.trained.net, study.untrained)]
+    return figures.Decision(image, study.classes[study.test.labels[row]], study.classes[answer], maps[0], maps[1])
+
+
+def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each image, how many of its class come before it."""
+    turns = np.zeros_like(labels)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        turns[members] = np.arange(len(members))
+    return turns
+
+
+def of_film(study: Study, folder: Path, history: list[curves.Epoch]) -> tuple[str, list[page.Picture]]:
+    """What the film shows, and its frames, from the snapshots in `folder`; also writes the GIF.
+
+    Without snapshots: why there is no film.
+    """
+    files, left_out = snapshots.read(folder)
+    words = text.of_film(history, study.guess, list(files))
+    if not files:
+        return f"There is no film: {left_out or 'train.snapshots is 0'}. {words}", []
+    examples = activations.one_of_each_class(activations.of_first_classes(study.test, animation.MOST_EXAMPLES))
+    scenes = [scene(study, epoch, model.load(file).net, examples) for epoch, file in files.items()]
+    names = [study.classes[label] for label in examples.labels]
+    scored_on = len(study.probing.scored)
+    pictures = animation.draw(scenes, history, names, study.guess, scored_on, study.folder / "frames")
+    animation.animate(pictures, study.folder / "film.gif")
+    captions = [animation.caption(epoch, history, study.guess) for epoch in files]
+    return words, [page.embedded(file, caption) for file, caption in zip(pictures, captions, strict=True)]
+
+
+def scene(study: Study, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:
+    """The network after `epoch` as the film shows it."""
+    names = [layer.name for layer in study.layers]
+    last_block = [name for name in names if name.startswith("block")][-1]
+    kernels = next(part for part in net.modules() if isinstance(part, torch.nn.Conv2d)).weight.detach()
+    accuracies = study.probing.accuracies(net, names, study.batch, study.threads)
+    maps = values_of(net, last_block, examples)
+    return animation.Scene(epoch, kernels.mean(dim=1).numpy(), maps, dict(zip(names, accuracies, strict=True)))

@@ -1,0 +1,48 @@
+"""The report as one self-contained HTML page: pictures are embedded, and names from outside are escaped."""
+
+import base64
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from crosscheck.core.files import write_text
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a data URI, and what it shows in words, also for those who cannot see it."""
+
+    source: str
+    caption: str
+
+
+@dataclass
+class Section:
+    """A part of the page: the anchor's name, the heading, what is said, and the pictures."""
+
+    name: str
+    heading: str
+    sentences: list[str] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+
+    def show(self, file: Path, caption: str) -> None:
+        """Embed a PNG file with its caption."""
+        self.pictures.append(embedded(file, caption))
+
+
+def embedded(file: Path, caption: str) -> Picture:
+    """The PNG `file` as a picture for the page."""
+    return Picture(f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode('ascii')}", caption)
+
+
+def write(
+    title: str, summary: list[str], sections: list[Section], film: str, frames: list[Picture], file: Path
+) -> None:
+    """Write the page; without `frames`, `film` says why there are none. The same content gives the same bytes."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    described = [asdict(frame) for frame in frames]
+    write_text(file, template.render(title=title, summary=summary, sections=sections, film=film, frames=described))

@@ -1,0 +1,48 @@
+"""What MLflow is told of a search: a run for each trial and for each final training."""
+
+from typing import Any
+
+from optuna import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from crosscheck.search.objective import RESULT, WANTED
+from crosscheck.search.pareto import Candidate
+from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
+from crosscheck.tracking.run import Point
+
+KIND = Kind("search", "crosscheck.search", "crosscheck.search.run")
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
+
+
+def of(study: Study) -> NestedRuns:
+    """The runs of this search. Its name may be used again in another database; its first trial's time may not."""
+    return NestedRuns(
+        KIND,
+        f"search {study.study_name}",
+        lambda: f"{study.study_name} {study.get_trials(deepcopy=False)[0].datetime_start}",
+    )
+
+
+def trial(finished: FrozenTrial) -> Child:
+    """The run of a trial that has a result."""
+    result = finished.user_attrs[RESULT]
+    name = f"trial {finished.number}"
+    tags = {"crosscheck.stopped": result["stopped"] or ""}
+    return Child(name, name, tags, finished.user_attrs[WANTED], points(result), STATUS[finished.state])
+
+
+def final(candidate: Candidate, result: dict[str, Any]) -> Child:
+    """The run of a second training of a candidate."""
+    name = f"final {candidate.number} seed {result['seed']}"
+    recipe = candidate.train.model_copy(update={"seed": result["seed"]})
+    wanted = {"model": candidate.model.model_dump(), "train": recipe.model_dump()}
+    return Child(name, name, {}, wanted, points(result), "FAILED" if result["diverged"] else "FINISHED")
+
+
+def points(result: dict[str, Any]) -> list[Point]:
+    """The figures of a training as a whole, and of its epochs."""
+    figures = {key: value for key, value in result.items() if isinstance(value, int | float) and key != "seed"}
+    epochs = [
+        (epoch["epoch"], {key: value for key, value in epoch.items() if key != "epoch"}) for epoch in result["curve"]
+    ]
+    return [(0, figures), *epochs]

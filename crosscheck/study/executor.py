@@ -1,0 +1,108 @@
+"""Runs the cells of a study side by side, each in a process of its own that leaves its result as a file.
+
+The processes are forked from one that has torch loaded, so a cell starts in a fraction of a second, with clean memory.
+One is ended with the study, however that ends; its cell then runs again next time.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import write_json
+from crosscheck.core.processes import end_with_parent
+from crosscheck.study import resplit, result_cache
+from crosscheck.study.plans import Cell
+
+# The second is what counting a network's multiplications would load: it takes as long as an epoch.
+PRELOAD = ["crosscheck.study.run_cell", "torch._dynamo"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell to run: its key and those of equal code, the packed images, and where its result and its timing go."""
+
+    cell: Cell
+    keys: list[str]
+    stock: Path
+    result: Path
+    timing: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.cell.variant} seed {self.cell.seed}"
+
+
+def prepare() -> None:
+    """Start the process that cells are forked from, which takes seconds to load all they need; do not wait for it."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()
+
+
+def run(jobs: list[Job], count: int, on_end: Callable[[Job], None]) -> None:
+    """Run every job, `count` at a time, and call `on_end` after each.
+
+    Raises InputError for the first one that fails, after ending the others.
+    """
+    prepare()
+    context = multiprocessing.get_context("forkserver")
+    waiting = iter(jobs)
+    running: dict[int, tuple[ForkServerProcess, Job]] = {}
+    with _ended(running):
+        while True:
+            for job in _first(waiting, count - len(running)):
+                process = context.Process(target=work, args=(job,), name=job.name)
+                process.start()
+                running[process.sentinel] = (process, job)
+            if not running:
+                return
+            for sentinel in wait(list(running)):
+                process, job = running.pop(int(str(sentinel)))
+                process.join()
+                if process.exitcode != 0:
+                    raise InputError(_failure(job, process.exitcode or 0))
+                on_end(job)
+
+
+def _first(jobs: Iterator[Job], count: int) -> list[Job]:
+    return [job for _, job in zip(range(count), jobs, strict=False)]
+
+
+@contextmanager
+def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
+
+
+def _failure(job: Job, exit_code: int) -> str:
+    if exit_code == -signal.SIGKILL:
+        return f"{job.name} was killed, most likely for lack of memory; run this again with fewer workers"
+    return f"{job.name} failed; the lines above say why; fix it and run this again: finished cells are kept"
+
+
+def work(job: Job) -> None:
+    """Run one cell in this process, and leave its result and its timing, whole or not at all."""
+    from crosscheck.study import run_cell
+
+    # Ctrl-C is for the study, which ends its processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # By the operating system, its parent is the server that forked it, which lives for as long as a cell does.
+    end_with_parent()
+    try:
+        result, timing = run_cell.execute(job.cell.params, resplit.read(job.stock))
+    except InputError as error:
+        sys.exit(f"error: {job.name}: {error}")
+    write_json(job.timing, timing, vouched=True)
+    result_cache.write(job.result, {"key": job.keys[0], **result})

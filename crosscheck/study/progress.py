@@ -1,0 +1,41 @@
+"""How far a study is, and how long it will go on."""
+
+import statistics
+from collections import defaultdict
+
+from crosscheck.study.plans import Cell
+
+
+class Progress:
+    """Counts cells and estimates the time left, from how long others of the same variant took."""
+
+    def __init__(self, waiting: list[Cell], workers: int, known: dict[str, list[float]]) -> None:
+        """`known`: seconds that earlier cells took, by variant."""
+        self.waiting = list(waiting)
+        self.total = len(waiting)
+        self.workers = workers
+        self.seconds: dict[str, list[float]] = defaultdict(list, known)
+
+    def ended(self, cell: Cell, seconds: float) -> None:
+        self.waiting.remove(cell)
+        self.seconds[cell.variant].append(seconds)
+
+    def left(self) -> float:
+        """Seconds until the last cell ends. A variant that none is known of is taken for an average one."""
+        average = statistics.fmean(second for seconds in self.seconds.values() for second in seconds)
+        each = [statistics.fmean(self.seconds.get(cell.variant) or [average]) for cell in self.waiting]
+        return max(sum(each) / self.workers, max(each, default=0.0))
+
+    def line(self) -> str:
+        """Such as "12 of 190 cells, about 34 min left"."""
+        done = self.total - len(self.waiting)
+        if not self.waiting:
+            return f"{done} of {self.total} cells"
+        return f"{done} of {self.total} cells, about {spoken(self.left())} left"
+
+
+def spoken(seconds: float) -> str:
+    """A duration in the unit that suits it: 40 s, 12 min, 3.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

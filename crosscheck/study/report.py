@@ -1,0 +1,159 @@
+"""What `compare` says of a study, as blocks of a document: the answers first, then what they rest on."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crosscheck.reporting.document import Block, Heading, Items, Picture, Table, Text
+from crosscheck.study import baselines, plateau, text
+from crosscheck.study.analysis import Overview
+from crosscheck.study.findings import Answer
+from crosscheck.study.plans import Plan
+
+
+def blocks(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
+    """The report; `pictures` are PNG files by what they show."""
+    return [
+        *_opening(plan, found),
+        *_answers_in_short(found.answers),
+        *_variants(plan, found, pictures),
+        *_convergence(plan, found, pictures),
+        *_sizes(pictures),
+        *_questions(plan, found, pictures),
+        *_reported(plan, found),
+        *_hardest(found, pictures),
+        *_method(plan),
+    ]
+
+
+def _opening(plan: Plan, found: Overview) -> list[Block]:
+    study = plan.study
+    total = sum(map(len, found.runs.values()))
+    failed = sum(run.failed for runs in found.runs.values() for run in runs)
+    chance = "the images are dealt out again" if study.vary_split else "the images stay dealt out as they are"
+    few = [f"{name} ({len(runs)})" for name, runs in found.runs.items() if len(runs) < study.seeds]
+    lines = [
+        f"{len(found.runs)} variants, {total} runs, {failed} of which failed to converge: their training loss ends "
+        f"above {study.failed_above:g} of {text.limit(study, found)}. They are counted, and take no part in any "
+        "mean.",
+        f"A seed changes the initial weights and the order of the images; with each seed {chance}. "
+        "Variants are compared seed by seed, so on the same images.",
+    ]
+    if few:
+        lines.append(f"Fewer seeds than the {study.seeds} of the others, for the time they take: {', '.join(few)}.")
+    return [*map(Text, lines)]
+
+
+def _answers_in_short(answers: Sequence[Answer]) -> list[Block]:
+    blocks: list[Block] = [Heading("The answers in short")]
+    for question in dict.fromkeys(answer.question for answer in answers):
+        mine = [answer for answer in answers if answer.question == question]
+        blocks.append(Heading(mine[0].ask, 3))
+        blocks.append(Items([text.in_short(answer) for answer in mine]))
+    return blocks
+
+
+def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
+    header = ["variant", "runs", "failed", "accuracy", f"reached {plan.study.target:.0%}", "epochs to it, median"]
+    costs = ["variant", "parameters", "multiply-adds", "weights, MB", "s per epoch", "s to the target", "peak MB"]
+    dots = "Test accuracy of every run, by variant, with the mean of those that converged and its interval."
+    return [
+        Heading("The variants"),
+        Text(
+            "Accuracy is that of the runs that converged, with its interval. The target is one of validation accuracy."
+        ),
+        Table(header, [text.variant_row(name, found) for name in found.runs]),
+        Picture(pictures["dots"], dots),
+        Text(
+            "What they cost. Multiply-adds are of one image's forward pass (torch's counter). Seconds and memory are "
+            f"medians of this machine, {found.machine}; several runs side by side, one thread each."
+        ),
+        Table(costs, [text.cost_row(name, found) for name in found.runs]),
+    ]
+
+
+def _convergence(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
+    height, odds = text.plateau_words(found)
+    caption = f"Training loss of every run by epoch; the dotted line is the plateau, {height}."
+    rows = [text.plateau_row(name, plateau.of(runs)) for name, runs in found.runs.items()]
+    header = ["variant", "ever on it", "ended on it", "came back", "first off it", "signs on it", "signs off it"]
+    return [
+        Heading("Convergence and the plateau"),
+        Text(
+            f"On the plateau a network gives {odds}: its loss is {height}. Looked "
+            "at after each epoch, on the same 64 training images: the gradient of the first convolution's weights "
+            "(norm), how much the answers differ between images (standard deviation of the logits), and the share of "
+            "dead ReLUs in the layer that has most. Medians over the epochs on and off the plateau."
+        ),
+        Table(header, rows),
+        Picture(pictures["losses"], caption),
+    ]
+
+
+def _sizes(pictures: Mapping[str, Path]) -> list[Block]:
+    if "sizes" not in pictures:
+        return []
+    caption = "Test accuracy by number of training images, beside that of the nearest training image."
+    return [Heading("Accuracy by number of training images"), Picture(pictures["sizes"], caption)]
+
+
+def _questions(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
+    blocks: list[Block] = [Heading("The questions, one by one")]
+    for name, question in plan.study.questions.items():
+        blocks.append(Heading(question.ask, 3))
+        for answer in (each for each in found.answers if each.question == name):
+            blocks.append(Text(text.what_changes(answer)))
+            header = ["measure", "difference", "n", "p alone", "p", "p of equivalence", "test", "verdict"]
+            blocks.append(Table(header, [text.finding_row(each) for each in answer.findings]))
+            blocks.append(Items(text.beside(answer, found.paths)))
+        arms = ", ".join(question.compare)
+        survival = f"Share of runs that have not reached the target yet, by epoch: {arms}."
+        robustness = f"Test accuracy on distorted images: {arms}."
+        blocks.append(Picture(pictures[f"survival-{name}"], survival))
+        if f"robustness-{name}" in pictures:
+            blocks.append(Picture(pictures[f"robustness-{name}"], robustness))
+    return blocks
+
+
+def _reported(plan: Plan, found: Overview) -> list[Block]:
+    if not plan.study.reported:
+        return []
+    rows = [text.reported_row(each, found) for each in plan.study.reported]
+    return [
+        Heading("What was reported before"),
+        Table(["variant", "reported", "found here", "what explains it"], rows),
+    ]
+
+
+def _hardest(found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
+    blocks: list[Block] = [Heading("Baselines and the hardest images"), Items(baselines.in_words(found.baselines))]
+    if "hardest" in pictures:
+        caption = "The test images that the largest share of converged runs got wrong, among all variants."
+        blocks.append(Picture(pictures["hardest"], caption))
+    else:
+        blocks.append(Text("No converged run got any test image wrong."))
+    return blocks
+
+
+def _method(plan: Plan) -> list[Block]:
+    study = plan.study
+    return [
+        Heading("How this was found"),
+        Items(
+            [
+                f"Verdicts hold at {study.confidence:.0%} after Holm's correction over all questions and measures, "
+                "apart for differences and for equivalences. Equivalent: two one-sided tests (TOST) rule out that the "
+                f"two differ by {study.margin:g} or more. Otherwise better or worse, or not enough data.",
+                "p alone, like the interval of each difference, is that of one question as if no other had been asked; "
+                "p and p of equivalence are corrected. What only p alone supports is a hint, to be tested by new runs.",
+                "More runs: so many would find a difference of the margin's size four times in five, if runs vary "
+                "as much as those at hand; from few runs this is a rough guess.",
+                "Intervals of means: bootstrap over runs (BCa); of differences: paired t. Where all runs agree, as at "
+                "100 %, the exact binomial one over the distinct test images takes over.",
+                "Epochs: Kaplan-Meier with runs that never got there censored, log-rank test. Failures: Fisher's exact "
+                "test. Images: McNemar's exact test, each image once.",
+                "The test images chose nothing: they were looked at once, after the last epoch of each run.",
+                "Several runs share images, so an interval over runs says what other seeds and splits of these images "
+                "would give, not other images.",
+            ]
+        ),
+    ]

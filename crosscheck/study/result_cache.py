@@ -1,0 +1,121 @@
+"""The cells of a study on the disk: a file of results for each variant and seed, which knows what it follows from.
+
+A result is good for as long as its key is that of the plan: a hash of the parameters, the images and the code that
+decide it. So adding a variant or a seed runs only what is new, and after a kill only what is missing runs.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from crosscheck.core import bits
+from crosscheck.core import code_digest as sources
+from crosscheck.core import params as parameters
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import read_json, remove_file, write_text
+from crosscheck.core.params import ComputeParams, Params
+from crosscheck.study import proofs, resplit
+from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.resplit import Stock
+
+# All that a result follows from besides parameters and images: the function that runs a cell and the one that chooses
+# the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
+CODE = ["crosscheck.study.run_cell.execute", "crosscheck.core.bits.pin"]
+KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
+
+
+def key_of(params: Params, data_digest: str, code_digest: str) -> str:
+    """A hash of all that decides a cell's result: of a native one, the machine too."""
+    sections = {
+        "data": params.data.model_dump(exclude={"images"}),
+        "model": params.model.model_dump(),
+        "train": params.train.model_dump(exclude={"images", "snapshots"}),
+        "compute": params.compute.model_dump(),
+    }
+    decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
+    decisive["bits"] = _bits_of(params.compute)
+    content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _bits_of(compute: ComputeParams) -> dict[str, str]:
+    mode = bits.mode_of(compute.portable, compute.device)
+    machine: dict[str, str] = {}
+    if mode == "native":
+        # It takes seconds to load, and the names of libraries and processor are enough for portable results.
+        from crosscheck.core import devices
+
+        machine = {name: value for name, value in devices.fingerprint().items() if name != "threads"}
+    return machine | bits.described(mode)
+
+
+def keys_of(plan: Plan, stock: Stock) -> list[list[str]]:
+    """The key of each cell of the plan, over these images and with the code at hand.
+
+    After it stand, for a portable result, those of other code that was proven to be equal.
+    """
+    code = sources.digest(CODE)
+    equal = proofs.equal_to(code)
+    digests: dict[str, str] = {}
+    keys = []
+    for cell in plan.cells:
+        split, count = cell.params.split, cell.params.train.images
+        dealt = f"{split} {count}"
+        if dealt not in digests:
+            digests[dealt] = resplit.digest(resplit.deal(stock, split, count), stock.data_set)
+        compute = cell.params.compute
+        codes = equal if bits.mode_of(compute.portable, compute.device) == "portable" else [code]
+        keys.append([key_of(cell.params, digests[dealt], each) for each in codes])
+    return keys
+
+
+def check(plan: Plan, stock: Stock, folder: Path) -> None:
+    """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
+    for cell, keys in zip(plan.cells, keys_of(plan, stock), strict=True):
+        file = file_of(folder, cell)
+        if read(file)["key"] not in keys:
+            raise InputError(
+                f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
+                "another machine; run the study again"
+            )
+
+
+def file_of(folder: Path, cell: Cell) -> Path:
+    """Where the cell's result lies in `folder`."""
+    return folder / cell.variant / f"{cell.seed:03d}.json"
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Write a result as one line of strict JSON, whole or not at all."""
+    # One of other parameters or damaged makes room for it: the study's folder has its mark.
+    write_text(file, json.dumps(result, allow_nan=False) + "\n", vouched=True)
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a result. Raises InputError where it is missing or something else."""
+    result: dict[str, Any] = read_json(file)
+    for name, kind in KINDS.items():
+        if type(result.get(name)) is not kind:
+            raise InputError(
+                f"{file}: {name} is missing or not a {kind.__name__}; remove the file and run the study again"
+            )
+    return result
+
+
+def known(file: Path) -> dict[str, Any] | None:
+    """The result in `file`, or None where there is none that can be read."""
+    try:
+        return read(file)
+    except InputError:
+        return None
+
+
+def remove_strangers(folder: Path, wanted: list[Cell]) -> None:
+    """Remove results in `folder` that belong to no cell of the plan; files that are no results stay."""
+    kept = {file_of(folder, cell) for cell in wanted}
+    for file in sorted(folder.glob("*/*.json")):
+        if file not in kept and known(file) is not None:
+            remove_file(file, vouched=True)
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()

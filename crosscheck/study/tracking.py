@@ -1,0 +1,44 @@
+"""What MLflow is told of a study: a run for each cell."""
+
+from typing import Any
+
+from crosscheck.study.plans import Cell, Plan
+from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
+
+KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
+SECTIONS = ("split", "model", "train")
+
+
+def of(plan: Plan) -> NestedRuns:
+    """The runs of the study of this name."""
+    return NestedRuns(KIND, f"study {plan.name}", lambda: plan.name)
+
+
+def child(cell: Cell, result: dict[str, Any], timing: dict[str, Any]) -> Child:
+    """The run of a cell: another result of the same cell is another run."""
+    curve = result["curve"]
+    values = {name: column for name, column in curve.items() if name != "epoch"}
+    epochs = [
+        (epoch, {name: column[row] for name, column in values.items()})
+        for row, epoch in enumerate(curve.get("epoch", []))
+    ]
+    return Child(
+        key=f"{cell.variant}/{cell.seed}/{result['key']}",
+        name=f"{cell.variant} seed {cell.seed}",
+        tags={"variant": cell.variant},
+        parameters={name: getattr(cell.params, name).model_dump() for name in SECTIONS},
+        points=[(0, dict(figures(result, timing))), *epochs],
+        status="FAILED" if result["diverged"] else "FINISHED",
+    )
+
+
+def figures(result: dict[str, Any], timing: dict[str, Any]) -> dict[str, float]:
+    """The figures of a cell as a whole."""
+    numbers: dict[str, float] = {
+        name: value for name, value in timing.items() if isinstance(value, int | float)
+    } | result["cost"]
+    test = result["test"]
+    if test:
+        right = sum(actual == predicted for actual, predicted in zip(test["actual"], test["predicted"], strict=True))
+        numbers |= {"test.accuracy": right / len(test["actual"]), "test.log_loss": test["log_loss"]}
+    return numbers

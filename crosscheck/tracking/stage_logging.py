@@ -1,0 +1,100 @@
+"""What of each stage goes into its MLflow run. Used by the stages as they run and by `sync` afterwards alike."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crosscheck.core.files import read_json, sha256
+from crosscheck.data.dataset import Subset
+from crosscheck.network import model, model_card
+from crosscheck.tracking.run import Recorder
+from crosscheck.training import curves
+
+
+def parameters(card: dict[str, Any]) -> dict[str, Any]:
+    """The card's sections as flat names, such as `model.channels`."""
+    sections = {name: value for name, value in card.items() if isinstance(value, dict)}
+    flat = {f"{section}.{key}": value for section, content in sections.items() for key, value in content.items()}
+    return {"parameter_count": card["parameter_count"], **flat}
+
+
+def of_checkpoint(card_file: Path) -> Recorder:
+    """The run of the checkpoint that the card describes; it is made where the store does not have it."""
+    card = model_card.read(card_file)
+    recorder = Recorder()
+    recorder.find_or_restore(card["sha256"], parameters(card))
+    return recorder
+
+
+def curve(recorder: Recorder, file: Path) -> None:
+    """The training curve, an epoch a step."""
+
+    def record() -> None:
+        recorder.points([(epoch.epoch, dict(curves.figures(epoch))) for epoch in curves.read(file)])
+        recorder.files(file)
+
+    recorder.part("curve", sha256(file), record)
+
+
+def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subset) -> None:
+    """The model with its signature, for MLflow to load and serve: uint8 (n, channels, height, width) in, logits out."""
+
+    def record() -> None:
+        import mlflow
+        import torch
+        from mlflow.models import infer_signature
+
+        loaded = model.load(checkpoint)
+        # A copy, since the images are mapped read-only from their file.
+        images = np.array(example.images[:2].transpose(0, 3, 1, 2), order="C")
+        with torch.inference_mode():
+            logits = loaded.net(torch.from_numpy(images)).numpy()
+        with mlflow.start_run(run_id=recorder.run_id):
+            mlflow.pytorch.log_model(
+                loaded.net,
+                name="model",
+                signature=infer_signature(images, logits),
+                input_example=images,
+                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
+                metadata={"classes": loaded.data_set.classes},
+            )
+        recorder.files(card_file)
+
+    recorder.part("model", sha256(checkpoint), record)
+
+
+def evaluation(recorder: Recorder, metrics: Path, predictions: Path) -> None:
+    """The figures on the test set, and the table of predictions."""
+
+    def record() -> None:
+        recorder.points([(0, dict(_flat(read_json(metrics))))])
+        recorder.files(metrics, predictions)
+
+    recorder.part("evaluation", sha256(metrics) + sha256(predictions), record)
+
+
+def pictures(recorder: Recorder, folder: Path, samples: Path) -> None:
+    """Every picture of `folder`, and the sample sheet."""
+    recorder.part("pictures", sha256(samples) + _content(folder), lambda: recorder.files(folder, samples))
+
+
+def explanation(recorder: Recorder, folder: Path) -> None:
+    """The report with its pictures and the film."""
+    recorder.part("explanation", _content(folder), lambda: recorder.files(folder))
+
+
+def _content(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
+
+
+def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name, value in content.items():
+        if isinstance(value, dict):
+            figures |= _flat(value, f"{prefix}{name}_")
+        elif isinstance(value, int | float):
+            figures[f"{prefix}{name}"] = float(value)
+    return figures

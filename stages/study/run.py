@@ -1,0 +1,122 @@
+"""Runs every variant of a study with every seed. A result stays good until what it follows from changes.
+
+    python -m stages.study.run --study study/variants.yaml
+
+Reads `dataset` and writes `results` and `timings` in the study's folder, which has the name of its file. As many cells
+run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the cells that have
+ended. `timings` is left out of DVC: it tells of this machine.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from crosscheck.core import bits, cli
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import read_json
+from crosscheck.evaluation.guessing import COUNTS, Guess, only_answer
+from crosscheck.study import executor, plans, resplit, result_cache, tracking
+from crosscheck.study.executor import Job
+from crosscheck.study.progress import Progress, spoken
+from crosscheck.tracking.nested_runs import NestedRuns
+
+WORKERS = "STUDY_WORKERS"
+
+
+def main(study: Path) -> None:
+    plan = plans.read(study)
+    plan.claim()
+    count = worker_count()
+    keys = result_cache.keys_of(plan, resplit.read(plan.dataset))
+    jobs = [
+        Job(cell, own, plan.dataset, result_cache.file_of(plan.results, cell), result_cache.file_of(plan.timings, cell))
+        for cell, own in zip(plan.cells, keys, strict=True)
+    ]
+    with alone(plan.results):
+        new = [job for job in jobs if not is_done(job)]
+        print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
+        runs = tracking.of(plan)
+        if new:
+            for compute in [job.cell.params.compute for job in new]:
+                bits.warn(compute.portable, compute.device)
+            executor.prepare()
+            runs.open()
+        progress = Progress([job.cell for job in new], count, known_seconds(jobs))
+        executor.run(new, count, teller(progress, runs))
+        if plan.file == plan.whole:
+            result_cache.remove_strangers(plan.results, plan.cells)
+        for job in jobs:
+            runs.record(tracking.child(job.cell, result_cache.read(job.result), timing_of(job)))
+        runs.finish()
+
+
+def worker_count() -> int:
+    """How many cells run at a time. Raises InputError where STUDY_WORKERS is no such number."""
+    asked = os.environ.get(WORKERS, "")
+    if not asked:
+        return os.cpu_count() or 1
+    if not asked.isdecimal() or not 1 <= int(asked) <= 1024:
+        raise InputError(f"{WORKERS} is {asked!r}; set it to a number of cells at a time, such as 2, or unset it")
+    return int(asked)
+
+
+def alone(results: Path) -> FileLock:
+    """A lock on the folder of results. Raises InputError where another study is at work in it."""
+    results.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(results.with_name(f".{results.name}.lock"), timeout=0)
+    try:
+        return lock.acquire().lock
+    except Timeout:
+        raise InputError(f"{results}: a study is running there already; wait until it ends or stop it") from None
+
+
+def is_done(job: Job) -> bool:
+    known = result_cache.known(job.result)
+    return known is not None and known["key"] in job.keys
+
+
+def timing_of(job: Job) -> dict[str, Any]:
+    """How long the cell took, if it ran on this machine."""
+    return read_json(job.timing) if job.timing.exists() else {}
+
+
+def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
+    """The seconds that cells took here before, by variant."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for job in jobs:
+        timing = timing_of(job)
+        if timing:
+            seconds[job.cell.variant].append(timing["seconds"])
+    return seconds
+
+
+def teller(progress: Progress, runs: NestedRuns) -> Callable[[Job], None]:
+    """What to do when a cell has ended: a line for the user, a run for MLflow."""
+
+    def tell(job: Job) -> None:
+        result, timing = result_cache.read(job.result), timing_of(job)
+        progress.ended(job.cell, timing["seconds"])
+        print(f"{job.name}: {outcome(result)}, {spoken(timing['seconds'])}; {progress.line()}", flush=True)
+        runs.record(tracking.child(job.cell, result, timing))
+
+    return tell
+
+
+def outcome(result: dict[str, Any]) -> str:
+    """How a cell ended, in a few words."""
+    if result["diverged"]:
+        return "the loss became no number"
+    losses = result["curve"]["train_loss"]
+    right = sum(map(int.__eq__, result["test"]["actual"], result["test"]["predicted"]))
+    guess, predicted = Guess(tuple(result["data"][COUNTS])), np.array(result["test"]["predicted"], dtype=np.int64)
+    alike = "" if guess.even or only_answer(predicted) is None else ", all taken for the same class"
+    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right{alike}"
+
+
+if __name__ == "__main__":
+    cli.run(main)
