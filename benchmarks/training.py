@@ -16,7 +16,7 @@ from benchmarks.memory import peaks
 from crosscheck.core import devices
 from crosscheck.core.params import Params, load
 from crosscheck.data import dataset
-from crosscheck.network import inference
+from crosscheck.training import validation
 from crosscheck.training.trainer import Training, new_network
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ def main() -> None:
         training.run_epoch(lambda loss, accuracy: None)
         seconds.append(time.perf_counter() - began)
         if asked.until <= 1 or len(seconds) == asked.epochs:
-            accuracies.append(inference.score(training.faster, test, params.train.batch_size)[1] or 0.0)
+            accuracies.append(validation.score(training.faster, test, params.train.batch_size)[1] or 0.0)
     print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
 
 

@@ -16,6 +16,7 @@ from concepts import board, lessons
 from crosscheck.core import cli
 from crosscheck.explain import receptive_fields
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import style
 
 CHANNELS = [8, 8, 16, 16, 16]
@@ -45,19 +46,19 @@ def main(figures: Path) -> None:
     lessons.write(figures, "class_map", numbers)
 
 
-def learn(with_neither: bool) -> model.Checkpoint:
+def learn(with_neither: bool) -> Checkpoint:
     """Train on windows of 94 px, with or without the third class."""
     classes = [*lessons.CLASSES, "neither"][: len(lessons.CLASSES) + with_neither]
     described = lessons.data_set(board.WINDOW, classes)
     wanted = lessons.network(channels=CHANNELS[0], further_channels=CHANNELS[1:], norm="batch", head="convolution")
     train = board.windows(TRAINED_ON, 1, with_neither)
     net = lessons.trained(lambda: model.build(wanted, described), train, lessons.recipe(epochs=EPOCHS, batch_size=64))
-    return model.Checkpoint(net, wanted, described)
+    return Checkpoint(net, wanted, described)
 
 
-def geometry(trained: model.Checkpoint) -> dict[str, Any]:
+def geometry(trained: Checkpoint) -> dict[str, Any]:
     """What one value of the map sees, and the sizes of the maps."""
-    place = next(layer for layer in receptive_fields.of(trained) if layer.name == "classify")
+    place = next(layer for layer in receptive_fields.list_layers(trained) if layer.name == "classify")
     drawn, _ = board.draw(0)
     rows, columns = board.class_map(trained.net, drawn).shape[1:]
     return {
@@ -73,7 +74,7 @@ def geometry(trained: model.Checkpoint) -> dict[str, Any]:
 Looked = list[tuple[NDArray[np.float32], list[board.Mark]]]
 
 
-def look(trained: model.Checkpoint, seeds: range) -> Looked:
+def look(trained: Checkpoint, seeds: range) -> Looked:
     """The class map of each board, and its marks."""
     boards = (board.draw(seed) for seed in seeds)
     return [(board.class_map(trained.net, drawn), truth) for drawn, truth in boards]
@@ -99,7 +100,7 @@ def choose(looked: Looked) -> tuple[float, int]:
     return min(rules, key=errors)
 
 
-def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, file: Path) -> None:
+def draw(trained: Checkpoint, threshold: float, apart: int, seed: int, file: Path) -> None:
     """A board with the marks that were found, beside the map of each class."""
     drawn, _ = board.draw(seed)
     probabilities = board.class_map(trained.net, drawn)

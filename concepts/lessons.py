@@ -17,7 +17,7 @@ from crosscheck.core import params
 from crosscheck.core.files import write_json
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.network.inference import logits_of
+from crosscheck.network.inference import compute_logits
 from crosscheck.training.trainer import Training
 
 PAPER, INK = 255, 0
@@ -100,7 +100,7 @@ def trained(build: Callable[[], nn.Sequential], train: Subset, wanted: params.Tr
 
 def accuracy(net: nn.Module, subset: Subset) -> float:
     """The share of right answers."""
-    answers = logits_of(net, subset, BATCH).argmax(1).numpy()
+    answers = compute_logits(net, subset, BATCH).argmax(1).numpy()
     return float((answers == subset.labels).mean())
 
 

@@ -14,7 +14,8 @@ from concepts import lessons
 from crosscheck.core import cli
 from crosscheck.data.dataset import Subset
 from crosscheck.explain import receptive_fields
-from crosscheck.network import model, shapes
+from crosscheck.network import inference, model, shapes
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import style
 
 SIZE, CHANNELS, HIDDEN = 32, 8, [16]
@@ -47,7 +48,7 @@ def of_pool(pool: str, train: Subset, test: Subset) -> dict[str, Any]:
         for seed in SEEDS
     ]
     side = shapes.map_size(wanted, SIZE, SIZE)[0]
-    last = receptive_fields.of(model.Checkpoint(nets[0], wanted, described))[1]
+    last = receptive_fields.list_layers(Checkpoint(nets[0], wanted, described))[1]
     return {
         "side": side,
         "values": CHANNELS * side * side,
@@ -73,7 +74,7 @@ def likeness(net: torch.nn.Sequential, test: Subset) -> float:
 def last_maps(net: torch.nn.Sequential, images: np.ndarray) -> torch.Tensor:
     """What the second block gives, float32 (n, values)."""
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    return next(values for name, values in receptive_fields.outputs(net, pixels) if name == "block2").flatten(1)
+    return next(values for name, values in inference.outputs(net, pixels) if name == "block2").flatten(1)
 
 
 def draw(numbers: dict[str, Any], file: Path) -> None:

@@ -21,7 +21,7 @@ def main(schema: Path) -> None:
     params = load()
     location.check(params.data.images)
     shapes.map_size(params.model, params.data.height, params.data.width)
-    outputs, drawn = paths.outputs(paths.DVC_FILE), paths.paths("synthesize")["images"]
+    outputs, drawn = paths.outputs(paths.DVC_FILE), paths.read_paths("synthesize")["images"]
     images = Path(params.data.images)
     if images.resolve() != drawn.resolve():
         for output in outputs:

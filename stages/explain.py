@@ -1,9 +1,9 @@
 """Leads through the network layer by layer: a page, its pictures, and a film of the training.
 
     python -m stages.explain --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --snapshots models/snapshots --curve metrics/curve.csv --table metrics/predictions.csv --report report
+        --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv --report report
 
-`report` gets report.html, which holds all of its pictures, the pictures and the film's frames as PNG, and film.gif.
+`report` gets report.html, which holds all of its pictures, the pictures and the film's frames as PNG, and training.gif.
 Channels look for what excites them among training images; probes are fitted on training images and scored on
 validation images; test images are only shown.
 """
@@ -16,18 +16,19 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import load_section
 from crosscheck.data import dataset
-from crosscheck.evaluation import predictions
-from crosscheck.evaluation.guessing import Guess
+from crosscheck.data.guessing import Guess
+from crosscheck.evaluation.predictions import read_predictions_for
 from crosscheck.explain import chapters
 from crosscheck.network import model_card
 from crosscheck.reporting import fonts, page
-from crosscheck.tracking import stage_logging
 from crosscheck.training import curves
 
 TITLE = "What the network learnt"
 
 
-def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, table: Path, report: Path) -> None:
+def main(
+    split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, predictions: Path, report: Path
+) -> None:
     compute = load_section("compute")
     bits.warn(compute.portable, compute.device)
     # The film takes as long as all chapters together, and little of either runs on more than one core.
@@ -37,8 +38,12 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path
     ):
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
         fonts.tell(study.classes)
-        answered = predictions.read_for(table, study.classes, study.test)
-        told = [*chapters.of_layers(study), chapters.of_knowledge(study), chapters.of_decisions(study, answered)]
+        answered = read_predictions_for(predictions, study.classes, study.test)
+        told = [
+            *chapters.write_layers(study),
+            chapters.write_probes(study),
+            chapters.write_attributions(study, answered),
+        ]
         try:
             words, frames = filming.result()
         except BrokenProcessPool:
@@ -48,29 +53,25 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path
             ) from None
         page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
 
-    recorder = stage_logging.of_checkpoint(card)
-    stage_logging.curve(recorder, curve)
-    stage_logging.explanation(recorder, report)
 
-
-def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Study:
+def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Subject:
     """What the chapters are about, the report going to `folder`."""
     params, compute = load_section("explain"), load_section("compute")
     # Chapters and film share the threads.
     threads = max(1, compute.threads // 2)
     devices.prepare(compute.model_copy(update={"threads": threads}))
-    trained = model_card.load_checkpoint(checkpoint, card)
+    trained = model_card.load_trained(checkpoint, card)
     described = model_card.read(card)
     seed, guess = described["train"]["seed"], Guess.from_card(described["data"], str(card))
     train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return chapters.Study(trained, seed, guess, train, val, test, params, threads, folder)
+    return chapters.Subject(trained, seed, guess, train, val, test, params, threads, folder)
 
 
 def film(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
-) -> tuple[str, list[page.Picture]]:
+) -> tuple[str, list[page.ReportPicture]]:
     """The film's words and frames, made in a process of its own."""
-    return chapters.of_film(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
+    return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 
 if __name__ == "__main__":

@@ -21,14 +21,14 @@ from tqdm import tqdm
 from crosscheck.core import bits, cli, devices
 from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ComputeParams, ModelParams, TrainParams, load_section
-from crosscheck.data import dataset
-from crosscheck.evaluation import guessing
-from crosscheck.evaluation.guessing import Guess
+from crosscheck.data import dataset, guessing
+from crosscheck.data.guessing import Guess
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from crosscheck.tracking import stage_logging
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves, distributed
-from crosscheck.training.resume import Resumable, key_of
+from crosscheck.training.resume import Resumable, training_key
 from crosscheck.training.snapshots import Album
 from crosscheck.training.trainer import Training, new_network
 
@@ -44,10 +44,10 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
     with distributed.join(recipe.processes, device) as group:
         data_set = dataset.read_data_set(split)
         training = begin(split, data_set, wanted, recipe, device, group)
-        decisive = group.from_first(bits.described(bits.mode_of(compute.portable, compute.device)))
+        decisive = group.from_first(bits.described(bits.find_mode(compute.portable, compute.device)))
         described = describe(training, wanted, data_set, compute, decisive)
         fingerprint = group.from_first(devices.fingerprint())
-        key = key_of(described, fingerprint, [split / name for name in ARRAYS])
+        key = training_key(described, fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
         if group.rank:
             follow(training)
@@ -62,19 +62,13 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             with recorder.watch():
                 fit(training, album, recorder, resumable)
 
-            model.save(model.Checkpoint(training.net, wanted, data_set), checkpoint)
+            save_checkpoint(Checkpoint(training.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
             write_json(card, {"sha256": sha256(checkpoint), **described})
             write_json(machine, {"checkpoint": sha256(checkpoint), **fingerprint})
             curves.write(training.history, curve)
             write_json(metrics, final_figures(training.history))
-            warn_of_plateau(training.history, guess_of(training, data_set), data_set.classes)
-
-            train = training.train
-            # MLflow's copy is made from the checkpoint, and twice a large network would be twice the memory.
-            del training
-            stage_logging.curve(recorder, curve)
-            stage_logging.network(recorder, checkpoint, card, train)
+            warn_of_plateau(training.history, make_guess(training, data_set), data_set.classes)
             recorder.finish(sha256(checkpoint))
             resumable.finish()
 
@@ -104,7 +98,7 @@ def follow(training: Training) -> None:
         training.run_epoch(lambda loss, accuracy: None)
 
 
-def guess_of(training: Training, data_set: dataset.DataSet) -> Guess:
+def make_guess(training: Training, data_set: dataset.DataSet) -> Guess:
     """What is right of the images trained on without looking at them."""
     return Guess.from_labels(training.train.labels, len(data_set.classes))
 
@@ -124,7 +118,7 @@ def describe(
         "data": {
             **asdict(data_set),
             "train_images": len(training.train),
-            guessing.COUNTS: list(guess_of(training, data_set).counts),
+            guessing.COUNTS: list(make_guess(training, data_set).counts),
             "val_images": len(training.val),
         },
         "compute": compute.model_dump(),

@@ -1,8 +1,8 @@
 """Draws what the network learnt and how it fares: kernels, feature maps, training curves, mistakes, calibration.
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --curve metrics/curve.csv --calibration_table metrics/calibration.csv \\
-        --table metrics/predictions.csv --samples data/samples.png --plots plots
+        --curve metrics/curve.csv --calibration metrics/calibration.csv \\
+        --predictions metrics/predictions.csv --plots plots
 
 Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
 """
@@ -20,11 +20,12 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import VisualizeParams, load_section
 from crosscheck.data import dataset
-from crosscheck.evaluation import calibration, predictions
-from crosscheck.evaluation.guessing import Guess
-from crosscheck.network import inference, model, model_card
+from crosscheck.data.guessing import Guess
+from crosscheck.evaluation.calibration import Bin, read_bins
+from crosscheck.evaluation.predictions import Predictions, read_predictions_for
+from crosscheck.network import inference, model_card
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import charts, fonts, image_grids
-from crosscheck.tracking import stage_logging
 from crosscheck.training import curves
 
 MOST_CLASSES = 10
@@ -35,17 +36,16 @@ def main(
     checkpoint: Path,
     card: Path,
     curve: Path,
-    calibration_table: Path,
-    table: Path,
-    samples: Path,
+    calibration: Path,
+    predictions: Path,
     plots: Path,
 ) -> None:
     params = load_section("visualize")
     devices.prepare(load_section("compute"))
-    trained = model_card.load_checkpoint(checkpoint, card)
+    trained = model_card.load_trained(checkpoint, card)
     test = dataset.read(split, "test", trained.data_set)
-    answered = predictions.read_for(table, trained.data_set.classes, test)
-    history, bins = curves.read(curve), calibration.read(calibration_table)
+    answered = read_predictions_for(predictions, trained.data_set.classes, test)
+    history, bins = curves.read(curve), read_bins(calibration)
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
@@ -56,10 +56,6 @@ def main(
         described = model_card.read(card)["data"]
         guess = Guess.from_card(described, str(card))
         draw_charts(history, answered, bins, described, guess, folder, params.dpi)
-
-    recorder = stage_logging.of_checkpoint(card)
-    stage_logging.curve(recorder, curve)
-    stage_logging.pictures(recorder, plots, samples)
 
 
 def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
@@ -76,7 +72,7 @@ def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeP
     return rows
 
 
-def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParams) -> None:
+def draw_kernels(trained: Checkpoint, folder: Path, params: VisualizeParams) -> None:
     for name, layer in trained.net.named_modules():
         if isinstance(layer, torch.nn.Conv2d):
             block = name.split(".")[0]
@@ -85,7 +81,7 @@ def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParam
 
 
 def draw_feature_maps(
-    trained: model.Checkpoint, test: dataset.Subset, chosen: list[int], folder: Path, params: VisualizeParams
+    trained: Checkpoint, test: dataset.Subset, chosen: list[int], folder: Path, params: VisualizeParams
 ) -> None:
     linear = "norm" if trained.params.norm == "batch" else "convolution"
     for row in chosen:
@@ -116,7 +112,7 @@ def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Ten
 
 def draw_answers(
     test: dataset.Subset,
-    answered: predictions.Predictions,
+    answered: Predictions,
     classes: list[str],
     chosen: list[int],
     folder: Path,
@@ -124,9 +120,9 @@ def draw_answers(
 ) -> None:
     confidence = answered.probabilities.max(axis=1)
 
-    def answer(row: int) -> image_grids.Answer:
+    def answer(row: int) -> image_grids.AnsweredImage:
         actual, predicted = classes[answered.labels[row]], classes[answered.predicted[row]]
-        return image_grids.Answer(test.images[row], actual, predicted, float(confidence[row]))
+        return image_grids.AnsweredImage(test.images[row], actual, predicted, float(confidence[row]))
 
     title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
     image_grids.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
@@ -139,8 +135,8 @@ def draw_answers(
 
 def draw_charts(
     history: list[curves.Epoch],
-    answered: predictions.Predictions,
-    bins: list[calibration.Bin],
+    answered: Predictions,
+    bins: list[Bin],
     described: dict[str, Any],
     guess: Guess,
     folder: Path,

@@ -26,11 +26,11 @@ from scipy.linalg import blas
 from crosscheck.core import devices, params
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import calibration, metrics, ood, predictions
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.explain import attributions, probes
 from crosscheck.network import inference
-from crosscheck.network.model import Checkpoint
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import charts
 from crosscheck.study import corruptions, intervals
 from crosscheck.training import fused_linear, trainer
@@ -90,7 +90,7 @@ def results(folder: Path) -> dict[str, str]:
     )
     found["plot"] = digest((folder / "curves.png").read_bytes())
     found["evaluation"] = evaluated(net, train, test, folder / "predictions.csv")
-    learnt = ood.surroundings(net, train, val, "")
+    learnt = ood.fit_detector(net, train, val, "")
     found["detector"] = digest(learnt.mean, learnt.deviation, learnt.known, learnt.limit)
     found["probe"] = probed(net, train, val)
     reasons = attributions.reasons(net, Checkpoint(net, MODEL, DATA_SET), test.images[0], int(test.labels[0]))
@@ -119,15 +119,17 @@ def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, va
 
 def evaluated(net: torch.nn.Sequential, train: Subset, test: Subset, table: Path) -> str:
     """The table of predictions, the scores, the bins and the baseline."""
-    probabilities = torch.softmax(inference.logits_of(net, test, 8).double(), dim=1).numpy()
-    predictions.write(predictions.of([f"{row}.png" for row in range(TEST)], test.labels, probabilities), CLASSES, table)
-    bins = calibration.bins(probabilities, test.labels, 5)
+    probabilities = torch.softmax(inference.compute_logits(net, test, 8).double(), dim=1).numpy()
+    predictions.write_predictions(
+        predictions.make_predictions([f"{row}.png" for row in range(TEST)], test.labels, probabilities), CLASSES, table
+    )
+    bins = calibration.bin_confidence(probabilities, test.labels, 5)
     return digest(
         table.read_bytes(),
-        metrics.overall(probabilities, test.labels),
+        metrics.score_overall(probabilities, test.labels),
         list(map(astuple, bins)),
-        metrics.neighbour_accuracy(train.images, train.labels, test.images, test.labels),
-        inference.logits_of(net, test, 8),
+        metrics.nearest_neighbour_accuracy(train.images, train.labels, test.images, test.labels),
+        inference.compute_logits(net, test, 8),
     )
 
 

@@ -85,5 +85,5 @@ def test_whether_two_variants_only_guess_is_judged_by_the_test_images_of_each(pa
     # The first answers as the largest of its classes would; the second is far better than that.
     first, second = arm(0.75, [0, 0, 0, 1]), arm(0.70, [0, 1])
     for pair in ((first, second), (second, first)):
-        assert not hypothesis_tests.of_values(*pair, "accuracy", 0.05, 0.95).guessing
-    assert hypothesis_tests.of_values(first, arm(0.50, [0, 1]), "accuracy", 0.05, 0.95).guessing
+        assert not hypothesis_tests.compare_values(*pair, "accuracy", 0.05, 0.95).guessing
+    assert hypothesis_tests.compare_values(first, arm(0.50, [0, 1]), "accuracy", 0.05, 0.95).guessing

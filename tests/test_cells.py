@@ -29,7 +29,7 @@ def grown(params: Params, extra: float) -> Params:
 
 
 def key_of(params: Params) -> str:
-    return result_cache.key_of(params, "images", "code")
+    return result_cache.run_key(params, "images", "code")
 
 
 def described(params: Params, mode: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def described(params: Params, mode: str) -> dict[str, Any]:
 
 
 def state_key(params: Params, machine: str = "a CPU", mode: str = "portable") -> str:
-    return resume.key_of(described(params, mode), {"cpu": machine}, [ROOT / "params.yaml"])
+    return resume.training_key(described(params, mode), {"cpu": machine}, [ROOT / "params.yaml"])
 
 
 @pytest.mark.parametrize("key", [key_of, state_key], ids=["result", "saved training"])
@@ -68,7 +68,7 @@ def test_what_does_not_decide_a_run_is_not_in_its_key(params: Params) -> None:
 def test_images_and_code_are_in_the_key_of_a_run(params: Params) -> None:
     before = key_of(params)
     assert (
-        len({before, result_cache.key_of(params, "others", "code"), result_cache.key_of(params, "images", "another")})
+        len({before, result_cache.run_key(params, "others", "code"), result_cache.run_key(params, "images", "another")})
         == 3
     )
 

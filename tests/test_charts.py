@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.reporting import charts
 from crosscheck.training.curves import Epoch
 

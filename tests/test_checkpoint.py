@@ -17,23 +17,24 @@ from test_model import COLOUR, images_of, vary
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
 from crosscheck.network import model
+from crosscheck.network.checkpoint import CHECKPOINT_FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 
 
-def small_checkpoint(params: Params, seed: int = 0) -> model.Checkpoint:
+def small_checkpoint(params: Params, seed: int = 0) -> Checkpoint:
     torch.manual_seed(seed)
     wanted = vary(params, channels=2, further_channels=[2], hidden=[4])
     data_set = replace(COLOUR, classes=["a,b", 'quote"', "line\nbreak", "$x_1$", "円", "\udcff"])
-    return model.Checkpoint(model.build(wanted, data_set), wanted, data_set)
+    return Checkpoint(model.build(wanted, data_set), wanted, data_set)
 
 
 @pytest.fixture
 def checkpoint_file(params: Params, tmp_path: Path) -> Path:
-    model.save(small_checkpoint(params), tmp_path / "model.pt")
+    save_checkpoint(small_checkpoint(params), tmp_path / "model.pt")
     return tmp_path / "model.pt"
 
 
 def test_a_checkpoint_comes_back_bit_for_bit(params: Params, checkpoint_file: Path) -> None:
-    saved, loaded = small_checkpoint(params), model.load(checkpoint_file)
+    saved, loaded = small_checkpoint(params), load_checkpoint(checkpoint_file)
     assert (loaded.params, loaded.data_set) == (saved.params, saved.data_set)
     before, after = saved.net.state_dict(), loaded.net.state_dict()
     assert list(before) == list(after)
@@ -46,24 +47,24 @@ def test_a_checkpoint_comes_back_bit_for_bit(params: Params, checkpoint_file: Pa
 
 def test_a_checkpoint_loads_with_torch_alone_and_runs_no_code(checkpoint_file: Path) -> None:
     content = torch.load(checkpoint_file, weights_only=True)
-    assert content["format"] == model.CHECKPOINT_FORMAT
+    assert content["format"] == CHECKPOINT_FORMAT
     assert set(content) == {"format", "model", "data_set", "weights"}
 
 
 def test_the_same_content_gives_the_same_bytes_wherever_it_is_saved(params: Params, tmp_path: Path) -> None:
     files = [tmp_path / "model.pt", tmp_path / "some" / "where" / "else" / "model.pt"]
     for file in files:
-        model.save(small_checkpoint(params), file)
+        save_checkpoint(small_checkpoint(params), file)
     channels_last = small_checkpoint(params)
     channels_last.net.to(memory_format=torch.channels_last)
-    model.save(channels_last, tmp_path / "last" / "model.pt")
+    save_checkpoint(channels_last, tmp_path / "last" / "model.pt")
     assert files[0].read_bytes() == files[1].read_bytes() == (tmp_path / "last" / "model.pt").read_bytes()
     assert sorted(file.name for file in tmp_path.iterdir() if file.is_file()) == ["model.pt"]
 
 
 def fault(path: Path) -> str:
     with pytest.raises(InputError) as caught:
-        model.load(path)
+        load_checkpoint(path)
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
     assert len(line.splitlines()) == 1, line
@@ -92,7 +93,7 @@ def test_what_is_no_checkpoint_is_refused(checkpoint_file: Path, tmp_path: Path)
     other.mkdir()
     assert "not a readable checkpoint" in fault(other)
     other.rmdir()
-    for content in (b"plain text\n" * 100, b"\x89PNG\r\n\x1a\n", pickle.dumps({"format": model.CHECKPOINT_FORMAT})):
+    for content in (b"plain text\n" * 100, b"\x89PNG\r\n\x1a\n", pickle.dumps({"format": CHECKPOINT_FORMAT})):
         other.write_bytes(content)
         assert "not a readable checkpoint" in fault(other)
     with zipfile.ZipFile(other, "w") as archive:
@@ -170,7 +171,7 @@ class Trap:
 
 def test_code_inside_a_checkpoint_does_not_run(checkpoint_file: Path, tmp_path: Path) -> None:
     sprung = tmp_path / "sprung"
-    torch.save({"format": model.CHECKPOINT_FORMAT, "weights": Trap(sprung)}, tmp_path / "zip.pt")
+    torch.save({"format": CHECKPOINT_FORMAT, "weights": Trap(sprung)}, tmp_path / "zip.pt")
     torch.save(Trap(sprung), tmp_path / "old.pt", _use_new_zipfile_serialization=False)
     (tmp_path / "raw.pt").write_bytes(pickle.dumps(Trap(sprung)))
     for name in ("zip.pt", "old.pt", "raw.pt"):
@@ -193,7 +194,7 @@ def test_flipped_bytes_load_or_end_in_one_line(checkpoint_file: Path, data: st.D
     damaged = checkpoint_file.with_name("damaged.pt")
     damaged.write_bytes(content)
     try:
-        loaded = model.load(damaged)
+        loaded = load_checkpoint(damaged)
     except InputError as error:
         assert len(str(error).splitlines()) == 1, str(error)
     else:
@@ -201,11 +202,11 @@ def test_flipped_bytes_load_or_end_in_one_line(checkpoint_file: Path, data: st.D
 
 
 def test_a_loaded_checkpoint_does_not_change_with_its_file(params: Params, checkpoint_file: Path) -> None:
-    loaded = model.load(checkpoint_file)
-    model.save(small_checkpoint(params, seed=9), checkpoint_file)
+    loaded = load_checkpoint(checkpoint_file)
+    save_checkpoint(small_checkpoint(params, seed=9), checkpoint_file)
     before, after = small_checkpoint(params).net.state_dict(), loaded.net.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
     shutil.copy(checkpoint_file, checkpoint_file.with_name("again.pt"))
-    model.save(loaded, checkpoint_file)
-    model.save(small_checkpoint(params), checkpoint_file.with_name("model2") / "model.pt")
+    save_checkpoint(loaded, checkpoint_file)
+    save_checkpoint(small_checkpoint(params), checkpoint_file.with_name("model2") / "model.pt")
     assert checkpoint_file.read_bytes() == (checkpoint_file.with_name("model2") / "model.pt").read_bytes()

@@ -38,7 +38,7 @@ def arm(params: Params, rng: np.random.Generator, mean: float, spread: float, co
 
 
 def by_accuracy(first: list[Run], second: list[Run]) -> hypothesis_tests.Contrast:
-    return hypothesis_tests.of_values(first, second, "accuracy", MARGIN, CONFIDENCE)
+    return hypothesis_tests.compare_values(first, second, "accuracy", MARGIN, CONFIDENCE)
 
 
 def test_two_arms_of_one_distribution_differ_no_more_often_than_stated(params: Params) -> None:
@@ -47,7 +47,7 @@ def test_two_arms_of_one_distribution_differ_no_more_often_than_stated(params: P
     for _ in range(studies):
         arms = [arm(params, rng, 0.9, 0.03, 8) for _ in range(4)]
         family = [by_accuracy(arms[0], other) for other in arms[1:]]
-        family += [hypothesis_tests.of_epochs(arms[0], other) for other in arms[1:]]
+        family += [hypothesis_tests.compare_epochs(arms[0], other) for other in arms[1:]]
         false_alarms += any(each.verdict in ("better", "worse") for each in findings.judge(family, 1 - CONFIDENCE))
     # Of this many studies, 1 in 20 may err; more than this would be a one in a thousand chance.
     assert false_alarms <= stats.binom.ppf(0.999, studies, 1 - CONFIDENCE)
@@ -127,7 +127,7 @@ def test_equivalent_variants_that_only_guess_are_told_from_those_that_know(param
 def test_runs_that_all_reach_the_target_in_the_same_epoch_do_not_differ(params: Params, runs: int) -> None:
     for epoch in (1, 4, 10):
         arms = [[run_of(params, seed, 0.9, reached=epoch) for seed in range(runs)] for _ in range(2)]
-        found = hypothesis_tests.of_epochs(*arms)
+        found = hypothesis_tests.compare_epochs(*arms)
         assert (found.p, found.favours_second) == (1.0, False)
 
 
@@ -137,7 +137,7 @@ def test_failed_runs_are_counted_apart_and_enter_no_mean(params: Params) -> None
     accuracy = by_accuracy(first, second)
     assert accuracy.n == 3
     assert accuracy.difference is not None and accuracy.difference.value == 0
-    failures = hypothesis_tests.of_failures(first, second, CONFIDENCE)
+    failures = hypothesis_tests.compare_failures(first, second, CONFIDENCE)
     assert failures.p == pytest.approx(stats.fisher_exact([[0, 5], [2, 3]]).pvalue)
     assert not failures.favours_second
     chance = hypothesis_tests.improvement(hypothesis_tests.paired(first, second), CONFIDENCE)
@@ -147,7 +147,7 @@ def test_failed_runs_are_counted_apart_and_enter_no_mean(params: Params) -> None
 def test_many_failures_against_none_are_worse(params: Params) -> None:
     first = [run_of(params, seed, 0.9) for seed in range(10)]
     second = [run_of(params, seed, 0.5, failed=True, reached=None) for seed in range(10)]
-    found = findings.judge([hypothesis_tests.of_failures(first, second, CONFIDENCE)], 1 - CONFIDENCE)[0]
+    found = findings.judge([hypothesis_tests.compare_failures(first, second, CONFIDENCE)], 1 - CONFIDENCE)[0]
     assert found.verdict == "worse"
 
 
@@ -202,4 +202,4 @@ def test_images_are_counted_once_however_many_runs_see_them(params: Params) -> N
     first = [Run(Cell("a", seed, params), False, rows, wrong, 1, 10, {}) for seed in range(5)]
     second = [Run(Cell("b", seed, params), False, rows, np.ones(10, bool), 1, 10, {}) for seed in range(5)]
     wins = hypothesis_tests.image_wins(hypothesis_tests.paired(first, second))
-    assert hypothesis_tests.of_images(wins) == pytest.approx(stats.binomtest(4, 4, 0.5).pvalue)
+    assert hypothesis_tests.compare_images(wins) == pytest.approx(stats.binomtest(4, 4, 0.5).pvalue)

@@ -25,6 +25,7 @@ from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import ood
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 SIZE = 48
 DATA_SET = DataSet(["circles", "crosses"], SIZE, SIZE, 1, "stretch", 255)
@@ -53,12 +54,12 @@ def train(net: torch.nn.Module, images: Subset, steps: int) -> None:
     net.eval()
 
 
-def checkpoint(**changes: Any) -> model.Checkpoint:
+def checkpoint(**changes: Any) -> Checkpoint:
     shipped = load(ROOT / "params.yaml").model
     small = {"channels": 6, "further_channels": [8], "hidden": [16], "invert": True}
     wanted = ModelParams.model_validate({**shipped.model_dump(), **small, **changes})
     torch.manual_seed(0)
-    return model.Checkpoint(model.build(wanted, DATA_SET), wanted, DATA_SET)
+    return Checkpoint(model.build(wanted, DATA_SET), wanted, DATA_SET)
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +76,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Project:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     made = checkpoint()
-    model.save(made, models / "snapshots" / "epoch_000.pt")
+    save_checkpoint(made, models / "snapshots" / "epoch_000.pt")
     train(made.net, images, 150)
     torch.set_num_threads(threads)
-    model.save(made, models / "model.pt")
+    save_checkpoint(made, models / "model.pt")
     write_json(models / "snapshots" / "index.json", {"epochs": [0], "left_out": ""})
     digest = sha256(models / "model.pt")
-    ood.save(ood.surroundings(made.net, images, val, digest), models / "surroundings.npz")
-    model.save(checkpoint(head="convolution", hidden=[], channels=3), models / "other.pt")
+    ood.save_detector(ood.fit_detector(made.net, images, val, digest), models / "ood_detector.npz")
+    save_checkpoint(checkpoint(head="convolution", hidden=[], channels=3), models / "other.pt")
     return project
 
 
@@ -350,7 +351,7 @@ def test_the_answer_holds_what_each_layer_computes(address: str, played: Project
         assert answer.status == 200
         line, _, planes = answer.read().partition(b"\n")
         header = json.loads(line)
-        loaded = model.load(played.folder / "models" / f"{name}.pt")
+        loaded = load_checkpoint(played.folder / "models" / f"{name}.pt")
         net, image = loaded.net, torch.from_numpy(pixels).permute(2, 0, 1)[None]
         with torch.inference_mode():
             expected = {"image": image.float(), "block1": net.block1(net.scale(image))}
@@ -432,7 +433,7 @@ def test_networks_whose_files_have_one_name_are_told_apart_by_their_paths(tmp_pa
         tmp_path / folder / f"{name}.pt" for folder, name in (("models", "model"), ("mine", "model"), ("mine", "b"))
     ]
     for file in files:
-        model.save(checkpoint(), file)
+        save_checkpoint(checkpoint(), file)
     nothing = tmp_path / "none"
     for first, *others in (files, files[::-1]):
         found = networks.find(first, nothing, nothing, nothing, tuple(others))

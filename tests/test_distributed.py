@@ -264,7 +264,7 @@ def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
 
 def train_command(project: Project) -> list[str]:
     """The words of the stage's command after `python`."""
-    words = [f"--{name}={path}" for name, path in paths.paths("train").items()]
+    words = [f"--{name}={path}" for name, path in paths.read_paths("train").items()]
     return ["-m", "stages.train", *words]
 
 

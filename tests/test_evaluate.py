@@ -13,19 +13,20 @@ from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from stages import evaluate
 
 CLASSES = ["a,b", "c"]
 
 
 @pytest.fixture
-def trained(params: Params, tmp_path: Path) -> model.Checkpoint:
+def trained(params: Params, tmp_path: Path) -> Checkpoint:
     """A small network in model.pt, with its card and the data set it belongs to."""
     small = {**params.model.model_dump(), "channels": 2, "further_channels": [], "hidden": [3]}
     wanted, data_set = ModelParams.model_validate(small), DataSet(CLASSES, 8, 9, 1, "stretch", 255)
     torch.manual_seed(0)
-    checkpoint = model.Checkpoint(model.build(wanted, data_set), wanted, data_set)
-    model.save(checkpoint, tmp_path / "model.pt")
+    checkpoint = Checkpoint(model.build(wanted, data_set), wanted, data_set)
+    save_checkpoint(checkpoint, tmp_path / "model.pt")
     sections: dict[str, object] = {name: {} for name in ("model", "train", "compute")}
     sizes = {"train_images": 4, "val_images": 0}
     card = {"sha256": sha256(tmp_path / "model.pt"), "parameter_count": 1, "data": sizes, **sections}
@@ -38,7 +39,7 @@ def describe(data_set: DataSet, folder: Path) -> None:
     write_json(folder / "split" / "dataset.json", vars(data_set))
 
 
-def load(folder: Path) -> model.Checkpoint:
+def load(folder: Path) -> Checkpoint:
     return evaluate.load_trained(folder / "model.pt", folder / "model.json", folder / "split")
 
 
@@ -51,18 +52,18 @@ def fault(folder: Path) -> str:
     return line
 
 
-def test_the_weights_that_train_wrote_are_taken(trained: model.Checkpoint, tmp_path: Path) -> None:
+def test_the_weights_that_train_wrote_are_taken(trained: Checkpoint, tmp_path: Path) -> None:
     assert load(tmp_path).data_set == trained.data_set
 
 
-def test_other_weights_are_refused(trained: model.Checkpoint, tmp_path: Path) -> None:
+def test_other_weights_are_refused(trained: Checkpoint, tmp_path: Path) -> None:
     with torch.no_grad():
         trained.net.get_submodule("classify").bias += 1
-    model.save(trained, tmp_path / "model.pt")
+    save_checkpoint(trained, tmp_path / "model.pt")
     assert "not the weights that train wrote" in fault(tmp_path)
 
 
-def test_missing_weights_are_called_missing(trained: model.Checkpoint, tmp_path: Path) -> None:
+def test_missing_weights_are_called_missing(trained: Checkpoint, tmp_path: Path) -> None:
     (tmp_path / "model.pt").unlink()
     assert fault(tmp_path).startswith(f"{tmp_path / 'model.pt'}: not found")
     (tmp_path / "model.pt").mkdir()
@@ -70,7 +71,7 @@ def test_missing_weights_are_called_missing(trained: model.Checkpoint, tmp_path:
 
 
 @pytest.mark.parametrize("card", ["", "[]", "{}", '{"sha256": 3}', '{"sha256": "00", "parameter_count": 1}', "\0"])
-def test_a_damaged_card_is_refused(trained: model.Checkpoint, tmp_path: Path, card: str) -> None:
+def test_a_damaged_card_is_refused(trained: Checkpoint, tmp_path: Path, card: str) -> None:
     (tmp_path / "model.json").write_text(card, encoding="utf-8")
     fault(tmp_path)
 
@@ -78,7 +79,7 @@ def test_a_damaged_card_is_refused(trained: model.Checkpoint, tmp_path: Path, ca
 @pytest.mark.parametrize(
     "change", [{"classes": ["c", "a,b"]}, {"classes": [*CLASSES, "d"]}, {"height": 9}, {"channels": 3}, {"fit": "pad"}]
 )
-def test_another_data_set_is_refused(trained: model.Checkpoint, tmp_path: Path, change: dict[str, object]) -> None:
+def test_another_data_set_is_refused(trained: Checkpoint, tmp_path: Path, change: dict[str, object]) -> None:
     describe(replace(trained.data_set, **change), tmp_path)
     assert "trained on other classes or another image size" in fault(tmp_path)
 
@@ -88,7 +89,7 @@ def toy(count: int) -> Subset:
     return Subset(random.integers(0, 256, (count, 8, 9, 1), dtype=np.uint8), np.arange(count) % 2)
 
 
-def test_probabilities_are_the_softmax_of_the_logits(trained: model.Checkpoint, params: Params) -> None:
+def test_probabilities_are_the_softmax_of_the_logits(trained: Checkpoint, params: Params) -> None:
     test = toy(7)
     found = evaluate.predict(
         trained, test, [str(n) for n in range(7)], params.evaluate.model_copy(update={"batch_size": 3}), CPU
@@ -102,16 +103,14 @@ def test_probabilities_are_the_softmax_of_the_logits(trained: model.Checkpoint, 
     assert found.labels.tolist() == test.labels.tolist()
 
 
-def test_a_network_whose_answers_are_no_numbers_is_one_line(trained: model.Checkpoint, params: Params) -> None:
+def test_a_network_whose_answers_are_no_numbers_is_one_line(trained: Checkpoint, params: Params) -> None:
     with torch.no_grad():
         trained.net.get_submodule("classify").bias.fill_(float("nan"))
     with pytest.raises(InputError, match=r"lower train\.lr in params\.yaml"):
         evaluate.predict(trained, toy(2), ["1", "2"], params.evaluate, CPU)
 
 
-def test_tables_of_classes_and_confusion_name_the_classes(
-    trained: model.Checkpoint, params: Params, tmp_path: Path
-) -> None:
+def test_tables_of_classes_and_confusion_name_the_classes(trained: Checkpoint, params: Params, tmp_path: Path) -> None:
     odds = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.7, 0.3]])
     found = evaluate.predictions.of(["1", "2", "3", "4"], np.array([0, 0, 1, 1]), odds)
     evaluate.write_classes(found, CLASSES, tmp_path / "classes.csv")

@@ -15,8 +15,8 @@ from test_visualize import toy, trained
 
 from crosscheck.core.params import ExplainParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import predictions
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.explain import activations, animation, chapters, figures, receptive_fields, text
 from crosscheck.explain.attributions import Reasons
 from crosscheck.reporting import page
@@ -45,20 +45,20 @@ class Outline(HTMLParser):
         self.text += data
 
 
-def study(params: Params, folder: Path, data_set: DataSet, val: int = 6, **changes: Any) -> chapters.Study:
+def study(params: Params, folder: Path, data_set: DataSet, val: int = 6, **changes: Any) -> chapters.Subject:
     checkpoint = trained(params, data_set, **changes)
     subsets = toy(data_set, 18), toy(data_set, val), toy(data_set, 9)
-    return chapters.Study(checkpoint, 1, EVEN, *subsets, TINY, 1, folder)
+    return chapters.Subject(checkpoint, 1, EVEN, *subsets, TINY, 1, folder)
 
 
-def answered(about: chapters.Study, right: bool) -> predictions.Predictions:
+def answered(about: chapters.Subject, right: bool) -> predictions.Predictions:
     labels, classes = about.test.labels, len(about.classes)
     odds = np.full((len(labels), classes), 0.1)
     odds[np.arange(len(labels)), labels if right else (labels + 1) % classes] = 0.8
-    return predictions.of([str(row) for row in range(len(labels))], labels, odds)
+    return predictions.make_predictions([str(row) for row in range(len(labels))], labels, odds)
 
 
-def album(about: chapters.Study, folder: Path, params: Params, **recipe: Any) -> Path:
+def album(about: chapters.Subject, folder: Path, params: Params, **recipe: Any) -> Path:
     wanted = TrainParams.model_validate({**params.train.model_dump(), "epochs": 3, **recipe})
     kept = snapshots.Album(folder / "kept", wanted, about.trained.params, about.trained.data_set, about.trained.net)
     for epoch in range(4):
@@ -67,17 +67,17 @@ def album(about: chapters.Study, folder: Path, params: Params, **recipe: Any) ->
     return folder / "snapshots"
 
 
-def tell(about: chapters.Study, film_of: Path, right: bool = False) -> Outline:
+def tell(about: chapters.Subject, film_of: Path, right: bool = False) -> Outline:
     """What `main` writes, without the tracking; no warning may come of it."""
     about.folder.mkdir(parents=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         told = [
-            *chapters.of_layers(about),
-            chapters.of_knowledge(about),
-            chapters.of_decisions(about, answered(about, right)),
+            *chapters.write_layers(about),
+            chapters.write_probes(about),
+            chapters.write_attributions(about, answered(about, right)),
         ]
-        words, frames = chapters.of_film(about, film_of, HISTORY)
+        words, frames = chapters.write_animation(about, film_of, HISTORY)
         page.write("Title", chapters.summary(about, HISTORY), told, words, frames, about.folder / "report.html")
     return Outline((about.folder / "report.html").read_text(encoding="utf-8"))
 
@@ -108,7 +108,7 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
             assert str(attributes["href"]).startswith("#")
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
     assert sections == [*(layer.name for layer in about.layers), "knowledge", "decisions", "film"]
-    assert sorted(file.name for file in about.folder.iterdir()) == ["film.gif", "frames", "pictures", "report.html"]
+    assert sorted(file.name for file in about.folder.iterdir()) == ["training.gif", "frames", "pictures", "report.html"]
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()
@@ -131,7 +131,7 @@ def test_without_snapshots_wrong_answers_or_validation_images_the_page_says_so(p
     assert "There is no wrong answer to explain among n = 9 test images." in outline.text
     assert "9 other training images" in outline.text
     assert "script" not in [tag for tag, _ in outline.tags]
-    assert not (about.folder / "film.gif").exists()
+    assert not (about.folder / "training.gif").exists()
 
 
 def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
     checkpoint = trained(params, data_set, channels=40, further_channels=[], hidden=[100])
     (tmp_path / "report").mkdir()
     subsets = toy(data_set, 80), toy(data_set, 80), toy(data_set, 80)
-    about = chapters.Study(checkpoint, 1, EVEN, *subsets, TINY, 1, tmp_path / "report")
-    told = chapters.of_layers(about)
+    about = chapters.Subject(checkpoint, 1, EVEN, *subsets, TINY, 1, tmp_path / "report")
+    told = chapters.write_layers(about)
     assert all(len(sentence) < 1500 for section in told for sentence in section.sentences)
-    assert "first 10 classes" in chapters.of_knowledge(about).pictures[0].caption
+    assert "first 10 classes" in chapters.write_probes(about).pictures[0].caption
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
 )
 def test_the_film_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
     history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
-    assert words in text.of_film(history, EVEN, [0, len(losses)])
+    assert words in text.describe_training(history, EVEN, [0, len(losses)])
     captions = [animation.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
     assert captions[0].startswith("before training")
     assert ("the plateau ends" in captions[-1]) == (losses[-1] == 0.5)
@@ -166,8 +166,8 @@ def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> No
     for number in range(3):
         frames.append(tmp_path / f"{number}.png")
         Image.new("RGB", (20, 10), (80 * number, 0, 255 - 80 * number)).save(frames[-1])
-    animation.animate(frames, tmp_path / "film.gif")
-    with Image.open(tmp_path / "film.gif") as gif:
+    animation.animate(frames, tmp_path / "training.gif")
+    with Image.open(tmp_path / "training.gif") as gif:
         assert gif.n_frames == 3
         durations, colors = [], []
         for number in range(3):
@@ -208,8 +208,8 @@ def test_the_film_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path
 
 
 def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
-    section = page.Section("x", NAMES[0], [NAMES[1]])
-    frames = [page.Picture("data:image/png;base64,AA==", "</script><script>alert(1)</script>")] * 2
+    section = page.Chapter("x", NAMES[0], [NAMES[1]])
+    frames = [page.ReportPicture("data:image/png;base64,AA==", "</script><script>alert(1)</script>")] * 2
     page.write(NAMES[0], [NAMES[0]], [section], NAMES[0], frames, tmp_path / "page.html")
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert len(re.findall(r"<script", html)) == 1
@@ -218,7 +218,7 @@ def test_names_from_outside_are_text_on_the_page(tmp_path: Path) -> None:
 
 def test_the_pipelines_own_report_stands_beside_its_pictures(reproduced: Project) -> None:
     files = {file.name for file in (reproduced.folder / "report").rglob("*.*")}
-    assert {"report.html", "film.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
+    assert {"report.html", "training.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
     assert "report/report.html" in reproduced.command("summary").stdout
 
 
@@ -280,7 +280,7 @@ def test_what_is_said_of_a_layer_follows_from_its_values() -> None:
         response = activations.Response(
             receptive_fields.Layer(name, 30, 40, 0), (1, 1), values, values, np.zeros((4, 24, 2), np.int64), 0.25, dead
         )
-        return text.of_layer(response, labels, ["circles", "crosses"])
+        return text.describe_layer(response, labels, ["circles", "crosses"])
 
     size, zeros, favourites = said("hidden1", peak)
     assert size == "hidden1 has 24 units; each sees the whole image of 30 x 40 px."

@@ -18,15 +18,16 @@ from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 
 DIGEST = "0" * 64
 
 
-def network(params: Params, data_set: DataSet, **changes: Any) -> model.Checkpoint:
+def network(params: Params, data_set: DataSet, **changes: Any) -> Checkpoint:
     small = {"channels": 3, "further_channels": [4], "hidden": [5]}
     wanted = ModelParams.model_validate({**params.model.model_dump(), **small, **changes})
     torch.manual_seed(0)
-    return model.Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
+    return Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
 
 
 def pixels(count: int, channels: int, height: int, width: int) -> torch.Tensor:
@@ -111,7 +112,7 @@ def workspace(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, name)
     made = network(params, DataSet(["a", "b"], 20, 20, 1, "stretch", 255))
-    model.save(made, Path("models/model.pt"))
+    save_checkpoint(made, Path("models/model.pt"))
     card = {"sha256": sha256(Path("models/model.pt")), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
     write_json(Path("models/model.json"), {**card, "data": {"train_images": 1, "val_images": 1}})
     Path("data/split").mkdir(parents=True)
@@ -133,7 +134,7 @@ def test_the_command_says_how_far_both_agree_on_the_test_images(
 
 @pytest.mark.parametrize("change", ["class", "logits", "nan"])
 def test_where_both_disagree_no_file_appears(workspace: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
-    honest = export.logits_of
+    honest = export.onnx_logits
 
     def wrong(file: Path, subset: Subset) -> torch.Tensor:
         logits = honest(file, subset)
@@ -143,7 +144,7 @@ def test_where_both_disagree_no_file_appears(workspace: Path, monkeypatch: pytes
             logits[3] += 0.01 if change == "logits" else float("nan")
         return logits
 
-    monkeypatch.setattr(export, "logits_of", wrong)
+    monkeypatch.setattr(export, "onnx_logits", wrong)
     with pytest.raises(InputError, match="onnxruntime does not agree with PyTorch"):
         export.main(Path("models/model.onnx"))
     assert not list(Path("models").glob("*.onnx*"))

@@ -96,7 +96,7 @@ def test_feature_maps_of_many_channels_stand_in_several_rows(
 def test_answers(tmp_path: Path, figures: list[Figure], count: int) -> None:
     random = np.random.default_rng(0)
     found = [
-        image_grids.Answer(
+        image_grids.AnsweredImage(
             random.integers(0, 256, (9, 7, 3), dtype=np.uint8), STRANGE[row % 10], STRANGE[row % 3], 0.987
         )
         for row in range(count)

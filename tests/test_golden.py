@@ -210,7 +210,7 @@ def test_programs_of_others_are_started_without_the_pins(monkeypatch: pytest.Mon
 
 
 def test_what_decides_native_bits_is_this_machine_and_portable_ones_name_none(params: Params) -> None:
-    described = bits.described(bits.mode_of(params.compute.portable, params.compute.device))
+    described = bits.described(bits.find_mode(params.compute.portable, params.compute.device))
     assert described.keys() == {"mode", "torch", "numpy", "scipy", "pillow"}
     assert devices.fingerprint().keys() - described.keys() == {"cpu", "instructions", "threads", "gpu", "python"}
 
@@ -235,10 +235,10 @@ def test_native_mode_computes_with_all_that_the_processor_has_also_beside_portab
 def test_a_saved_training_is_found_on_another_machine_where_that_gives_the_same_bits(mode: bits.Mode) -> None:
     described = {"train": {"seed": 0}, "bits": bits.described(mode)}
     here = devices.fingerprint()
-    key = resume.key_of(described, here, [])
-    assert (key == resume.key_of(described, here | {"cpu": "Another CPU"}, [])) == (mode == "portable")
+    key = resume.training_key(described, here, [])
+    assert (key == resume.training_key(described, here | {"cpu": "Another CPU"}, [])) == (mode == "portable")
     other = described | {"bits": bits.described(mode) | {"torch": "2.9.0"}}
-    assert key != resume.key_of(other, here, [])
+    assert key != resume.training_key(other, here, [])
 
 
 @needs_kernels
@@ -247,12 +247,12 @@ def test_a_studys_results_of_another_machine_are_good_where_that_gives_the_same_
     params: Params, monkeypatch: pytest.MonkeyPatch, portable: bool
 ) -> None:
     params = params.model_copy(update={"compute": params.compute.model_copy(update={"portable": portable})})
-    key = result_cache.key_of(params, "data", "code")
+    key = result_cache.run_key(params, "data", "code")
     here = devices.fingerprint()
     monkeypatch.setattr(devices, "fingerprint", lambda: here | {"cpu": "Another CPU"})
-    assert (key == result_cache.key_of(params, "data", "code")) == portable
+    assert (key == result_cache.run_key(params, "data", "code")) == portable
     monkeypatch.setattr(bits, "version", lambda package: "0.1")
-    assert key != result_cache.key_of(params, "data", "code")
+    assert key != result_cache.run_key(params, "data", "code")
 
 
 def test_the_parameter_is_on_by_default(params: Params) -> None:

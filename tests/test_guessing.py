@@ -13,13 +13,14 @@ from ruamel.yaml import YAML
 from scipy import stats
 
 from crosscheck.core.errors import InputError
+from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.evaluation import predictions
-from crosscheck.evaluation.guessing import Guess, only_answer
 from crosscheck.explain import animation
 from crosscheck.explain import text as sentences
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.space import StopParams
 from crosscheck.study import plans, result_cache, runs
+from crosscheck.training import curves
 from crosscheck.training.curves import Epoch
 from stages import evaluate, train
 from stages.study.run import run as study
@@ -88,7 +89,7 @@ def test_with_equal_classes_the_warning_names_the_logarithm(capsys: pytest.Captu
 
 def answered(*predicted: int) -> predictions.Predictions:
     odds = np.eye(2)[list(predicted)]
-    return predictions.of([str(row) for row in range(len(predicted))], np.array([0, 0, 1, 1]), odds)
+    return predictions.make_predictions([str(row) for row in range(len(predicted))], np.array([0, 0, 1, 1]), odds)
 
 
 def test_a_network_that_takes_every_test_image_for_one_class_is_named_by_evaluate(
@@ -106,11 +107,11 @@ def test_a_network_that_takes_every_test_image_for_one_class_is_named_by_evaluat
 
 def test_the_film_measures_the_plateau_by_the_class_shares() -> None:
     history = curve(0.11, 0.10, 0.02)
-    words = sentences.of_film(history, UNEVEN, [0, 3])
+    words = sentences.describe_training(history, UNEVEN, [0, 3])
     assert "stays on the plateau of guessing by class shares, 0.110, for 1 epoch" in words
     assert "leaves it in epoch 2 (0.100)" in words
     assert animation.caption(2, history, UNEVEN).endswith("the plateau ends")
-    assert animation.plateau_end(history, Guess((7, 7))) == 1
+    assert curves.plateau_end(history, Guess((7, 7))) == 1
 
 
 def test_a_search_stops_what_has_only_learnt_the_class_shares() -> None:
@@ -141,8 +142,8 @@ def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> runs.Ru
         YAML().dump({"title": "Toy", "seeds": 1, "variants": {"small": {}}}, stream)
     plan = plans.read(file, params_file)
     (cell,) = plan.cells
-    result_cache.write(result_cache.file_of(folder, cell), content)
-    return runs.of(plan, folder)["small"][0]
+    result_cache.write(result_cache.result_file(folder, cell), content)
+    return runs.read_runs(plan, folder)["small"][0]
 
 
 @pytest.mark.parametrize(

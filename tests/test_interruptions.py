@@ -190,7 +190,7 @@ def test_dvc_killed_alone_loses_nothing_that_the_training_goes_on_to_finish(trai
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("stage", ["check", "synthesize", "split", "delimit", "evaluate", "visualize", "explain"])
+@pytest.mark.parametrize("stage", ["check", "synthesize", "split", "fit_ood", "evaluate", "visualize", "explain"])
 def test_a_stage_killed_with_dvc_leaves_no_half_output_and_runs_again(
     reproduced: Project, tmp_path: Path, stage: str
 ) -> None:

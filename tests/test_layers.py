@@ -10,6 +10,7 @@ from test_visualize import toy, trained
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.explain import activations, receptive_fields
+from crosscheck.network import inference
 
 DATA = DataSet(["x", "y"], 26, 30, 1, "stretch", 255)
 KINDS: list[dict[str, Any]] = [
@@ -27,7 +28,7 @@ def test_a_value_depends_on_its_receptive_field_and_nothing_else(params: Params,
     for weights in checkpoint.net.parameters():
         # Nothing is cut off by ReLU, and no gradient is 0 by chance.
         weights.data = weights.data.abs() + 0.01
-    for layer in receptive_fields.of(checkpoint):
+    for layer in receptive_fields.list_layers(checkpoint):
         if not layer.step:
             assert (layer.height, layer.width) == (26, 30)
             continue
@@ -52,18 +53,20 @@ def test_a_value_depends_on_its_receptive_field_and_nothing_else(params: Params,
 def test_the_receptive_fields_of_the_original_are_those_of_its_description(params: Params) -> None:
     data_set = DataSet(["x", "y"], 116, 116, 1, "stretch", 255)
     fields = [
-        layer.height for layer in receptive_fields.of(trained(params, data_set, further_channels=[2, 2])) if layer.step
+        layer.height
+        for layer in receptive_fields.list_layers(trained(params, data_set, further_channels=[2, 2]))
+        if layer.step
     ]
     assert fields == [4, 10, 22]
     deep = trained(params, data_set, further_channels=[2, 2, 2, 2], head="convolution")
-    assert [layer.height for layer in receptive_fields.of(deep) if layer.name == "classify"] == [94]
+    assert [layer.height for layer in receptive_fields.list_layers(deep) if layer.name == "classify"] == [94]
 
 
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_layers_give_what_the_network_gives(params: Params, changes: dict[str, Any]) -> None:
     checkpoint = trained(params, DATA, **changes)
     pixels = torch.from_numpy(toy(DATA).images.transpose(0, 3, 1, 2).copy())
-    *_, (_, last) = receptive_fields.outputs(checkpoint.net, pixels)
+    *_, (_, last) = inference.outputs(checkpoint.net, pixels)
     assert torch.equal(last, checkpoint.net(pixels))
 
 
@@ -82,7 +85,7 @@ def test_the_untrained_network_is_that_of_the_seed_with_the_same_scaling(params:
 @pytest.mark.parametrize("pool", ["max", "avg", "stride", "none"])
 def test_a_patch_alone_excites_its_channel_exactly_as_much(params: Params, pool: str) -> None:
     checkpoint, images = trained(params, DATA, pool=pool), toy(DATA, 9)
-    for response in activations.of(checkpoint.net, receptive_fields.of(checkpoint), images, 4)[:2]:
+    for response in activations.find_responses(checkpoint.net, receptive_fields.list_layers(checkpoint), images, 4)[:2]:
         number = int(response.layer.name.removeprefix("block"))
         for channel in range(response.channels):
             found = list(activations.patches(response, images, channel, 3))
@@ -105,7 +108,9 @@ def test_dead_channels_zeros_and_favourites_are_told(params: Params) -> None:
     labels = np.array([0, 1] * 4)
     images = np.full((8, 26, 30, 1), 255, np.uint8)
     images[labels == 1] = 0
-    response = activations.of(checkpoint.net, receptive_fields.of(checkpoint), Subset(images, labels), 3)[0]
+    response = activations.find_responses(
+        checkpoint.net, receptive_fields.list_layers(checkpoint), Subset(images, labels), 3
+    )[0]
     assert response.dead.tolist() == [True, False, False]
     assert response.favourites(labels).tolist() == [-1, 1, -1]
     assert response.zeros == pytest.approx((1 + 0.5) / 3, abs=1e-6)

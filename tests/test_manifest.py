@@ -20,9 +20,9 @@ def test_paths_come_back_in_the_order_of_the_arrays(tmp_path: Path) -> None:
         Row("円/$.png", "円", "test", 0, "d" * 64),
     ]
     manifest.write(rows, tmp_path / "manifest.csv")
-    assert manifest.paths_of(tmp_path / "manifest.csv", "test", 2) == ["円/$.png", "a/2, \n.png"]
-    assert manifest.paths_of(tmp_path / "manifest.csv", "train", 1) == ['b/"1".png']
-    assert manifest.paths_of(tmp_path / "manifest.csv", "val", 0) == []
+    assert manifest.read_paths(tmp_path / "manifest.csv", "test", 2) == ["円/$.png", "a/2, \n.png"]
+    assert manifest.read_paths(tmp_path / "manifest.csv", "train", 1) == ['b/"1".png']
+    assert manifest.read_paths(tmp_path / "manifest.csv", "val", 0) == []
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_manifest_that_does_not_fit_is_one_line(tmp_path: Path, content: str, 
     file = tmp_path / "manifest.csv"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        manifest.paths_of(file, "test", 2)
+        manifest.read_paths(file, "test", 2)
     line = str(caught.value)
     assert line.startswith(f"{file}: {words}")
     assert "run `dvc repro split`" in line
@@ -52,7 +52,7 @@ def test_a_manifest_that_does_not_fit_is_one_line(tmp_path: Path, content: str, 
 
 def test_a_missing_manifest_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found; run `dvc repro split` to make it"):
-        manifest.paths_of(tmp_path / "manifest.csv", "test", 0)
+        manifest.read_paths(tmp_path / "manifest.csv", "test", 0)
 
 
 WHOLE = HEADER + "".join(f"a/{row}.png,a,test,{row},{row:064x}\n" for row in range(3))
@@ -76,7 +76,7 @@ def test_any_damage_to_a_manifest_reads_as_three_names_or_ends_in_one_line(tmp_p
     file = tmp_path / "manifest.csv"
     file.write_bytes(content)
     try:
-        names = manifest.paths_of(file, "test", 3)
+        names = manifest.read_paths(file, "test", 3)
     except InputError as error:
         assert len(str(error).splitlines()) == 1, str(error)
         assert str(error).startswith(f"{file}: ")

@@ -55,7 +55,7 @@ def test_features_are_the_means_of_the_quarters_of_each_map(net: torch.nn.Sequen
 
 def test_distances_are_those_that_scikit_learn_finds(net: torch.nn.Sequential) -> None:
     train, val, other = toy(40), toy(150, 1), toy(20, 2)
-    learnt = ood.surroundings(net, train, val, DIGEST)
+    learnt = ood.fit_detector(net, train, val, DIGEST)
     seen = features_of(net, train).double().numpy()
     unit = np.maximum(seen.std(0), 0.02 * seen.std(0).max())
     neighbours = NearestNeighbors(n_neighbors=1).fit((seen - seen.mean(0)) / unit)
@@ -76,13 +76,13 @@ def test_the_limit_leaves_one_percent_of_the_validation_images_beyond(
     net: torch.nn.Sequential, count: int, beyond: int
 ) -> None:
     val = toy(count, 1)
-    learnt = ood.surroundings(net, toy(10), val, DIGEST)
+    learnt = ood.fit_detector(net, toy(10), val, DIGEST)
     assert int((learnt.distances(features_of(net, val)) > 1 + 1e-5).sum()) == beyond
 
 
 def test_without_validation_images_each_training_image_is_measured_by_the_others(net: torch.nn.Sequential) -> None:
     train = toy(12)
-    learnt = ood.surroundings(net, train, toy(0), DIGEST)
+    learnt = ood.fit_detector(net, train, toy(0), DIGEST)
     seen = features_of(net, train).double().numpy()
     values = (seen - seen.mean(0)) / np.maximum(seen.std(0), 0.02 * seen.std(0).max())
     distances = NearestNeighbors(n_neighbors=1).fit(values).kneighbors()[0]
@@ -92,7 +92,7 @@ def test_without_validation_images_each_training_image_is_measured_by_the_others
 @pytest.mark.parametrize("count", [1, 5])
 def test_training_images_that_are_all_alike_are_known_and_others_are_not(net: torch.nn.Sequential, count: int) -> None:
     same = Subset(np.repeat(toy(1).images, count, axis=0), np.zeros(count, dtype=np.int64))
-    learnt = ood.surroundings(net, same, toy(0), DIGEST)
+    learnt = ood.fit_detector(net, same, toy(0), DIGEST)
     assert learnt.distances(features_of(net, same)).max() <= 1
     assert (learnt.distances(features_of(net, toy(5, 3))) > 1).all()
 
@@ -107,7 +107,7 @@ def test_odd_images_are_unlike_circles_and_crosses_and_other_circles_and_crosses
     params: Params, changes: dict[str, Any]
 ) -> None:
     net = network(params, DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255), **changes)
-    learnt = ood.surroundings(net, drawings(params, 0, 80), drawings(params, 80, 20), DIGEST)
+    learnt = ood.fit_detector(net, drawings(params, 0, 80), drawings(params, 80, 20), DIGEST)
 
     def share_beyond(images: np.ndarray) -> float:
         subset = Subset(images, np.zeros(len(images), dtype=np.int64))
@@ -120,33 +120,33 @@ def test_odd_images_are_unlike_circles_and_crosses_and_other_circles_and_crosses
 
 
 def test_what_was_learnt_comes_back_and_is_the_same_to_the_byte(net: torch.nn.Sequential, tmp_path: Path) -> None:
-    learnt = ood.surroundings(net, toy(12), toy(4, 1), DIGEST)
+    learnt = ood.fit_detector(net, toy(12), toy(4, 1), DIGEST)
     for folder in ("one", "another"):
-        ood.save(learnt, tmp_path / folder / f"{folder}.npz")
+        ood.save_detector(learnt, tmp_path / folder / f"{folder}.npz")
     first, second = (tmp_path / folder / f"{folder}.npz" for folder in ("one", "another"))
     assert first.read_bytes() == second.read_bytes()
-    again = ood.load(first, DIGEST)
+    again = ood.load_detector(first, DIGEST)
     assert (again.limit, again.checkpoint) == (learnt.limit, DIGEST)
     for name in ("mean", "deviation", "known"):
         np.testing.assert_array_equal(getattr(again, name), getattr(learnt, name))
 
 
 def test_what_belongs_to_another_network_or_is_damaged_is_refused(net: torch.nn.Sequential, tmp_path: Path) -> None:
-    file = tmp_path / "surroundings.npz"
-    with pytest.raises(InputError, match="not found; run `dvc repro delimit`"):
-        ood.load(file, DIGEST)
-    ood.save(ood.surroundings(net, toy(12), toy(4, 1), DIGEST), file)
+    file = tmp_path / "ood_detector.npz"
+    with pytest.raises(InputError, match="not found; run `dvc repro fit_ood`"):
+        ood.load_detector(file, DIGEST)
+    ood.save_detector(ood.fit_detector(net, toy(12), toy(4, 1), DIGEST), file)
     with pytest.raises(InputError, match="belongs to another network"):
-        ood.load(file, "1" * 64)
+        ood.load_detector(file, "1" * 64)
     content = file.read_bytes()
     for damaged in (b"", b"PK", content[: len(content) // 2], b"\x80\x04.", content.replace(b"mean", b"seam")):
         file.write_bytes(damaged)
-        with pytest.raises(InputError, match="not what delimit wrote"):
-            ood.load(file, DIGEST)
+        with pytest.raises(InputError, match="not what fit_ood wrote"):
+            ood.load_detector(file, DIGEST)
     parts = {"mean": np.zeros(3, "f4"), "deviation": np.ones(3, "f4"), "limit": 1.0, "checkpoint": DIGEST}
     np.savez(file, known=np.zeros((2, 4), "f4"), **parts)
     with pytest.raises(InputError, match="do not fit each other"):
-        ood.load(file, DIGEST)
+        ood.load_detector(file, DIGEST)
     np.savez(file, known=np.zeros((2, 3), "f8"), **parts)
-    with pytest.raises(InputError, match="not what delimit wrote"):
-        ood.load(file, DIGEST)
+    with pytest.raises(InputError, match="not what fit_ood wrote"):
+        ood.load_detector(file, DIGEST)

@@ -64,7 +64,7 @@ def test_steps_are_those_of_pytorch_to_the_bit(
     params: Params, changes: dict[str, Any], kind: Any, options: dict[str, Any]
 ) -> None:
     mine, plain = layer(), layer()
-    descend(mine, optimizers.of(mine, recipe(params, changes)), 3)
+    descend(mine, optimizers.build_optimizer(mine, recipe(params, changes)), 3)
     descend(plain, kind(plain.parameters(), fused=True, **options), 3)
     assert torch.equal(mine.weight, plain.weight)
     assert torch.equal(mine.bias, plain.bias)
@@ -77,7 +77,7 @@ def test_the_state_is_one_that_pytorchs_own_goes_on_with(
     params: Params, changes: dict[str, Any], kind: Any, options: dict[str, Any]
 ) -> None:
     net = layer()
-    mine = optimizers.of(net, recipe(params, changes))
+    mine = optimizers.build_optimizer(net, recipe(params, changes))
     descend(net, mine, 2)
     copy = layer()
     copy.load_state_dict(net.state_dict())

@@ -38,7 +38,7 @@ ALLOWED = {
     "crosscheck/core/files.py": REMOVING | WRITING,
     "crosscheck/core/ownership.py": {"replace", "write_bytes"},
     # A file within the partial folder.
-    "stages/split.py": {"unlink"},
+    "crosscheck/data/packing.py": {"unlink"},
     # An empty folder of results.
     "crosscheck/study/result_cache.py": {"rmdir"},
     # Into the partial file or folder that `files` hands out, or a temporary clone.

@@ -45,7 +45,7 @@ from crosscheck.evaluation import calibration
 from crosscheck.explain import attributions
 from crosscheck.reporting import charts, image_grids
 from crosscheck.training.curves import Epoch
-from crosscheck.evaluation.guessing import Guess
+from crosscheck.data.guessing import Guess
 folder = Path(sys.argv[1])
 history = [Epoch(epoch, 0.7 / epoch, 0.5, 0.7, 0.5) for epoch in (1, 2, 3)]
 charts.training_curves(history, Guess((10, 10)), (20, 10), folder / "curves.png", 60)

@@ -25,7 +25,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 def test_repro_makes_every_result_and_says_nothing_but_its_progress(reproduced: Project) -> None:
-    after_split = ["train", "delimit", "evaluate", "visualize", "explain"]
+    after_split = ["train", "fit_ood", "evaluate", "visualize", "explain"]
     assert stages_run(reproduced.printed) == ["check", "synthesize", "split", *after_split]
     assert "INFO" not in reproduced.complaints
     assert "Warning" not in reproduced.complaints
@@ -92,7 +92,7 @@ def wait_for_queue(project: Project) -> None:
 
 @pytest.mark.slow
 def test_more_channels_rerun_the_training_and_not_the_split(explored: Explored) -> None:
-    assert stages_run(explored.wider) == ["check", "train", "delimit", "evaluate", "visualize", "explain"]
+    assert stages_run(explored.wider) == ["check", "train", "fit_ood", "evaluate", "visualize", "explain"]
     card = json.loads(explored.project.read("models/model.json"))
     assert card["model"]["channels"] == 3
 
@@ -104,7 +104,7 @@ def test_a_parameter_of_the_pictures_reruns_them_alone(explored: Explored) -> No
 
 @pytest.mark.slow
 def test_an_experiment_without_pooling_runs_in_a_temporary_copy(explored: Explored) -> None:
-    assert stages_run(explored.temporary)[-5:] == ["train", "delimit", "evaluate", "visualize", "explain"]
+    assert stages_run(explored.temporary)[-5:] == ["train", "fit_ood", "evaluate", "visualize", "explain"]
     rows = experiments_of(explored.project)
     assert rows["no-pool"]["model.pool"] == "none"
     assert rows["no-pool"]["model.channels"] == 2

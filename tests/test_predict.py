@@ -26,6 +26,7 @@ from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import ood
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 
 SIZE = 40
 Answers = list[dict[str, Any]]
@@ -37,29 +38,29 @@ def drawings(params: Params, first: int, count: int) -> Subset:
     return Subset(np.where(np.stack(ink), 0, 255).astype(np.uint8)[..., None], np.tile([0, 1], count))
 
 
-def write_checkpoint(folder: Path, params: Params, data_set: DataSet) -> model.Checkpoint:
+def write_checkpoint(folder: Path, params: Params, data_set: DataSet) -> Checkpoint:
     """An untrained network with its card; it answers like any other."""
     small = {"channels": 4, "further_channels": [3], "hidden": [4], "invert": True}
     wanted = ModelParams.model_validate({**params.model.model_dump(), **small})
     torch.manual_seed(0)
-    made = model.Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
-    model.save(made, folder / "model.pt")
+    made = Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
+    save_checkpoint(made, folder / "model.pt")
     card = {"sha256": sha256(folder / "model.pt"), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
     write_json(folder / "model.json", {**card, "data": {"train_images": 1, "val_images": 1}})
     return made
 
 
 @pytest.fixture
-def trained(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> model.Checkpoint:
+def trained(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
     """A working directory with all that `predict` reads, and ten images of each class in `images`."""
     monkeypatch.chdir(tmp_path)
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, name)
     made = write_checkpoint(Path("models"), params, DataSet(["circles", "crosses"], SIZE, SIZE, 1, "stretch", 255))
-    learnt = ood.surroundings(
+    learnt = ood.fit_detector(
         made.net, drawings(params, 0, 60), drawings(params, 60, 30), sha256(Path("models/model.pt"))
     )
-    ood.save(learnt, Path("models/surroundings.npz"))
+    ood.save_detector(learnt, Path("models/ood_detector.npz"))
     Path("images").mkdir()
     for index, pixels in enumerate(drawings(params, 90, 10).images):
         Image.fromarray(pixels[..., 0]).save(f"images/{index:02d}.png")
@@ -67,7 +68,7 @@ def trained(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def ask(trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answers]:
+def ask(trained: Checkpoint, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answers]:
     def run(*words: str) -> Answers:
         predict.main(*map(Path, words), json=True)
         return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -75,10 +76,10 @@ def ask(trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]) -> Callab
     return run
 
 
-def test_answers_are_the_softmax_of_the_logits(trained: model.Checkpoint, ask: Callable[..., Answers]) -> None:
+def test_answers_are_the_softmax_of_the_logits(trained: Checkpoint, ask: Callable[..., Answers]) -> None:
     answers = ask("images")
     assert [answer["image"] for answer in answers] == [f"images/{index:02d}.png" for index in range(20)]
-    known = [answer for answer in answers if answer["known"]]
+    known = [answer for answer in answers if answer["in_distribution"]]
     assert len(known) >= 15
     for answer in known:
         with Image.open(answer["image"]) as image:
@@ -99,8 +100,8 @@ def test_an_image_unlike_all_training_images_gets_no_class(
     answers = ask("odd")
     assert [answer["image"] for answer in answers] == ["odd/black.png", "odd/noise.png"]
     for answer in answers:
-        assert answer["distance"] > 1
-        assert [answer[name] for name in ("known", "class", "probability", "probabilities")] == [
+        assert answer["ood_score"] > 1
+        assert [answer[name] for name in ("in_distribution", "class", "probability", "probabilities")] == [
             False,
             None,
             None,
@@ -108,13 +109,11 @@ def test_an_image_unlike_all_training_images_gets_no_class(
         ]
     predict.main(Path("odd"))
     table = capsys.readouterr().out.splitlines()
-    assert table[0].split() == ["class", "probability", "distance", "image"]
+    assert table[0].split() == ["class", "probability", "ood_score", "image"]
     assert [line.split()[:2] for line in table[1:]] == [["unknown", "-"]] * 2
 
 
-def test_a_bad_file_is_one_line_and_the_others_go_on(
-    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bad_file_is_one_line_and_the_others_go_on(trained: Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
     Path("mixed/sub").mkdir(parents=True)
     shutil.copy("images/00.png", "mixed/a.png")
     shutil.copy("images/01.png", "mixed/sub/z ü.png")
@@ -143,7 +142,7 @@ def test_a_large_colour_image_is_brought_to_the_size_of_the_training_images(ask:
     with Image.open("images/00.png") as image:
         image.convert("RGB").resize((4 * SIZE, 4 * SIZE), Image.Resampling.NEAREST).save("large.png")
     small, large = ask("images/00.png", "large.png")
-    assert large["distance"] == pytest.approx(small["distance"], abs=0.2)
+    assert large["ood_score"] == pytest.approx(small["ood_score"], abs=0.2)
 
 
 def test_a_link_that_the_user_names_is_followed(ask: Callable[..., Answers], tmp_path: Path) -> None:
@@ -154,15 +153,15 @@ def test_a_link_that_the_user_names_is_followed(ask: Callable[..., Answers], tmp
 
 
 def test_what_is_missing_or_does_not_belong_together_is_one_line(
-    trained: model.Checkpoint, ask: Callable[..., Answers], params: Params
+    trained: Checkpoint, ask: Callable[..., Answers], params: Params
 ) -> None:
     with pytest.raises(InputError, match="no image given"):
         ask()
     write_checkpoint(Path("models"), params, DataSet(["a", "b", "c"], SIZE, SIZE, 1, "stretch", 255))
-    with pytest.raises(InputError, match=r"surroundings\.npz: belongs to another network"):
+    with pytest.raises(InputError, match=r"ood_detector\.npz: belongs to another network"):
         ask("images")
-    Path("models/surroundings.npz").unlink()
-    with pytest.raises(InputError, match=r"surroundings\.npz: not found; run `dvc repro delimit`"):
+    Path("models/ood_detector.npz").unlink()
+    with pytest.raises(InputError, match=r"ood_detector\.npz: not found; run `dvc repro fit_ood`"):
         ask("images")
     Path("models/model.pt").unlink()
     with pytest.raises(InputError, match=r"model\.pt: not found; run `dvc repro train`"):
@@ -170,20 +169,20 @@ def test_what_is_missing_or_does_not_belong_together_is_one_line(
 
 
 def test_a_checkpoint_that_describes_no_way_to_prepare_images_is_refused(
-    trained: model.Checkpoint, ask: Callable[..., Answers], params: Params
+    trained: Checkpoint, ask: Callable[..., Answers], params: Params
 ) -> None:
     write_checkpoint(Path("models"), params, DataSet(["a", "b"], SIZE, SIZE, 1, "crop", 255))
-    learnt = ood.surroundings(trained.net, drawings(params, 0, 5), drawings(params, 5, 5), "")
-    ood.save(
-        ood.Surroundings(learnt.mean, learnt.deviation, learnt.known, 1.0, sha256(Path("models/model.pt"))),
-        Path("models/surroundings.npz"),
+    learnt = ood.fit_detector(trained.net, drawings(params, 0, 5), drawings(params, 5, 5), "")
+    ood.save_detector(
+        ood.OodDetector(learnt.mean, learnt.deviation, learnt.known, 1.0, sha256(Path("models/model.pt"))),
+        Path("models/ood_detector.npz"),
     )
     with pytest.raises(InputError, match=r"model\.pt: its description of images is wrong \(data_set\.fit must be"):
         ask("images")
 
 
 def test_the_command_takes_files_and_flags(
-    trained: model.Checkpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Checkpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["predict", "images/00.png", "--json", "images/01.png", "missing.png"])
     with pytest.raises(SystemExit, match=r"error: 1 of 3 could not be used"):
@@ -201,7 +200,7 @@ def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list
 
 
 def test_a_table_ends_with_a_total_on_stderr(
-    trained: model.Checkpoint, ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str]
+    trained: Checkpoint, ask: Callable[..., Answers], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Image.new("L", (SIZE, SIZE), 0).save("images/zz black.png")
     Path("images/notes.txt").write_text("not an image", encoding="utf-8")
@@ -231,7 +230,7 @@ def test_a_file_that_is_named_twice_is_answered_twice(
 
 
 def test_where_nothing_could_be_used_no_others_are_spoken_of(
-    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
+    trained: Checkpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"0" * 40)
     error, lines = error_of(capsys, "bad.png")
@@ -240,7 +239,7 @@ def test_where_nothing_could_be_used_no_others_are_spoken_of(
     assert lines[1:] == ["0 images; 1 not readable"]
 
 
-def test_a_folder_without_an_image_is_an_error(trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_an_image_is_an_error(trained: Checkpoint, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty/.hidden").mkdir(parents=True)
     Path("texts/sub").mkdir(parents=True)
     for name in ("a.txt", "sub/b.csv"):
@@ -255,7 +254,7 @@ def test_a_folder_without_an_image_is_an_error(trained: model.Checkpoint, capsys
 
 
 def test_a_folder_that_may_not_be_listed_is_one_line_and_the_others_go_on(
-    trained: model.Checkpoint, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    trained: Checkpoint, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("locked").mkdir()
     scandir = os.scandir
@@ -274,7 +273,7 @@ def test_a_folder_that_may_not_be_listed_is_one_line_and_the_others_go_on(
 
 @pytest.mark.parametrize("name", ["a" * 5000, "loop", "models/model.pt/within"])
 def test_a_name_that_cannot_be_followed_is_one_line(
-    name: str, trained: model.Checkpoint, capsys: pytest.CaptureFixture[str]
+    name: str, trained: Checkpoint, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("loop").symlink_to("other")
     Path("other").symlink_to("loop")

@@ -30,7 +30,7 @@ def table(classes: list[str], count: int = 6, seed: int = 0) -> predictions.Pred
     random = np.random.default_rng(seed)
     probabilities = random.dirichlet(np.ones(len(classes)), count).round(6)
     paths = [f"{classes[row % len(classes)]}/{row}, \n\"'.png" for row in range(count)]
-    return predictions.of(paths, random.integers(0, len(classes), count), probabilities)
+    return predictions.make_predictions(paths, random.integers(0, len(classes), count), probabilities)
 
 
 def same(one: predictions.Predictions, other: predictions.Predictions) -> bool:
@@ -43,8 +43,8 @@ def same(one: predictions.Predictions, other: predictions.Predictions) -> bool:
 
 def test_predictions_come_back_with_strange_names(tmp_path: Path) -> None:
     file, written = tmp_path / "predictions.csv", table(NAMES, 40)
-    predictions.write(written, NAMES, file)
-    read = predictions.read(file, NAMES)
+    predictions.write_predictions(written, NAMES, file)
+    read = predictions.read_predictions(file, NAMES)
     assert same(written, read)
     assert read.labels.dtype == read.predicted.dtype == np.int64
     assert [path for path in written.paths if "\udcff" not in path] == [
@@ -56,15 +56,17 @@ def test_predictions_come_back_with_strange_names(tmp_path: Path) -> None:
 @given(classes=st.lists(st.text(max_size=8), min_size=2, max_size=5, unique=True))
 def test_predictions_come_back_with_any_names(tmp_path: Path, classes: list[str]) -> None:
     file, written = tmp_path / "predictions.csv", table(classes)
-    predictions.write(written, classes, file)
-    assert same(written, predictions.read(file, classes))
-    assert predictions.read(file, classes).paths == written.paths
+    predictions.write_predictions(written, classes, file)
+    assert same(written, predictions.read_predictions(file, classes))
+    assert predictions.read_predictions(file, classes).paths == written.paths
 
 
 def test_a_table_is_plain_csv_with_a_line_for_each_image(tmp_path: Path) -> None:
     file = tmp_path / "predictions.csv"
     odds = np.array([[0.25, 0.75], [1 / 3, 2 / 3]])
-    predictions.write(predictions.of(["x/1.png", "y/2.png"], np.array([0, 1]), odds), ["x", "y"], file)
+    predictions.write_predictions(
+        predictions.make_predictions(["x/1.png", "y/2.png"], np.array([0, 1]), odds), ["x", "y"], file
+    )
     assert list(csv.reader(file.read_text(encoding="utf-8").splitlines())) == [
         ["path", "actual", "predicted", "p_x", "p_y"],
         ["x/1.png", "x", "y", "0.250000", "0.750000"],
@@ -74,9 +76,9 @@ def test_a_table_is_plain_csv_with_a_line_for_each_image(tmp_path: Path) -> None
 
 def test_a_close_call_keeps_its_answer_although_the_table_rounds_it(tmp_path: Path) -> None:
     file = tmp_path / "predictions.csv"
-    close = predictions.of(["1.png"], np.array([1]), np.array([[0.49999999, 0.50000001]]))
-    predictions.write(close, ["x", "y"], file)
-    assert predictions.read(file, ["x", "y"]).predicted.tolist() == close.predicted.tolist() == [1]
+    close = predictions.make_predictions(["1.png"], np.array([1]), np.array([[0.49999999, 0.50000001]]))
+    predictions.write_predictions(close, ["x", "y"], file)
+    assert predictions.read_predictions(file, ["x", "y"]).predicted.tolist() == close.predicted.tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
     file = tmp_path / "predictions.csv"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        predictions.read(file, ["x", "y"])
+        predictions.read_predictions(file, ["x", "y"])
     line = str(caught.value)
     assert line.startswith(f"{file}: not a table of predictions for these classes")
     assert "run `dvc repro evaluate`" in line
@@ -108,4 +110,4 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, content: str) -> None:
 
 def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not found; run `dvc repro evaluate` to make it"):
-        predictions.read(tmp_path / "predictions.csv", ["x", "y"])
+        predictions.read_predictions(tmp_path / "predictions.csv", ["x", "y"])

@@ -25,7 +25,7 @@ def test_a_probe_reads_what_is_there_and_no_more() -> None:
 
 def test_features_are_coarse_means_of_the_maps_in_order(params: Params) -> None:
     checkpoint, images = trained(params, DATA), toy(DATA, 7)
-    names = [probes.IMAGE, *(layer.name for layer in receptive_fields.of(checkpoint))]
+    names = [probes.IMAGE, *(layer.name for layer in receptive_fields.list_layers(checkpoint))]
     found = probes.features(checkpoint.net, names, images, 3)
     assert list(found) == names
     means = images.images.reshape(7, 8, 3, 8, 3).mean(axis=(2, 4)).reshape(7, 64) / 255

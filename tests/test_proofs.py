@@ -178,7 +178,7 @@ def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(result_cache.dealing, "deal", lambda *_: None)
     monkeypatch.setattr(result_cache.dealing, "digest", lambda *_: "images")
     plan = result_cache.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
-    return result_cache.keys_of(plan, tiny_runs.stock(1))
+    return result_cache.plan_keys(plan, tiny_runs.stock(1))
 
 
 def test_a_proof_vouches_for_portable_results_only(

@@ -26,7 +26,7 @@ from crosscheck.commands import search
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
 from crosscheck.data.dataset import DataSet
-from crosscheck.search import objective
+from crosscheck.search import objective, runner
 from crosscheck.search.space import StopParams
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Training
@@ -75,7 +75,7 @@ def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pyt
         with ThreadPoolExecutor(workers) as pool:
             yield pool
 
-    monkeypatch.setattr(search, "pool_of", in_this_process)
+    monkeypatch.setattr(runner, "worker_pool", in_this_process)
     # MLflow leaves its address in the environment, where the next test would find it.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(root))
     return root
@@ -261,8 +261,8 @@ def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy
 def others_trials(folder: Path, count: int, wanted: int) -> tuple[objective.Setup, optuna.Study, list[optuna.Trial]]:
     """A search for `wanted` trials of which another session has begun `count`."""
     change_space(folder / "space.yaml", study={"trials": wanted}, final={"models": 1, "seeds": [0]})
-    setup = search.read_setup(folder / "space.yaml")
-    study = search.open_study(setup)
+    setup = runner.read_setup(folder / "space.yaml")
+    study = runner.open_study(setup)
     return setup, study, [study.ask() for _ in range(count)]
 
 
@@ -288,7 +288,7 @@ def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fa
         if len(looks) == 2:
             study.tell(theirs, state=optuna.trial.TrialState.FAIL)
 
-    monkeypatch.setattr(search, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(search, "fail_stale_trials", look)
     found = run(folder)
     assert looks == [1, 1]

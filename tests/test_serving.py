@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import Project, free_port, stop, wait_for
 
-from crosscheck.network import model
+from crosscheck.network.checkpoint import load_checkpoint
 
 
 @pytest.mark.soak
@@ -37,7 +37,7 @@ def test_mlflow_serves_the_champion_which_answers_as_the_checkpoint(reproduced: 
             served = np.array(json.load(answer)["predictions"])
     finally:
         stop(server)
-    trained = model.load(reproduced.folder / "models" / "model.pt")
+    trained = load_checkpoint(reproduced.folder / "models" / "model.pt")
     with torch.inference_mode():
         expected = trained.net(torch.from_numpy(np.array(images, order="C"))).numpy()
     np.testing.assert_allclose(served, expected, rtol=1e-4, atol=1e-5)

@@ -18,6 +18,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params, TrainParams, load
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import model
+from crosscheck.network.checkpoint import load_checkpoint
 from crosscheck.training import snapshots
 
 TRAIN = load(ROOT / "params.yaml").train
@@ -29,7 +30,7 @@ def recipe(epochs: int, count: int) -> TrainParams:
 
 @given(epochs=st.integers(1, 100_000), count=st.integers(2, 1000))
 def test_snapshots_go_from_before_training_to_its_end_without_a_repetition(epochs: int, count: int) -> None:
-    chosen = snapshots.epochs_of(recipe(epochs, count))
+    chosen = snapshots.choose_epochs(recipe(epochs, count))
     assert chosen[0] == 0
     assert chosen[-1] == epochs
     assert chosen == sorted(set(chosen))
@@ -37,10 +38,10 @@ def test_snapshots_go_from_before_training_to_its_end_without_a_repetition(epoch
 
 
 def test_snapshots_lie_denser_at_the_start() -> None:
-    assert snapshots.epochs_of(recipe(10, 12)) == list(range(11))
-    assert snapshots.epochs_of(recipe(100, 12)) == [0, 1, 2, 3, 4, 7, 11, 18, 28, 43, 65, 100]
-    assert snapshots.epochs_of(recipe(100, 1)) == [0]
-    assert snapshots.epochs_of(recipe(100, 0)) == []
+    assert snapshots.choose_epochs(recipe(10, 12)) == list(range(11))
+    assert snapshots.choose_epochs(recipe(100, 12)) == [0, 1, 2, 3, 4, 7, 11, 18, 28, 43, 65, 100]
+    assert snapshots.choose_epochs(recipe(100, 1)) == [0]
+    assert snapshots.choose_epochs(recipe(100, 0)) == []
 
 
 def small_album(params: Params, folder: Path, **changes: Any) -> tuple[snapshots.Album, torch.nn.Sequential]:
@@ -85,7 +86,7 @@ def test_the_first_snapshot_is_untrained_and_the_last_is_the_checkpoint(reproduc
     assert sorted(kept) == ["epoch_000.pt", "epoch_001.pt", "epoch_002.pt", "index.json"]
     assert json.loads(kept["index.json"]) == {"epochs": [0, 1, 2], "left_out": ""}
     assert kept["epoch_002.pt"] == (reproduced.folder / "models" / "model.pt").read_bytes()
-    first = model.load(reproduced.folder / "models" / "snapshots" / "epoch_000.pt")
+    first = load_checkpoint(reproduced.folder / "models" / "snapshots" / "epoch_000.pt")
     torch.manual_seed(0)
     for name, weights in model.build(first.params, first.data_set).state_dict().items():
         assert torch.equal(weights, first.net.state_dict()[name])

@@ -43,7 +43,7 @@ DECISIVE = {
         "too_late",
         "warn",
     },
-    "evaluation.complexity": {"Cost", "of"},
+    "evaluation.complexity": {"Cost", "count_complexity"},
     "training.curves": {"Epoch"},
     "training.fused_linear": {
         "BLOCK_BYTES",
@@ -97,7 +97,7 @@ DECISIVE = {
     },
     "network.inference": {"_mean_loss_and_right", "batch", "logits_of", "score"},
     "network.model": {"Average", "Scale", "_block", "_linear", "build", "parameter_count"},
-    "training.optimizers": {"WRAPPED", "_plain", "of"},
+    "training.optimizers": {"WRAPPED", "_plain", "count_complexity"},
     "training.fused_conv_pool": {
         "PIECE_BYTES",
         "POOL",

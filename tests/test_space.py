@@ -8,8 +8,8 @@ from test_search import SHIPPED, STANDARD
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.search import pareto, space
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.pareto import Candidate, Finalist
@@ -56,7 +56,7 @@ def test_a_wrong_space_ends_in_one_line_that_names_file_key_and_remedy(
 
 def test_the_cost_of_base_is_what_arithmetic_says(params: Params) -> None:
     first, second = 114 * 114 * 9, 55 * 55 * 5
-    found = complexity.of(params.model, STANDARD, train_images=1500, epochs=10)
+    found = complexity.count_complexity(params.model, STANDARD, train_images=1500, epochs=10)
     assert found.parameters == 4_452_694
     assert found.multiply_adds == first * 9 + second * 9 * 9 + 27 * 27 * 5 * 1200 + 1200 * 64 + 64 * 2
     # The scaled image; each block's convolution, pooling and ReLU; flattening; each dense layer with its ReLU.

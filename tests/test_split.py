@@ -87,7 +87,7 @@ def test_the_manifest_names_files_whose_names_hold_line_breaks(toy_images: Path,
     out = split_images(toy_images)
 
     paths = [
-        path for subset in SUBSETS for path in manifest.paths_of(out / "manifest.csv", subset, rows_in(out, subset))
+        path for subset in SUBSETS for path in manifest.read_paths(out / "manifest.csv", subset, rows_in(out, subset))
     ]
     assert {"bars/a\rb.png", "bars/a\nb.png", 'bars/a,"b.png'} < set(paths)
     assert len(paths) == 26

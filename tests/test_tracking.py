@@ -18,7 +18,7 @@ from conftest import Project, free_port, runs_of, stop, wait_for
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
 from crosscheck.data import dataset
-from crosscheck.network import model
+from crosscheck.network.checkpoint import load_checkpoint
 from crosscheck.pipeline import paths
 from crosscheck.training import curves
 
@@ -94,7 +94,7 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "test.json"]
     found = artifacts(client, run)
     assert found == sorted([*files, *(file.relative_to(project.folder).as_posix() for file in pictures)])
-    assert {"plots/curves.png", "report/report.html", "report/film.gif"} <= set(found)
+    assert {"plots/curves.png", "report/report.html", "report/training.gif"} <= set(found)
 
 
 def test_a_repro_is_one_run_with_all_of_its_parts(reproduced: Project) -> None:
@@ -134,7 +134,7 @@ def test_the_recorded_model_gives_the_logits_of_the_checkpoint(
     test = dataset.read(split, "test", dataset.read_data_set(split))
     pixels = np.array(test.images.transpose(0, 3, 1, 2), order="C")
     with torch.inference_mode():
-        expected = model.load(reproduced.folder / "models" / "model.pt").net(torch.from_numpy(pixels)).numpy()
+        expected = load_checkpoint(reproduced.folder / "models" / "model.pt").net(torch.from_numpy(pixels)).numpy()
 
     served = mlflow.pyfunc.load_model(f"models:/{model_id}")
     assert served.metadata.get_input_schema() is not None
@@ -212,14 +212,14 @@ def test_the_paths_come_from_dvc_yaml_and_a_damaged_one_is_explained(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="not found"):
-        paths.paths("train")
+        paths.read_paths("train")
     file = tmp_path / "dvc.yaml"
     file.write_text("stages: {train: {cmd: python -m stages.train --checkpoint 'a b/m.pt' --curve c.csv}}\n")
-    assert paths.paths("train") == {"checkpoint": Path("a b/m.pt"), "curve": Path("c.csv")}
+    assert paths.read_paths("train") == {"checkpoint": Path("a b/m.pt"), "curve": Path("c.csv")}
     for text in ("stages: {}\n", "nothing\n", "stages: [\n"):
         file.write_text(text)
         with pytest.raises(InputError, match=r"dvc\.yaml"):
-            paths.paths("train")
+            paths.read_paths("train")
 
 
 @pytest.mark.parametrize("order", [("train", "evaluate"), ("evaluate", "train")])
@@ -230,5 +230,5 @@ def test_an_option_that_two_stages_share_is_that_of_the_stage_that_was_asked_for
     lines = [f"  {stage}: {{cmd: python -m stages.{stage} --metrics {stage}.json}}" for stage in order]
     (tmp_path / "dvc.yaml").write_text("\n".join(["stages:", *lines]), encoding="utf-8")
     for asked in (order, order[::-1]):
-        found = paths.paths_of(*asked)
+        found = paths.read_paths_by_stage(*asked)
         assert found == {stage: {"metrics": Path(f"{stage}.json")} for stage in asked}

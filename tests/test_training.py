@@ -19,10 +19,11 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
-from crosscheck.network.inference import batch, logits_of, score
+from crosscheck.network.inference import batch, compute_logits
 from crosscheck.study import plans, run_cell
 from crosscheck.study.resplit import Stock
 from crosscheck.training.trainer import Training
+from crosscheck.training.validation import score
 
 TOY = DataSet(["bars", "dots"], 12, 12, 1, "stretch", 255)
 CPU = torch.device("cpu")
@@ -337,10 +338,10 @@ def test_batches_are_the_rows_asked_for_in_channels_last_memory() -> None:
 
 def test_logits_come_in_order_whatever_the_batch_size(params: Params) -> None:
     net, data = network(params), toy(11)
-    whole = logits_of(net, data, 11)
+    whole = compute_logits(net, data, 11)
     assert whole.shape == (11, 2)
     for size in (1, 4, 1000):
-        torch.testing.assert_close(logits_of(net, data, size), whole, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(compute_logits(net, data, size), whole, rtol=1e-5, atol=1e-6)
     loss, accuracy = score(net, data, 4)
     assert loss == pytest.approx(functional.cross_entropy(whole, torch.from_numpy(data.labels)).item(), abs=1e-6)
     assert accuracy == pytest.approx(float((whole.argmax(1).numpy() == data.labels).mean()), abs=1e-6)

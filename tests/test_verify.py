@@ -17,7 +17,7 @@ from crosscheck.core import bits
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
 
-STAGES = ["check", "synthesize", "split", "train", "delimit", "evaluate", "visualize", "explain"]
+STAGES = ["check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain"]
 MACHINE, CARD = ".crosscheck/machine.json", "models/model.json"
 BITS = ["mode", "torch", "numpy", "scipy", "pillow"]
 NOT_COMPARED = {".git", "__pycache__"}

@@ -15,9 +15,10 @@ from torch.nn import functional
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, Params, VisualizeParams
 from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import calibration, predictions
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import image_grids
 from crosscheck.training.curves import Epoch
 from stages import visualize
@@ -26,11 +27,11 @@ NAMES = ["a$b_c", "emoji 🙂", "long " * 20]
 TINY = VisualizeParams(dpi=30, example=0, mistakes=3)
 
 
-def trained(params: Params, data_set: DataSet, **changes: Any) -> model.Checkpoint:
+def trained(params: Params, data_set: DataSet, **changes: Any) -> Checkpoint:
     small = {**params.model.model_dump(), "channels": 2, "further_channels": [3], "hidden": [4], **changes}
     wanted = ModelParams.model_validate(small)
     torch.manual_seed(0)
-    return model.Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
+    return Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
 
 
 def toy(data_set: DataSet, count: int = 8) -> Subset:
@@ -39,13 +40,13 @@ def toy(data_set: DataSet, count: int = 8) -> Subset:
     return Subset(images, np.arange(count, dtype=np.int64) % len(data_set.classes))
 
 
-def draw_all(checkpoint: model.Checkpoint, test: Subset, folder: Path) -> list[str]:
+def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:
     """What `main` draws, without the tracking; no warning may come of it. Returns the names of the files."""
     names = checkpoint.data_set.classes
     pixels = torch.from_numpy(test.images.transpose(0, 3, 1, 2).copy())
     with torch.inference_mode():
         odds = plain_logits(checkpoint.net, checkpoint.params, pixels).double().softmax(1).numpy()
-    answered = predictions.of([str(row) for row in range(len(test))], test.labels, odds)
+    answered = predictions.make_predictions([str(row) for row in range(len(test))], test.labels, odds)
     card = {"classes": names, "train_images": 20, "val_images": 0}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -53,7 +54,7 @@ def draw_all(checkpoint: model.Checkpoint, test: Subset, folder: Path) -> list[s
         visualize.draw_kernels(checkpoint, folder, TINY)
         visualize.draw_feature_maps(checkpoint, test, chosen[:1], folder, TINY)
         visualize.draw_answers(test, answered, names, chosen, folder, TINY)
-        bins = calibration.bins(odds, test.labels, 5)
+        bins = calibration.bin_confidence(odds, test.labels, 5)
         visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, Guess((10, 10)), folder, TINY.dpi)
     for file in folder.iterdir():
         with Image.open(file) as image:
@@ -130,12 +131,14 @@ def test_examples_are_the_asked_for_image_of_each_of_ten_classes() -> None:
 
 def test_answers_about_other_images_are_refused(tmp_path: Path) -> None:
     test = toy(DataSet(["x", "y"], 8, 8, 1, "stretch", 255), 4)
-    answered = predictions.of([""] * 4, test.labels, np.full((4, 2), 0.5))
-    predictions.write(answered, ["x", "y"], tmp_path / "table.csv")
-    assert np.array_equal(predictions.read_for(tmp_path / "table.csv", ["x", "y"], test).labels, test.labels)
+    answered = predictions.make_predictions([""] * 4, test.labels, np.full((4, 2), 0.5))
+    predictions.write_predictions(answered, ["x", "y"], tmp_path / "table.csv")
+    assert np.array_equal(
+        predictions.read_predictions_for(tmp_path / "table.csv", ["x", "y"], test).labels, test.labels
+    )
     for other in (Subset(test.images[:3], test.labels[:3]), Subset(test.images, 1 - test.labels)):
         with pytest.raises(InputError, match=r"not of the test images of this split; run `dvc repro evaluate`"):
-            predictions.read_for(tmp_path / "table.csv", ["x", "y"], other)
+            predictions.read_predictions_for(tmp_path / "table.csv", ["x", "y"], other)
 
 
 def test_mistakes_are_the_most_confident_ones_in_order(
@@ -144,10 +147,10 @@ def test_mistakes_are_the_most_confident_ones_in_order(
     data_set = DataSet(["x", "y"], 8, 8, 1, "stretch", 255)
     test = toy(data_set, 6)
     odds = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.95, 0.05], [0.4, 0.6], [0.45, 0.55]])
-    answered = predictions.of([""] * 6, test.labels, odds)
-    drawn: dict[str, tuple[list[image_grids.Answer], str]] = {}
+    answered = predictions.make_predictions([""] * 6, test.labels, odds)
+    drawn: dict[str, tuple[list[image_grids.AnsweredImage], str]] = {}
 
-    def keep(shown: list[image_grids.Answer], title: str, nothing: str, file: Path, dpi: int) -> None:
+    def keep(shown: list[image_grids.AnsweredImage], title: str, nothing: str, file: Path, dpi: int) -> None:
         drawn[file.name] = shown, title
 
     monkeypatch.setattr(image_grids, "answers", keep)

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from conftest import ROOT, Project, modules
 
-from crosscheck.commands import search
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
-from crosscheck.data import synthetic
+from crosscheck.data import packing, synthetic
+from crosscheck.search import runner
 from stages import split, synthesize
 
 LONGEST = 60
@@ -169,12 +169,12 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
             pass
 
     def trials() -> None:
-        with search.pool_of(2):
+        with runner.worker_pool(2):
             pass
 
     for work in (
         lambda: synthesize.main(Path("drawn")),
-        lambda: split.read_all(toy_images, listing, params.data, params.split, tmp_path / "all.npy"),
+        lambda: packing.read_all(toy_images, listing, params.data, params.split, tmp_path / "all.npy"),
         film,
         trials,
     ):

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crosscheck.evaluation.classify import Verdict
-from crosscheck.reporting.image_grids import MOST_CHANNELS
+from crosscheck.reporting.style import MOST_CHANNELS
 
 LONGEST_SIDE = 256
 MOST_UNITS = 4096
@@ -31,8 +31,8 @@ def encode(image: Tensor, verdict: Verdict, responses: dict[str, Tensor]) -> byt
     header = {
         "probabilities": [round(p, 6) for p in verdict.probabilities],
         "label": verdict.label,
-        "known": verdict.known,
-        "distance": None if verdict.distance is None else round(verdict.distance, 3),
+        "in_distribution": verdict.in_distribution,
+        "ood_score": None if verdict.ood_score is None else round(verdict.ood_score, 3),
         "layers": layers,
     }
     return json.dumps(header, allow_nan=False).encode() + b"\n" + b"".join(planes)

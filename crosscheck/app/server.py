@@ -16,13 +16,12 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
 from crosscheck.app import encoding
-from crosscheck.app.networks import Variant
+from crosscheck.app.networks import LoadedNetwork
 from crosscheck.data import decoding
 from crosscheck.evaluation import classify
 from crosscheck.network import inference
 from crosscheck.network.model import parameter_count
-from crosscheck.reporting.image_grids import POSITIVE, SIGNED
-from crosscheck.reporting.style import colormap
+from crosscheck.reporting.style import POSITIVE, SIGNED, colormap
 
 PAGE = Path(__file__).with_name("static")
 MOST_BYTES = 16 * 2**20
@@ -45,7 +44,7 @@ class Choice(BaseModel):
     epoch: int | None = Field(default=None, ge=0)
 
 
-def app(variants: list[Variant], threads: int) -> FastAPI:
+def app(variants: list[LoadedNetwork], threads: int) -> FastAPI:
     """The server's routes, for `variants` to choose from; `threads` are for the large ones."""
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     made.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -78,7 +77,7 @@ def app(variants: list[Variant], threads: int) -> FastAPI:
         if not all(bool(torch.isfinite(values).all()) for values in responses.values()):
             raise HTTPException(422, "this network's answers are no numbers: its training went astray")
         learnt = variant.learnt if choice.epoch is None else None
-        (verdict,) = classify.of(responses, learnt)
+        (verdict,) = classify.classify(responses, learnt)
         answer = encoding.encode(image, verdict, responses)
         timing = {"Server-Timing": f"look;dur={1000 * (time.perf_counter() - began):.1f}"}
         return Response(answer, media_type="application/octet-stream", headers=timing)
@@ -87,7 +86,7 @@ def app(variants: list[Variant], threads: int) -> FastAPI:
     return made
 
 
-def described(variant: Variant) -> dict[str, Any]:
+def described(variant: LoadedNetwork) -> dict[str, Any]:
     """What the page shows of a network, and what it needs for drawing."""
     data_set, wanted = variant.trained.data_set, variant.trained.params
     convolutions = ", ".join(map(str, [wanted.channels, *wanted.further_channels]))
@@ -110,7 +109,7 @@ def palette(name: str) -> list[list[int]]:
     return colours
 
 
-def chosen(variants: list[Variant], choice: Choice) -> tuple[Variant, torch.nn.Sequential]:
+def chosen(variants: list[LoadedNetwork], choice: Choice) -> tuple[LoadedNetwork, torch.nn.Sequential]:
     if choice.network >= len(variants):
         raise HTTPException(404, f"there are {len(variants)} networks")
     variant = variants[choice.network]

@@ -27,12 +27,12 @@ MOST_BYTES = 2**20
 def main(*checkpoints: Path, port: int = 8000) -> None:
     compute = load_section("compute")
     devices.prepare_for_reading(compute)
-    at = paths.paths_of("train", "delimit")
-    trained, learnt = at["train"], at["delimit"]
+    at = paths.read_paths_by_stage("train", "fit_ood")
+    trained, learnt = at["train"], at["fit_ood"]
     # The port first: loading networks takes a while.
     with listen(port) as listener:
         found = networks.find(
-            trained["checkpoint"], learnt["surroundings"], trained["snapshots"], trained["split"], checkpoints
+            trained["checkpoint"], learnt["detector"], trained["snapshots"], trained["split"], checkpoints
         )
         config = uvicorn.Config(server.app(found, compute.threads), log_level="warning")
         names = ", ".join(variant.name for variant in found)

@@ -23,7 +23,8 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_file
 from crosscheck.core.params import load_section
 from crosscheck.data import dataset
-from crosscheck.network import inference, model, model_card
+from crosscheck.network import inference, model_card
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.pipeline import paths
 
 # Of ONNX 1.12, from 2022: old enough for most programs that read it.
@@ -37,16 +38,16 @@ BATCH = 64
 
 def main(onnx: Path) -> None:
     devices.prepare_for_reading(load_section("compute"))
-    at = paths.paths("evaluate")
+    at = paths.read_paths("evaluate")
     check_path(onnx)
-    trained, digest = model_card.load_checkpoint(at["checkpoint"], at["card"]), model_card.read(at["card"])["sha256"]
+    trained, digest = model_card.load_trained(at["checkpoint"], at["card"]), model_card.read(at["card"])["sha256"]
     test = dataset.read(at["split"], "test", trained.data_set)
-    expected = inference.logits_of(trained.net, test, BATCH)
+    expected = inference.compute_logits(trained.net, test, BATCH)
     differences: list[float] = []
 
     def write(partial: Path) -> None:
         convert(trained, digest, partial)
-        differences.append(difference(logits_of(partial, test), expected))
+        differences.append(difference(onnx_logits(partial, test), expected))
 
     write_file(onnx, write)
     print(
@@ -69,7 +70,7 @@ def check_path(onnx: Path) -> None:
         ) from None
 
 
-def convert(trained: model.Checkpoint, digest: str, file: Path) -> None:
+def convert(trained: Checkpoint, digest: str, file: Path) -> None:
     """Write `trained`, whose checkpoint has the SHA-256 `digest`, as ONNX. Raises InputError where it is too large."""
     size = sum(weights.nbytes for weights in trained.net.state_dict().values())
     if size > LARGEST:
@@ -96,7 +97,7 @@ def convert(trained: model.Checkpoint, digest: str, file: Path) -> None:
     onnx_format.save(content, str(file))
 
 
-def logits_of(file: Path, subset: dataset.Subset) -> Tensor:
+def onnx_logits(file: Path, subset: dataset.Subset) -> Tensor:
     """The logits that onnxruntime gives for every image in order, float (n, classes)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -35,22 +35,22 @@ LONGEST, MOST_CLASSES = 40, 10
 
 def main(*images: Path, json: bool = False) -> None:
     devices.prepare_for_reading(load_section("compute"))
-    at = pipeline.paths("delimit")
-    trained = model_card.load_checkpoint(at["checkpoint"], at["card"])
-    learnt = ood.load(at["surroundings"], model_card.read(at["card"])["sha256"])
-    data = decoding.params_of(trained.data_set, str(at["checkpoint"]))
+    at = pipeline.read_paths("fit_ood")
+    trained = model_card.load_trained(at["checkpoint"], at["card"])
+    learnt = ood.load_detector(at["detector"], model_card.read(at["card"])["sha256"])
+    data = decoding.data_params(trained.data_set, str(at["checkpoint"]))
     if not images:
         raise InputError("no image given; name files or folders: python -m crosscheck predict IMAGE_OR_FOLDER ...")
     if not json:
-        print(table_line(trained.data_set, "class", "probability", "distance", "image"))
+        print(table_line(trained.data_set, "class", "probability", "ood_score", "image"))
     bad: list[str] = []
     counts: Counter[str] = Counter()
     readable = decoded(images, data, bad)
     while chunk := list(itertools.islice(readable, BATCH)):
         names, pixels = zip(*chunk, strict=True)
         responses = inference.responses(trained.net, classify.batch(list(pixels)))
-        for name, verdict in zip(names, classify.of(responses, learnt), strict=True):
-            counts[label_of(verdict, trained.data_set)] += 1
+        for name, verdict in zip(names, classify.classify(responses, learnt), strict=True):
+            counts[label(verdict, trained.data_set)] += 1
             print(as_line(name, verdict, trained.data_set, json), flush=True)
     if not json:
         print(total(counts, trained.data_set, len(bad)), file=sys.stderr)
@@ -115,23 +115,23 @@ def followed(image: Path) -> tuple[Path, str]:
     return at.parent, at.name
 
 
-def label_of(verdict: classify.Verdict, data_set: DataSet) -> str:
-    return data_set.classes[verdict.label] if verdict.known else UNKNOWN
+def label(verdict: classify.Verdict, data_set: DataSet) -> str:
+    return data_set.classes[verdict.label] if verdict.in_distribution else UNKNOWN
 
 
 def as_line(name: str, verdict: classify.Verdict, data_set: DataSet, json: bool) -> str:
     if json:
         content = {"image": name, **classify.as_json(verdict, data_set)}
         return dumps(content, allow_nan=False, ensure_ascii=False)
-    probability = f"{verdict.probabilities[verdict.label]:.2%}" if verdict.known else "-"
-    return table_line(data_set, label_of(verdict, data_set), probability, f"{verdict.distance:.2f}", name)
+    probability = f"{verdict.probabilities[verdict.label]:.2%}" if verdict.in_distribution else "-"
+    return table_line(data_set, label(verdict, data_set), probability, f"{verdict.ood_score:.2f}", name)
 
 
-def table_line(data_set: DataSet, label: str, probability: str, distance: str, name: str) -> str:
+def table_line(data_set: DataSet, label: str, probability: str, ood_score: str, name: str) -> str:
     """The name comes last, since nobody knows yet how long the longest is."""
     width = max(columns(shown(each)) for each in [*data_set.classes, UNKNOWN])
     label = shown(label)
-    return f"{label}{' ' * (width - columns(label))}  {probability:>11}  {distance:>8}  {printable(name)}"
+    return f"{label}{' ' * (width - columns(label))}  {probability:>11}  {ood_score:>9}  {printable(name)}"
 
 
 def total(counts: Counter[str], data_set: DataSet, bad: int) -> str:

@@ -13,10 +13,10 @@ from crosscheck.tracking import registry, stage_logging, store
 
 
 def main() -> None:
-    at = paths.paths("train")
-    trained = model_card.load_checkpoint(at["checkpoint"], at["card"])
+    at = paths.read_paths("train")
+    trained = model_card.load_trained(at["checkpoint"], at["card"])
     card = model_card.read(at["card"])
-    recorder = stage_logging.of_checkpoint(at["card"])
+    recorder = stage_logging.open_run(at["card"])
     stage_logging.network(recorder, at["checkpoint"], at["card"], dataset.read(at["split"], "train", trained.data_set))
     if recorder.failed or recorder.run_id is None:
         raise InputError(

@@ -31,7 +31,7 @@ COMPARED = ("test.accuracy", "test.balanced_accuracy")
 
 
 def main() -> None:
-    at = paths.paths_of("train", "evaluate")
+    at = paths.read_paths_by_stage("train", "evaluate")
     cache = Path(_output(["dvc", "cache", "dir"], Path.cwd()))
     print(f"verifying {verified()}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="crosscheck-verify-") as temporary:
@@ -40,7 +40,10 @@ def main() -> None:
         committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:./{LOCK}"], Path.cwd()))
         rebuilt = YAML(typ="safe", pure=True).load((clone / LOCK).read_text(encoding="utf-8"))
         same = report(committed["stages"], rebuilt["stages"], cache, clone)
-        before, after = card_of(committed["stages"], at["train"]["card"], cache), read_json(clone / at["train"]["card"])
+        before, after = (
+            committed_card(committed["stages"], at["train"]["card"], cache),
+            read_json(clone / at["train"]["card"]),
+        )
         print_bits(before.get("bits", {}), after["bits"])
         if same:
             print("identical: every output of every stage")
@@ -122,7 +125,7 @@ def explain(path: str, md5: str, cache: Path, clone: Path) -> list[str]:
     return lines or [f"{path}: has further files now"]
 
 
-def card_of(committed: dict[str, Any], card: Path, cache: Path) -> dict[str, Any]:
+def committed_card(committed: dict[str, Any], card: Path, cache: Path) -> dict[str, Any]:
     """The committed card, or, where it is not in the cache, what the lock tells of it: the mode that was asked for."""
     md5 = _hashes(committed, "train", "outs").get(str(card), "")
     cached = _cached(cache, md5)

@@ -62,7 +62,7 @@ def too_late(reason: str) -> None:
 def settle(portable: bool, device: str) -> Mode:
     """Choose the kernels of torch, oneDNN and MKL, which must not have computed yet; return what was chosen."""
     warn(portable, device)
-    mode = mode_of(portable, device)
+    mode = find_mode(portable, device)
     if mode == "portable":
         os.environ.update(PORTABLE)
         return mode
@@ -83,7 +83,7 @@ def warn(portable: bool, device: str) -> None:
     )
 
 
-def mode_of(portable: bool, device: str) -> Mode:
+def find_mode(portable: bool, device: str) -> Mode:
     """Portable where it is asked for and nothing stands in the way."""
     return "portable" if portable and obstacle(device) is None else "native"
 

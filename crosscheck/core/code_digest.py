@@ -10,9 +10,9 @@ import hashlib
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from crosscheck.core.definitions import Definition, Project, root_of
+from crosscheck.core.definitions import Definition, Project, find_root
 from crosscheck.core.errors import InputError
-from crosscheck.core.syntax import Text, text_of
+from crosscheck.core.syntax import Text, read_text
 
 # They carry and check values and files, or word errors; what passes through them comes out as it went in.
 PLAIN_CARRIERS = frozenset(
@@ -35,7 +35,7 @@ def digest(entries: Iterable[str], carriers: Collection[str] = CARRIERS, root: P
     The modules `carriers`, dotted names, count no further than that they are used. Raises InputError for an entry that
     is not there, and for imports that cannot be followed.
     """
-    code = Code(root or root_of(Path(__file__)), carriers)
+    code = Code(root or find_root(Path(__file__)), carriers)
     names = [code.definition(entry) for entry in entries]
     code.follow(names)
     found = [code.digest_of(name) for name in names], sorted({code.digest_of(effect) for effect in code.effects})
@@ -44,7 +44,7 @@ def digest(entries: Iterable[str], carriers: Collection[str] = CARRIERS, root: P
 
 def reached(entries: Iterable[str], carriers: Collection[str] = CARRIERS, root: Path | None = None) -> set[str]:
     """The dotted names of all that counts in `digest`; effects end in # and the number of their statement."""
-    code = Code(root or root_of(Path(__file__)), carriers)
+    code = Code(root or find_root(Path(__file__)), carriers)
     code.follow([code.definition(entry) for entry in entries])
     return {f"{each.module}.{each.name}" for each in code.texts if each.name}
 
@@ -89,7 +89,7 @@ class Code:
             return [Definition(found.module, name) for name in module.statements]
         carried: list[Definition] = []
         text: Text = []
-        for part in text_of(found, module, self.project):
+        for part in read_text(found, module, self.project):
             if isinstance(part, Definition) and self._carries(part.module):
                 # By its place among those that are used here: its name may change.
                 carried += [] if part in carried else [part]

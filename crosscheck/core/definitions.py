@@ -21,7 +21,7 @@ class Definition:
     name: str = ""
 
 
-def root_of(file: Path) -> Path:
+def find_root(file: Path) -> Path:
     """The folder in which the packages around the module `file` stand, however deep it lies in them."""
     folder = file.resolve().parent
     while (folder / "__init__.py").exists():

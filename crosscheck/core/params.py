@@ -213,4 +213,4 @@ def checked(
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{file}: {validation_messages.of(error, kind, where, guide)}") from None
+        raise InputError(f"{file}: {validation_messages.describe_error(error, kind, where, guide)}") from None

@@ -21,7 +21,7 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSION = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def text_of(definition: Definition, module: Module, project: Project) -> Text:
+def read_text(definition: Definition, module: Module, project: Project) -> Text:
     """The text of the statements that make `definition`, in which other definitions stand for themselves."""
     writer = _Writer(definition, module, project)
     for statement in module.statements[definition.name]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 GUIDE = "docs/parameters.md"
 
 
-def of(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...], guide: str = GUIDE) -> str:
+def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...], guide: str = GUIDE) -> str:
     """The most telling problem of `error`, which arose when `kind` was read from the section `where`.
 
     `guide` is the page that lists every key.

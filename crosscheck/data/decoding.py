@@ -65,13 +65,13 @@ class Decoded:
     narrow: depth.Used | None = None
 
 
-def params_of(data_set: DataSet, where: str) -> DataParams:
+def data_params(data_set: DataSet, where: str) -> DataParams:
     """How the images of `data_set` were converted. Raises InputError, naming `where` it stands, for no such way."""
     fields = {name: getattr(data_set, name) for name in DataParams.model_fields if hasattr(data_set, name)}
     try:
         return DataParams.model_validate({"images": where, **fields})
     except ValidationError as error:
-        problem = validation_messages.of(error, DataParams, ("data_set",))
+        problem = validation_messages.describe_error(error, DataParams, ("data_set",))
         raise InputError(f"{where}: its description of images is wrong ({problem})") from None
 
 

@@ -25,7 +25,7 @@ def write(rows: Iterable[Row], file: Path) -> None:
     tables.write([field.name for field in fields(Row)], map(astuple, rows), file)
 
 
-def paths_of(file: Path, subset: str, count: int) -> list[str]:
+def read_paths(file: Path, subset: str, count: int) -> list[str]:
     """The paths of the `count` images of `subset`, by row.
 
     Raises InputError where the manifest is missing or does not name just that many.

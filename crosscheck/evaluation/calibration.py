@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
@@ -21,7 +20,7 @@ class Bin:
     accuracy: float
 
 
-def bins(probabilities: NDArray[np.float64], labels: NDArray[np.int64], count: int) -> list[Bin]:
+def bin_confidence(probabilities: NDArray[np.float64], labels: NDArray[np.int64], count: int) -> list[Bin]:
     """The occupied ones of `count` equal-width bins of the confidence in the predicted class, lowest first.
 
     `probabilities` is (n, classes), `labels` (n,).
@@ -33,23 +32,17 @@ def bins(probabilities: NDArray[np.float64], labels: NDArray[np.int64], count: i
     return [Bin(int(m.sum()), float(confidence[m].mean()), float(right[m].mean())) for m in members]
 
 
-def expected_error(found: list[Bin]) -> float:
+def expected_calibration_error(found: list[Bin]) -> float:
     """Expected calibration error (Guo et al., ICML 2017): mean gap of confidence and accuracy, weighted by count."""
     return sum(each.n * abs(each.confidence - each.accuracy) for each in found) / sum(each.n for each in found)
 
 
-def interval_of(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `right` in `n`: Clopper and Pearson's exact one (Biometrika 26, 1934)."""
-    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="exact")
-    return float(interval.low), float(interval.high)
-
-
-def write(found: list[Bin], file: Path) -> None:
+def write_bins(found: list[Bin], file: Path) -> None:
     """Write a line for each bin."""
     tables.write([field.name for field in fields(Bin)], map(astuple, found), file)
 
 
-def read(file: Path) -> list[Bin]:
+def read_bins(file: Path) -> list[Bin]:
     """Read what `write` wrote. Raises InputError where it is missing or something else."""
     try:
         return [_bin(row) for row in tables.read(file)]

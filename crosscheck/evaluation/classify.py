@@ -15,17 +15,17 @@ from crosscheck.evaluation import ood
 class Verdict:
     """`probabilities` by class, the index `label` of the largest, and how far from the training images it lies.
 
-    `distance` is 1 at the limit (`novelty`), and None where nobody told what the network was trained on.
+    `ood_score` is 1 at the limit (`ood`), and None where nobody told what the network was trained on.
     """
 
     probabilities: list[float]
     label: int
-    distance: float | None
+    ood_score: float | None
 
     @property
-    def known(self) -> bool:
+    def in_distribution(self) -> bool:
         """Whether the probabilities mean anything: a network gives them for whatever it is shown."""
-        return self.distance is None or self.distance <= 1
+        return self.ood_score is None or self.ood_score <= 1
 
 
 def batch(pixels: list[NDArray[np.uint8]]) -> Tensor:
@@ -33,7 +33,7 @@ def batch(pixels: list[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
 
 
-def of(responses: dict[str, Tensor], learnt: ood.Surroundings | None) -> list[Verdict]:
+def classify(responses: dict[str, Tensor], learnt: ood.OodDetector | None) -> list[Verdict]:
     """A verdict for each image of which `inference.responses` are given."""
     logits = list(responses.values())[-1]
     odds = torch.softmax(logits.double(), dim=1).tolist()
@@ -47,9 +47,9 @@ def as_json(verdict: Verdict, data_set: DataSet) -> dict[str, object]:
     by_name = dict(zip(data_set.classes, (round(p, 6) for p in verdict.probabilities), strict=True))
     name = data_set.classes[verdict.label]
     return {
-        "class": name if verdict.known else None,
-        "probability": by_name[name] if verdict.known else None,
-        "probabilities": by_name if verdict.known else None,
-        "known": verdict.known,
-        "distance": None if verdict.distance is None else round(verdict.distance, 3),
+        "class": name if verdict.in_distribution else None,
+        "probability": by_name[name] if verdict.in_distribution else None,
+        "probabilities": by_name if verdict.in_distribution else None,
+        "in_distribution": verdict.in_distribution,
+        "ood_score": None if verdict.ood_score is None else round(verdict.ood_score, 3),
     }

@@ -26,7 +26,7 @@ class Cost:
     training_cost: int
 
 
-def of(params: ModelParams, data_set: DataSet, train_images: int, epochs: int) -> Cost:
+def count_complexity(params: ModelParams, data_set: DataSet, train_images: int, epochs: int) -> Cost:
     """The cost of training the network that `params` describes; to tell it takes no training, and no memory.
 
     Raises InputError where the image is too small for the convolutions.

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn import config_context
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
-
-from crosscheck.evaluation.calibration import interval_of
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
@@ -24,7 +23,7 @@ class ClassScore:
     n: int
 
 
-def overall(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
+def score_overall(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
     """Figures over all images; `probabilities` is (n, classes), `labels` (n,).
 
     The balanced accuracy is the mean over the classes that occur.
@@ -32,7 +31,7 @@ def overall(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
     predicted = probabilities.argmax(axis=1)
     right_ones = predicted == labels
     right = int(right_ones.sum())
-    low, high = interval_of(right, len(labels))
+    low, high = exact_interval(right, len(labels))
     classes = range(probabilities.shape[1])
     return {
         "n": len(labels),
@@ -44,14 +43,14 @@ def overall(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
     }
 
 
-def per_class(probabilities: Probabilities, labels: Labels) -> list[ClassScore]:
+def score_classes(probabilities: Probabilities, labels: Labels) -> list[ClassScore]:
     """Precision, recall and F1 of each class, in label order."""
     classes = list(range(probabilities.shape[1]))
     columns = precision_recall_fscore_support(labels, probabilities.argmax(axis=1), labels=classes, zero_division=0)
     return [ClassScore(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*columns, strict=True)]
 
 
-def confusion(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
+def count_confusions(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
     """Counts, (classes, classes): a row for each true class, a column for each predicted one."""
     matrix = confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(probabilities.shape[1]))
     return np.asarray(matrix, dtype=np.int64)
@@ -62,7 +61,7 @@ def majority_accuracy(train_labels: Labels, labels: Labels) -> float:
     return float((labels == np.bincount(train_labels).argmax()).mean())
 
 
-def neighbour_accuracy(
+def nearest_neighbour_accuracy(
     train_images: NDArray[np.uint8], train_labels: Labels, images: NDArray[np.uint8], labels: Labels
 ) -> float:
     """Accuracy of the class of the nearest training image, by Euclidean distance of the grey levels."""
@@ -75,3 +74,9 @@ def neighbour_accuracy(
             nearest = neighbours.kneighbors(part, return_distance=False)[:, 0]
             right += int((train_labels[nearest] == labels[start : start + step]).sum())
     return right / len(images)
+
+
+def exact_interval(right: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `right` in `n`: Clopper and Pearson's exact one (Biometrika 26, 1934)."""
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="exact")
+    return float(interval.low), float(interval.high)

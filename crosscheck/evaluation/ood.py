@@ -31,12 +31,12 @@ MOST_NEIGHBOURS = 5000
 # The least deviation that counts, as a share of the largest.
 FAINT = 0.02
 BATCH = 64
-AGAIN = "run `dvc repro delimit` to make it again"
+AGAIN = "run `dvc repro fit_ood` to make it again"
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class OodDetector:
     """What a network was trained on, as it sees it, and how far from it an image may lie.
 
     `mean` and `deviation`: float32 (features,) of the training images; `known`: float32 (n, features), theirs in units
@@ -60,7 +60,7 @@ def features(responses: dict[str, Tensor]) -> Tensor:
     return torch.cat([functional.adaptive_avg_pool2d(values, QUARTERS).flatten(1) for values in maps], dim=1)
 
 
-def surroundings(net: nn.Sequential, train: Subset, val: Subset, checkpoint: str) -> Surroundings:
+def fit_detector(net: nn.Sequential, train: Subset, val: Subset, checkpoint: str) -> OodDetector:
     """Learn from at most `MOST_NEIGHBOURS` training images, and set the limit by the validation images.
 
     The limit is the distance that all but `MISTAKEN` of the validation images keep, counted so that the same holds on
@@ -79,10 +79,10 @@ def surroundings(net: nn.Sequential, train: Subset, val: Subset, checkpoint: str
     rank = min(len(distances), math.ceil((len(distances) + 1) * (1 - MISTAKEN)))
     # Where all are alike, the least difference is one.
     limit = max(float(distances.sort().values[rank - 1]), 1e-6)
-    return Surroundings(mean.numpy(), deviation.numpy(), known.numpy(), limit, checkpoint)
+    return OodDetector(mean.numpy(), deviation.numpy(), known.numpy(), limit, checkpoint)
 
 
-def save(learnt: Surroundings, file: Path) -> None:
+def save_detector(learnt: OodDetector, file: Path) -> None:
     """Write to `file`, whole or not at all; the same content gives the same bytes."""
 
     def write(partial: Path) -> None:
@@ -101,18 +101,18 @@ def save(learnt: Surroundings, file: Path) -> None:
     write_file(file, write)
 
 
-def load(file: Path, checkpoint: str) -> Surroundings:
+def load_detector(file: Path, checkpoint: str) -> OodDetector:
     """Read what `save` wrote. Raises InputError where it is missing, damaged or not of the network `checkpoint`."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             mean, deviation, known = (
                 arrays[name].astype(np.float32, casting="no") for name in ("mean", "deviation", "known")
             )
-            learnt = Surroundings(mean, deviation, known, float(arrays["limit"]), str(arrays["checkpoint"]))
+            learnt = OodDetector(mean, deviation, known, float(arrays["limit"]), str(arrays["checkpoint"]))
     except FileNotFoundError:
-        raise InputError(f"{file}: not found; run `dvc repro delimit` to make it") from None
+        raise InputError(f"{file}: not found; run `dvc repro fit_ood` to make it") from None
     except UNREADABLE as error:
-        raise InputError(f"{file}: not what delimit wrote ({' '.join(str(error).split())[:120]}); {AGAIN}") from None
+        raise InputError(f"{file}: not what fit_ood wrote ({' '.join(str(error).split())[:120]}); {AGAIN}") from None
     if learnt.checkpoint != checkpoint:
         raise InputError(f"{file}: belongs to another network (its SHA-256 is not the checkpoint's); {AGAIN}")
     if learnt.known.ndim != 2 or not {learnt.mean.shape, learnt.deviation.shape} == {learnt.known.shape[1:]}:

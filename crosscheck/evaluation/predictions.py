@@ -28,12 +28,12 @@ class Predictions:
     probabilities: NDArray[np.float64]
 
 
-def of(paths: list[str], labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Predictions:
+def make_predictions(paths: list[str], labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> Predictions:
     """The most probable class of each image is the predicted one, the first of equals."""
     return Predictions(paths, labels, np.asarray(probabilities.argmax(axis=1), dtype=np.int64), probabilities)
 
 
-def write(predictions: Predictions, classes: list[str], file: Path) -> None:
+def write_predictions(predictions: Predictions, classes: list[str], file: Path) -> None:
     """Write path, actual and predicted class, and the probability of each class with 6 decimals."""
     header = ["path", "actual", "predicted", *(PROBABILITY + name for name in classes)]
     rows = zip(predictions.paths, predictions.labels, predictions.predicted, predictions.probabilities, strict=True)
@@ -41,7 +41,7 @@ def write(predictions: Predictions, classes: list[str], file: Path) -> None:
     tables.write(header, named, file)
 
 
-def read(file: Path, classes: list[str]) -> Predictions:
+def read_predictions(file: Path, classes: list[str]) -> Predictions:
     """Read a table that `write` wrote for the same classes. Raises InputError where it is missing or is not one."""
     names = [tables.cell(name) for name in classes]
     label_of = {name: label for label, name in enumerate(names)}
@@ -58,9 +58,9 @@ def read(file: Path, classes: list[str]) -> Predictions:
     return Predictions(paths, np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64))
 
 
-def read_for(file: Path, classes: list[str], test: Subset) -> Predictions:
+def read_predictions_for(file: Path, classes: list[str], test: Subset) -> Predictions:
     """Read what `evaluate` wrote of just these images. Raises InputError where the table is missing or of others."""
-    answered = read(file, classes)
+    answered = read_predictions(file, classes)
     if not np.array_equal(answered.labels, test.labels):
         raise InputError(f"{file}: not of the test images of this split; {AGAIN}")
     return answered

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from crosscheck.data.dataset import Subset, first_of_each_class
-from crosscheck.explain.receptive_fields import Layer, outputs
-from crosscheck.network.inference import batch
+from crosscheck.explain.receptive_fields import Layer
+from crosscheck.network.inference import batch, outputs
 
 # A class excites a channel most where its mean response is this much above that of any other.
 CLEAR_LEAD = 1.05
@@ -61,7 +61,7 @@ def sample(subset: Subset, count: int, classes: int) -> Subset:
     return Subset(some.images[rows], some.labels[rows])
 
 
-def of_first_classes(subset: Subset, count: int) -> Subset:
+def take_first_classes(subset: Subset, count: int) -> Subset:
     """The images of the first `count` classes."""
     rows = np.flatnonzero(subset.labels < count)
     return Subset(subset.images[rows], subset.labels[rows])
@@ -74,7 +74,7 @@ def one_of_each_class(subset: Subset) -> Subset:
     return Subset(some.images[order], some.labels[order])
 
 
-def of(net: nn.Sequential, layers: list[Layer], subset: Subset, batch_size: int) -> list[Response]:
+def find_responses(net: nn.Sequential, layers: list[Layer], subset: Subset, batch_size: int) -> list[Response]:
     """How each of `layers` responds to the images of `subset`."""
     parts: dict[str, list[_Part]] = {layer.name: [] for layer in layers}
     for start in range(0, len(subset), batch_size):

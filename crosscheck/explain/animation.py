@@ -12,11 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crosscheck.core.files import write_file
-from crosscheck.evaluation.guessing import Guess
-from crosscheck.explain.figures import CLASS_COLORS, CLASS_MARKS
-from crosscheck.reporting.image_grids import POSITIVE, SIGNED, in_rows, mosaic
-from crosscheck.reporting.style import GREY, colormap, new_figure, save, shown
-from crosscheck.training.curves import Epoch
+from crosscheck.data.guessing import Guess
+from crosscheck.reporting.image_grids import in_rows, mosaic
+from crosscheck.reporting.style import (
+    CLASS_COLORS,
+    CLASS_MARKS,
+    GREY,
+    POSITIVE,
+    SIGNED,
+    colormap,
+    new_figure,
+    save,
+    shown,
+)
+from crosscheck.training.curves import Epoch, plateau_end
 
 DPI = 90
 MOST_TILES, MOST_EXAMPLES = 36, 3
@@ -33,11 +42,6 @@ class Scene:
     kernels: NDArray[np.float32]
     maps: NDArray[np.float32]
     probes: dict[str, float]
-
-
-def plateau_end(history: list[Epoch], guess: Guess) -> int | None:
-    """The first epoch whose training loss is clearly below that of guessing, or None where none is."""
-    return next((epoch.epoch for epoch in history if not guess.on_plateau(epoch.train_loss)), None)
 
 
 def draw(

@@ -9,7 +9,7 @@ from captum.attr import LayerAttribution, LayerGradCam, Occlusion
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from crosscheck.network.model import Checkpoint
+from crosscheck.network.checkpoint import Checkpoint
 
 # The occluding square is a sixth of the image along each axis, and moves by half of its side.
 SHARE = 6

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from crosscheck.core.params import ExplainParams
 from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import predictions
-from crosscheck.evaluation.guessing import Guess
 from crosscheck.explain import activations, animation, attributions, figures, probes, receptive_fields, text
-from crosscheck.network import model
+from crosscheck.network import inference, model
+from crosscheck.network.checkpoint import Checkpoint, load_checkpoint
 from crosscheck.reporting import image_grids, page
 from crosscheck.training import curves, snapshots
 
@@ -22,13 +23,13 @@ UNITS, PER_CLASS = 64, 20
 
 
 @dataclass(frozen=True)
-class Study:
+class Subject:
     """What the chapters are about: a network, the seed it was trained with, images, and where the report goes.
 
     `guess`: what is right of the images that it was trained on without looking at them.
     """
 
-    trained: model.Checkpoint
+    trained: Checkpoint
     seed: int
     guess: Guess
     train: Subset
@@ -45,7 +46,7 @@ class Study:
 
     @cached_property
     def layers(self) -> list[receptive_fields.Layer]:
-        return receptive_fields.of(self.trained)
+        return receptive_fields.list_layers(self.trained)
 
     @cached_property
     def batch(self) -> int:
@@ -62,14 +63,14 @@ class Study:
     @cached_property
     def shown_test(self) -> Subset:
         """The test images of the classes that are drawn."""
-        return activations.of_first_classes(self.test, self.params.classes)
+        return activations.take_first_classes(self.test, self.params.classes)
 
     @cached_property
     def probing(self) -> probes.Probing:
         return probes.Probing.of(self.train, self.val, self.params.probe_images, len(self.classes))
 
 
-def summary(study: Study, history: list[curves.Epoch]) -> list[str]:
+def summary(study: Subject, history: list[curves.Epoch]) -> list[str]:
     """What stands above the chapters."""
     described, last, guess = study.trained.data_set, history[-1], study.guess
     # Where one class is much larger than the others, a high accuracy says little.
@@ -83,14 +84,14 @@ def summary(study: Study, history: list[curves.Epoch]) -> list[str]:
     ]
 
 
-def of_layers(study: Study) -> list[page.Section]:
+def write_layers(study: Subject) -> list[page.Chapter]:
     """A section for each layer: sentences, kernels, responses to test images, exciting patches of training images."""
     scanned = activations.sample(study.train, study.params.images, len(study.classes))
     told = []
-    for response in activations.of(study.trained.net, study.layers, scanned, study.batch):
+    for response in activations.find_responses(study.trained.net, study.layers, scanned, study.batch):
         name = response.layer.name
         heading = f"{name}, which sees {text.seen(response.layer)}"
-        section = page.Section(name, heading, text.of_layer(response, scanned.labels, study.classes))
+        section = page.Chapter(name, heading, text.describe_layer(response, scanned.labels, study.classes))
         show_kernels(study, name, section)
         show_responses(study, response, section)
         show_patches(study, response, scanned, section)
@@ -98,7 +99,7 @@ def of_layers(study: Study) -> list[page.Section]:
     return told
 
 
-def show_kernels(study: Study, name: str, section: page.Section) -> None:
+def show_kernels(study: Subject, name: str, section: page.Chapter) -> None:
     for part in study.trained.net.get_submodule(name).modules():
         if isinstance(part, torch.nn.Conv2d):
             file = study.pictures / f"kernels_{name}.png"
@@ -106,28 +107,28 @@ def show_kernels(study: Study, name: str, section: page.Section) -> None:
             section.show(file, f"The kernels of {name}, on one scale: red adds, blue subtracts.")
 
 
-def show_responses(study: Study, response: activations.Response, section: page.Section) -> None:
+def show_responses(study: Subject, response: activations.Response, section: page.Chapter) -> None:
     """Of maps: the response to the first test image of each class; of single values: to 20 of each class."""
     name, names = response.layer.name, study.classes[: study.params.classes]
     file = study.pictures / f"responses_{name}.png"
     if response.layer.step:
         channels = response.drawn(study.params.channels)
         examples = activations.one_of_each_class(study.shown_test)
-        maps = values_of(study.trained.net, name, examples)[:, channels]
+        maps = compute_values(study.trained.net, name, examples)[:, channels]
         title = f"{name}: responses to n = {len(examples)} test images, one of each class, on one scale"
         dead = response.dead[channels]
         figures.map_responses(maps, channels, dead, examples, names, title, file, study.params.dpi)
     else:
         units = response.drawn(UNITS)
         examples = dataset.first_of_each_class(study.shown_test, PER_CLASS)
-        values = values_of(study.trained.net, name, examples)[:, units]
+        values = compute_values(study.trained.net, name, examples)[:, units]
         which = "" if len(units) == response.channels else f", the {len(units)} that vary most"
         title = f"{name}: {response.channels:,} units{which}, for n = {len(examples)} test images"
         figures.unit_responses(values, units, examples.labels, names, title, file, study.params.dpi)
     section.show(file, f"{title}.")
 
 
-def show_patches(study: Study, response: activations.Response, scanned: Subset, section: page.Section) -> None:
+def show_patches(study: Subject, response: activations.Response, scanned: Subset, section: page.Chapter) -> None:
     channels = response.drawn(study.params.channels)
     file = study.pictures / f"patches_{response.layer.name}.png"
     unit = "channel" if response.layer.step else "unit"
@@ -140,21 +141,21 @@ def show_patches(study: Study, response: activations.Response, scanned: Subset, 
     section.show(file, f"{title}, the strongest first, with the value{once}{cut}.")
 
 
-def values_of(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
+def compute_values(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
     """What the layer `name` gives for a few images, float32 (n, channels, ...)."""
     pixels = torch.from_numpy(subset.images.transpose(0, 3, 1, 2).copy())
-    found = next(values for each, values in receptive_fields.outputs(net, pixels) if each == name)
+    found = next(values for each, values in inference.outputs(net, pixels) if each == name)
     return np.asarray(found.numpy())
 
 
-def of_knowledge(study: Study) -> page.Section:
+def write_probes(study: Subject) -> page.Chapter:
     """What each layer knows: linear probes, and the test images in two dimensions, trained against untrained."""
     names = [probes.IMAGE, *(layer.name for layer in study.layers)]
     shown = ["image", *names[1:]]
     nets = study.trained.net, study.untrained
     probing = study.probing
     trained, untrained = (probing.accuracies(net, names, study.batch, study.threads) for net in nets)
-    section = page.Section("knowledge", "What each layer knows", [text.of_probes(shown, trained, untrained)])
+    section = page.Chapter("knowledge", "What each layer knows", [text.describe_probes(shown, trained, untrained)])
     n = len(probing.fitted), len(probing.scored)
     file = study.pictures / "probes.png"
     figures.probe_chart(shown, trained, untrained, probing.chance, n, file, study.params.dpi)
@@ -178,11 +179,11 @@ def of_knowledge(study: Study) -> page.Section:
     return section
 
 
-def of_decisions(study: Study, answered: predictions.Predictions) -> page.Section:
+def write_attributions(study: Subject, answered: predictions.Predictions) -> page.Chapter:
     """Why some test images were answered rightly and some wrongly, beside the same maps for untrained weights."""
     most, n = study.params.decisions, len(study.test)
     height, width = attributions.window(study.trained)
-    section = page.Section("decisions", "What decided")
+    section = page.Chapter("decisions", "What decided")
     section.sentences.append(
         f"Occlusion: by how much the log odds of the answer fall where {height} x {width} px are painted over with "
         "paper. Grad-CAM: by how much they would rise if the channels of the last convolution were everywhere as they "
@@ -207,7 +208,7 @@ def of_decisions(study: Study, answered: predictions.Predictions) -> page.Sectio
     return section
 
 
-def decision(study: Study, row: int, answer: int) -> figures.Decision:
+def decision(study: Subject, row: int, answer: int) -> figures.Decision:
     """The test image of `row` and the reasons for `answer`."""
     image = np.asarray(study.test.images[row])
     maps = [attributions.reasons(net, study.trained, image, answer) for net in (study.trained.net, study.untrained)]
@@ -223,30 +224,30 @@ def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
     return turns
 
 
-def of_film(study: Study, folder: Path, history: list[curves.Epoch]) -> tuple[str, list[page.Picture]]:
+def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -> tuple[str, list[page.ReportPicture]]:
     """What the film shows, and its frames, from the snapshots in `folder`; also writes the GIF.
 
     Without snapshots: why there is no film.
     """
     files, left_out = snapshots.read(folder)
-    words = text.of_film(history, study.guess, list(files))
+    words = text.describe_training(history, study.guess, list(files))
     if not files:
         return f"There is no film: {left_out or 'train.snapshots is 0'}. {words}", []
-    examples = activations.one_of_each_class(activations.of_first_classes(study.test, animation.MOST_EXAMPLES))
-    scenes = [scene(study, epoch, model.load(file).net, examples) for epoch, file in files.items()]
+    examples = activations.one_of_each_class(activations.take_first_classes(study.test, animation.MOST_EXAMPLES))
+    scenes = [scene(study, epoch, load_checkpoint(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
     scored_on = len(study.probing.scored)
     pictures = animation.draw(scenes, history, names, study.guess, scored_on, study.folder / "frames")
-    animation.animate(pictures, study.folder / "film.gif")
+    animation.animate(pictures, study.folder / "training.gif")
     captions = [animation.caption(epoch, history, study.guess) for epoch in files]
     return words, [page.embedded(file, caption) for file, caption in zip(pictures, captions, strict=True)]
 
 
-def scene(study: Study, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:
+def scene(study: Subject, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:
     """The network after `epoch` as the film shows it."""
     names = [layer.name for layer in study.layers]
     last_block = [name for name in names if name.startswith("block")][-1]
     kernels = next(part for part in net.modules() if isinstance(part, torch.nn.Conv2d)).weight.detach()
     accuracies = study.probing.accuracies(net, names, study.batch, study.threads)
-    maps = values_of(net, last_block, examples)
+    maps = compute_values(net, last_block, examples)
     return animation.Scene(epoch, kernels.mean(dim=1).numpy(), maps, dict(zip(names, accuracies, strict=True)))

@@ -13,24 +13,24 @@ from crosscheck.data.dataset import Subset
 from crosscheck.explain.activations import Response, patches
 from crosscheck.explain.attributions import Map, Reasons
 from crosscheck.explain.probes import View
-from crosscheck.reporting.image_grids import POSITIVE, SIGNED, mosaic
+from crosscheck.reporting.image_grids import mosaic
 from crosscheck.reporting.style import (
     BLUE,
-    GREEN,
+    CLASS_COLORS,
+    CLASS_MARKS,
     GREY,
+    POSITIVE,
+    SIGNED,
     VERMILION,
     colormap,
+    fit_height,
     grid,
-    height_of,
     new_figure,
     save,
     show_image,
     shown,
 )
 
-# Apart in lightness as well as in colour, so that they also differ in print.
-CLASS_COLORS = (BLUE, "#E69F00", GREEN, VERMILION, "#CC79A7", "#56B4E9", "#000000", "#F0E442")
-CLASS_MARKS = "ox^sDv*P"
 # Grey between patches, so that white paper has an edge.
 GAP = 222
 MOST_NUMBERS = 20
@@ -49,7 +49,7 @@ def map_responses(
     rows, columns, _, width = maps.shape
     # Wide maps are drawn at about the side of a thumbnail.
     side = 0.85 if columns <= 12 else 0.65
-    tall = height_of(examples.images[0], side)
+    tall = fit_height(examples.images[0], side)
     figure, axes = grid(1, 2, (columns + 1) * side / 2, rows * (tall + 0.1) + 0.35, title, 1.9)
     axes[0, 0].get_gridspec().set_width_ratios([1, columns])
     pictures, drawing = axes[0]
@@ -217,7 +217,7 @@ class Decision:
 
 def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
     """A row for each answer: the image, occlusion, Grad-CAM, trained beside untrained, each such pair on one scale."""
-    tall = height_of(found[0].image, 1.5)
+    tall = fit_height(found[0].image, 1.5)
     figure, axes = grid(len(found), 5, 1.5, tall + 0.35, title, 1.3)
     heads = ("image", "occlusion\ntrained", "occlusion\nuntrained", "Grad-CAM\ntrained", "Grad-CAM\nuntrained")
     for axis, head in zip(axes[0], heads, strict=True):

@@ -17,8 +17,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from crosscheck.data.dataset import Subset
 from crosscheck.explain.activations import sample
-from crosscheck.explain.receptive_fields import outputs
-from crosscheck.network.inference import batch
+from crosscheck.network.inference import batch, outputs
 
 GRID, MOST_FEATURES = 8, 1024
 MOST_CLASSES = 10
@@ -57,7 +56,7 @@ def _coarse(values: torch.Tensor) -> torch.Tensor:
     return adaptive_avg_pool2d(values, (min(cells, values.shape[2]), min(cells, values.shape[3])))
 
 
-def of_few_classes(subset: Subset) -> Subset:
+def take_few_classes(subset: Subset) -> Subset:
     """The images of the first ten classes."""
     rows = np.flatnonzero(subset.labels < MOST_CLASSES)
     return subset if len(rows) == len(subset) else Subset(subset.images[rows], subset.labels[rows])
@@ -103,7 +102,7 @@ class Probing:
     def of(cls, train: Subset, val: Subset, count: int, classes: int) -> "Probing":
         """At most `count` training and `count` validation images; without the latter, other training images."""
         kinds = min(classes, MOST_CLASSES)
-        train, val = of_few_classes(train), of_few_classes(val)
+        train, val = take_few_classes(train), take_few_classes(val)
         if len(val):
             return cls(sample(train, count, kinds), sample(val, count, kinds), "validation")
         both = sample(train, 2 * count, kinds)

@@ -1,12 +1,13 @@
 """A network as a sequence of layers: what one value of each sees of the image, and what each gives."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.inference import outputs
 
 # Values that one batch may hold in one layer: 256 MB.
 MOST_VALUES = 2**26
@@ -27,7 +28,7 @@ class Layer:
     step: int
 
 
-def of(checkpoint: model.Checkpoint) -> list[Layer]:
+def list_layers(checkpoint: Checkpoint) -> list[Layer]:
     """The layers from first to last, without those that only scale or reshape.
 
     The receptive field grows by (kernel - 1) * step with each convolution or pooling, and step by its stride (Araujo
@@ -50,17 +51,7 @@ def _along(size: int | tuple[int, ...]) -> int:
     return size if isinstance(size, int) else size[0]
 
 
-def outputs(net: nn.Sequential, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """What each layer gives, by its name: (n, channels, height, width) or (n, channels); `scale` gives the image."""
-    net.eval()
-    values = images
-    with torch.inference_mode():
-        for name, child in net.named_children():
-            values = child(values)
-            yield name, values
-
-
-def untrained(trained: model.Checkpoint, seed: int) -> nn.Sequential:
+def untrained(trained: Checkpoint, seed: int) -> nn.Sequential:
     """The network as it was before its training with `seed`."""
     torch.manual_seed(seed)
     net = model.build(trained.params, trained.data_set)
@@ -68,7 +59,7 @@ def untrained(trained: model.Checkpoint, seed: int) -> nn.Sequential:
     return net.eval()
 
 
-def batch_size(checkpoint: model.Checkpoint) -> int:
+def batch_size(checkpoint: Checkpoint) -> int:
     """How many images may go through the network at once without a layer taking too much memory."""
     described = checkpoint.data_set
     image = torch.zeros(1, described.channels, described.height, described.width)

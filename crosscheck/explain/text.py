@@ -3,16 +3,15 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscheck.evaluation.guessing import Guess
+from crosscheck.data.guessing import Guess
 from crosscheck.explain.activations import Response
-from crosscheck.explain.animation import plateau_end
 from crosscheck.explain.receptive_fields import Layer
-from crosscheck.training.curves import Epoch
+from crosscheck.training.curves import Epoch, plateau_end
 
 MOST_LISTED = 12
 
 
-def of_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
+def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
     """What one layer sees, which of its channels are dead, how sparse it is, and which class excites which channel."""
     n, (height, width) = len(labels), response.shape
     layer, unit = response.layer, "channel" if response.layer.step else "unit"
@@ -34,7 +33,7 @@ def seen(layer: Layer) -> str:
     return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
 
 
-def of_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:
+def describe_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:
     """Where the classes are easiest to tell apart, and what training added."""
     best = int(np.argmax(trained))
     gains = [after - before for after, before in zip(trained, untrained, strict=True)]
@@ -48,7 +47,7 @@ def of_probes(names: list[str], trained: list[float], untrained: list[float]) ->
     return f"The classes are easiest to tell apart {easiest}. {learnt}"
 
 
-def of_film(history: list[Epoch], guess: Guess, epochs: list[int]) -> str:
+def describe_training(history: list[Epoch], guess: Guess, epochs: list[int]) -> str:
     """The plateau and the moment it ends, as the curve has them."""
     end, chance = plateau_end(history, guess), f"{guess.name}, {guess.shown}"
     frames = f"{_count(len(epochs), 'frame')}, of the epochs {_listed([str(epoch) for epoch in epochs])}."

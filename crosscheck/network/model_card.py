@@ -5,7 +5,7 @@ from typing import Any
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json, sha256
-from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, load_checkpoint
 
 KINDS = {"sha256": str, "parameter_count": int, "model": dict, "train": dict, "data": dict, "compute": dict}
 
@@ -22,7 +22,7 @@ def read(file: Path) -> dict[str, Any]:
     return card
 
 
-def load_checkpoint(checkpoint: Path, card: Path) -> model.Checkpoint:
+def load_trained(checkpoint: Path, card: Path) -> Checkpoint:
     """The network that the card describes. Raises InputError for a missing checkpoint and for any other one."""
     described = read(card)["sha256"]
     if not checkpoint.is_file():
@@ -31,4 +31,4 @@ def load_checkpoint(checkpoint: Path, card: Path) -> model.Checkpoint:
         raise InputError(
             f"{checkpoint}: not the weights that train wrote ({card} has another SHA-256); run `dvc repro`"
         )
-    return model.load(checkpoint)
+    return load_checkpoint(checkpoint)

@@ -26,7 +26,7 @@ def check(images: str) -> None:
             f"params.yaml: data.images is {images!r}, outside of the project, but {COPIED}, from where that is another "
             f"folder; give the whole path: -S data.images={meant}"
         )
-    drawn = paths.paths("synthesize").values()
+    drawn = paths.read_paths("synthesize").values()
     if path not in drawn and not (copy / path).exists() and (project / path).exists():
         raise InputError(
             f"params.yaml: data.images is {images!r}, which neither DVC nor git tracks, but {COPIED} that holds only "

@@ -21,15 +21,15 @@ LONGEST_WAIT = 600
 LOCKED = "Unable to acquire lock"
 
 
-def paths(stage: str) -> dict[str, Path]:
+def read_paths(stage: str) -> dict[str, Path]:
     """The options of the command of one stage, by name, such as `{"checkpoint": Path("models/model.pt")}`.
 
     Raises InputError where `dvc.yaml` is missing or has no such stage.
     """
-    return paths_of(stage)[stage]
+    return read_paths_by_stage(stage)[stage]
 
 
-def paths_of(*stages: str) -> dict[str, dict[str, Path]]:
+def read_paths_by_stage(*stages: str) -> dict[str, dict[str, Path]]:
     """The options of the commands of these stages, by stage: two stages may give one name to different files.
 
     Raises InputError where `dvc.yaml` is missing or has no such stage.
@@ -60,7 +60,7 @@ def changed(*stages: str) -> list[str]:
     if answer.returncode != 0:
         problem = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
         raise InputError(f"`dvc status` failed ({problem}); fix that first")
-    used = {str(path) for options in paths_of(*stages).values() for path in options.values()}
+    used = {str(path) for options in read_paths_by_stage(*stages).values() for path in options.values()}
     return sorted(
         path
         for differences in json.loads(answer.stdout).values()

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from crosscheck.evaluation.calibration import Bin, expected_error, interval_of
-from crosscheck.evaluation.guessing import Guess
+from crosscheck.data.guessing import Guess
+from crosscheck.evaluation.calibration import Bin, expected_calibration_error
+from crosscheck.evaluation.metrics import exact_interval
 from crosscheck.reporting.style import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, save, shown
 from crosscheck.training.curves import Epoch
 
@@ -78,11 +79,11 @@ def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
     figure = new_figure((5.5, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     n = sum(each.n for each in bins)
-    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_error(bins):.4f}"
+    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_calibration_error(bins):.4f}"
     figure.suptitle(title, fontsize=11)
     upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="confidence = accuracy")
     confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
-    intervals = np.array([interval_of(round(each.accuracy * each.n), each.n) for each in bins])
+    intervals = np.array([exact_interval(round(each.accuracy * each.n), each.n) for each in bins])
     # Rounded figures may lie outside of their interval by a hair.
     errors = np.abs(intervals.T - accuracy)
     upper.errorbar(confidence, accuracy, errors, color=BLUE, fmt="o", label="test images by bin, 95 % interval")

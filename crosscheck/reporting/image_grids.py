@@ -11,20 +11,31 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.reporting.style import DEFAULT_DPI, EDGE, VERMILION, colormap, grid, height_of, save, show_image, shown
+from crosscheck.reporting.style import (
+    DEFAULT_DPI,
+    EDGE,
+    MOST_CHANNELS,
+    POSITIVE,
+    SIGNED,
+    VERMILION,
+    colormap,
+    fit_height,
+    grid,
+    save,
+    show_image,
+    shown,
+)
 
 MOST_CLASSES = 20
-MOST_CHANNELS = 36
 MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
 # Three lines below an image, in inches.
 LABEL = 0.55
 # The width of a map in inches; between maps and, for a line, above each, as shares of it.
 MAP_SIDE, SPACE, LABEL_SPACE = 1.12, 0.07, 0.22
-SIGNED, POSITIVE = "RdBu_r", "viridis"
 
 
 @dataclass(frozen=True)
-class Answer:
+class AnsweredImage:
     """What the network said of one image: uint8 (height, width, channels), its classes by name, its confidence."""
 
     image: NDArray[np.uint8]
@@ -38,7 +49,7 @@ def sample_sheet(train: Subset, data_set: DataSet, per_class: int, file: Path) -
     classes = data_set.classes[:MOST_CLASSES]
     more = "" if len(classes) == len(data_set.classes) else f", {len(classes)} of {len(data_set.classes)} classes"
     title = f"Samples of each class (of n = {len(train)} training images{more})"
-    figure, axes = grid(len(classes), per_class, 1.3, height_of(train.images[0], 1.3), title)
+    figure, axes = grid(len(classes), per_class, 1.3, fit_height(train.images[0], 1.3), title)
     for label, name in enumerate(classes):
         axes[label, 0].set_ylabel(shown(name, 18), fontsize=10, rotation=0, ha="right", va="center")
         rows = np.flatnonzero(train.labels == label)[:per_class]
@@ -105,7 +116,7 @@ def feature_maps(steps: dict[str, NDArray[np.float32]], title: str, file: Path, 
     cut = "" if channels == total else f", the first {channels} of {total} channels"
     lines = -(-channels // MAPS_IN_A_ROW)
     columns = -(-channels // lines)
-    tall = height_of(next(iter(steps.values()))[0], 1.0)
+    tall = fit_height(next(iter(steps.values()))[0], 1.0)
     figure, axes = grid(
         len(steps), 1, columns * MAP_SIDE * (1 + SPACE), lines * MAP_SIDE * (tall + LABEL_SPACE), title + cut
     )
@@ -149,11 +160,11 @@ def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
     return f"{channel}: to {values.flat[np.abs(values).argmax()]:.2g}", "black"
 
 
-def answers(shown_answers: list[Answer], title: str, nothing: str, file: Path, dpi: int) -> None:
+def answers(shown_answers: list[AnsweredImage], title: str, nothing: str, file: Path, dpi: int) -> None:
     """Images with their true and their predicted class; `nothing` is said where there is none."""
     columns = min(4, max(1, len(shown_answers)))
     rows = max(1, -(-len(shown_answers) // columns))
-    tallest = max((height_of(answer.image, 2.3) for answer in shown_answers), default=0.5)
+    tallest = max((fit_height(answer.image, 2.3) for answer in shown_answers), default=0.5)
     figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
     for axis, answer in zip(axes.flat, shown_answers, strict=False):
         show_image(axis, answer.image)

@@ -12,7 +12,7 @@ TEMPLATE = Path(__file__).with_suffix(".html")
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportPicture:
     """A picture as a data URI, and what it shows in words, also for those who cannot see it."""
 
     source: str
@@ -20,26 +20,26 @@ class Picture:
 
 
 @dataclass
-class Section:
+class Chapter:
     """A part of the page: the anchor's name, the heading, what is said, and the pictures."""
 
     name: str
     heading: str
     sentences: list[str] = field(default_factory=list)
-    pictures: list[Picture] = field(default_factory=list)
+    pictures: list[ReportPicture] = field(default_factory=list)
 
     def show(self, file: Path, caption: str) -> None:
         """Embed a PNG file with its caption."""
         self.pictures.append(embedded(file, caption))
 
 
-def embedded(file: Path, caption: str) -> Picture:
+def embedded(file: Path, caption: str) -> ReportPicture:
     """The PNG `file` as a picture for the page."""
-    return Picture(f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode('ascii')}", caption)
+    return ReportPicture(f"data:image/png;base64,{base64.b64encode(file.read_bytes()).decode('ascii')}", caption)
 
 
 def write(
-    title: str, summary: list[str], sections: list[Section], film: str, frames: list[Picture], file: Path
+    title: str, summary: list[str], sections: list[Chapter], film: str, frames: list[ReportPicture], file: Path
 ) -> None:
     """Write the page; without `frames`, `film` says why there are none. The same content gives the same bytes."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)

@@ -19,7 +19,13 @@ from crosscheck.reporting import fonts
 
 # Okabe and Ito's palette.
 BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
+# Apart in lightness as well as in colour, so that they also differ in print.
+CLASS_COLORS = (BLUE, "#E69F00", GREEN, VERMILION, "#CC79A7", "#56B4E9", "#000000", "#F0E442")
+CLASS_MARKS = "ox^sDv*P"
 DEFAULT_DPI = 120
+# Colours of values that have a sign, and of those that have none.
+SIGNED, POSITIVE = "RdBu_r", "viridis"
+MOST_CHANNELS = 36
 # Around images, so that white paper ends somewhere.
 EDGE = "#BBBBBB"
 
@@ -80,7 +86,7 @@ def colormap(name: str) -> Colormap:
     return matplotlib.colormaps[name].resampled(256)
 
 
-def height_of(image: NDArray[Any], width: float) -> float:
+def fit_height(image: NDArray[Any], width: float) -> float:
     """The height at which an image, (height, width) or with channels, fills `width`; bounded for very long ones."""
     height, breadth = image.shape[:2]
     return float(width * min(3.0, max(0.3, height / breadth)))

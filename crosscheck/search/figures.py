@@ -8,12 +8,12 @@ from optuna.trial import TrialState
 
 from crosscheck.reporting import style
 from crosscheck.search.objective import was_trained
-from crosscheck.search.pareto import Candidate, candidate_of, finished
+from crosscheck.search.pareto import Candidate, finished, make_candidate
 
 
 def front(study: Study, candidates: list[Candidate], winner: int | None, file: Path) -> None:
     """Validation accuracy against the number of parameters and against the cost of training; the front stands out."""
-    complete = [candidate_of(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+    complete = [make_candidate(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     trained = sum(map(was_trained, finished(study)))
     figure = style.new_figure((9.5, 4.4))
     figure.suptitle(

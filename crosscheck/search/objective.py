@@ -17,12 +17,12 @@ from crosscheck.core import devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ComputeParams, EvaluateParams, ModelParams, TrainParams
 from crosscheck.data import dataset
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
 from crosscheck.evaluation.complexity import Cost
-from crosscheck.evaluation.guessing import Guess
-from crosscheck.network import inference
 from crosscheck.search import space, storage
 from crosscheck.search.space import Search, StopParams
+from crosscheck.training import validation
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Training, new_network
 
@@ -137,7 +137,7 @@ def _objectives(setup: Setup, trial: Trial) -> list[float]:
     wanted, recipe = space.draw(trial, search.space, setup.model, setup.train)
     recipe = recipe.model_copy(update={"seed": FIRST_SEED + trial.number * search.study.repeats})
     trial.set_user_attr(WANTED, {"model": wanted.model_dump(), "train": recipe.model_dump()})
-    figures = complexity.of(wanted, known.data_set, len(known.train), recipe.epochs)
+    figures = complexity.count_complexity(wanted, known.data_set, len(known.train), recipe.epochs)
     result = {**asdict(figures), "accuracy": None, "curve": [], "seconds": 0.0, "stopped": beyond(setup, figures)}
     excess = {
         "parameters": figures.parameters / search.limits.parameters - 1,
@@ -230,7 +230,7 @@ def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: 
     diverged = fit(training, None, len(known.data_set.classes))
     seconds = time.perf_counter() - began
     test = dataset.read(setup.split, "test", known.data_set)
-    _, test_accuracy = inference.score(training.net, test, evaluate.batch_size)
+    _, test_accuracy = validation.score(training.net, test, evaluate.batch_size)
     return {
         "seed": recipe.seed,
         "val_accuracy": 0.0 if diverged else training.history[-1].val_accuracy,

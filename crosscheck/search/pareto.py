@@ -52,7 +52,7 @@ def finished(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def candidate_of(trial: FrozenTrial) -> Candidate:
+def make_candidate(trial: FrozenTrial) -> Candidate:
     """A complete trial as a candidate."""
     result, wanted = trial.user_attrs[RESULT], trial.user_attrs[WANTED]
     figures = {
@@ -71,9 +71,9 @@ def front(study: Study) -> list[Candidate]:
 
     Where none reaches the accuracy, the most accurate ones.
     """
-    best = [candidate_of(trial) for trial in study.best_trials]
+    best = [make_candidate(trial) for trial in study.best_trials]
     if not best:
-        complete = [candidate_of(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
+        complete = [make_candidate(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
         highest = max((each.accuracy for each in complete), default=0.0)
         best = [each for each in complete if each.accuracy == highest]
     return sorted(best, key=lambda each: (each.parameters, each.training_cost, each.number))

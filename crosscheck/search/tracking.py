@@ -14,7 +14,7 @@ KIND = Kind("search", "crosscheck.search", "crosscheck.search.run")
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
 
 
-def of(study: Study) -> NestedRuns:
+def open_runs(study: Study) -> NestedRuns:
     """The runs of this search. Its name may be used again in another database; its first trial's time may not."""
     return NestedRuns(
         KIND,

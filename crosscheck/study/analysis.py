@@ -10,13 +10,12 @@ import numpy as np
 
 from crosscheck.core.files import read_json
 from crosscheck.study import baselines, findings, intervals, plateau, result_cache
-from crosscheck.study import runs as outcomes
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
 from crosscheck.study.plans import Plan
 from crosscheck.study.resplit import Stock
-from crosscheck.study.runs import Run
+from crosscheck.study.runs import Run, read_runs
 
 MOST_HARD = 4
 
@@ -63,13 +62,15 @@ class Overview:
     paths: list[str]
 
 
-def of(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
+def analyse(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
     """Read every result. Raises InputError where one is missing."""
-    runs = outcomes.of(plan, results)
-    times = {name: [_timing(result_cache.file_of(timings, run.cell)) for run in each] for name, each in runs.items()}
+    runs = read_runs(plan, results)
+    times = {
+        name: [_timing(result_cache.result_file(timings, run.cell)) for run in each] for name, each in runs.items()
+    }
     return Overview(
         runs=runs,
-        means={name: mean_of(each, plan.study.confidence) for name, each in runs.items()},
+        means={name: estimate_mean(each, plan.study.confidence) for name, each in runs.items()},
         survival={
             name: intervals.survival([run.reached for run in each], [run.epochs for run in each], plan.study.confidence)
             for name, each in runs.items()
@@ -79,14 +80,14 @@ def of(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
             for name, each in times.items()
         },
         machine=_machines([timing for each in times.values() for timing in each]),
-        answers=findings.of(plan, runs),
+        answers=findings.answer_questions(plan, runs),
         baselines=baselines.find(runs, stock),
         hardest=_hardest([run for each in runs.values() for run in each if not run.failed]),
         paths=stock.paths,
     )
 
 
-def mean_of(runs: Sequence[Run], confidence: float) -> Estimate | None:
+def estimate_mean(runs: Sequence[Run], confidence: float) -> Estimate | None:
     """The mean accuracy of the runs that converged, or None where none did."""
     kept = [run for run in runs if not run.failed]
     return intervals.accuracy([run.right for run in kept], [run.rows for run in kept], confidence) if kept else None
@@ -120,7 +121,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
             "accuracies": {str(run.cell.seed): round(run.accuracy, 6) for run in runs},
             "reached_in_epoch": {str(run.cell.seed): run.reached for run in runs},
             "target": asdict(found.survival[name]),
-            "plateau": asdict(plateau.of(runs)),
+            "plateau": asdict(plateau.diagnose(runs)),
             **runs[0].result["cost"],
             "train_images": runs[0].result["data"]["train_images"],
             **({"baselines": asdict(found.baselines[name])} if apart else {}),

@@ -48,7 +48,7 @@ def _baseline(dealt: Dealt) -> Baseline:
     return Baseline(
         images=len(train),
         majority=round(metrics.majority_accuracy(train.labels, test.labels), 6),
-        neighbour=round(metrics.neighbour_accuracy(*reference, test.images, test.labels), 6),
+        neighbour=round(metrics.nearest_neighbour_accuracy(*reference, test.images, test.labels), 6),
     )
 
 

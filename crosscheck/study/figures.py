@@ -12,8 +12,8 @@ from crosscheck.reporting.style import (
     GREEN,
     GREY,
     VERMILION,
+    fit_height,
     grid,
-    height_of,
     new_figure,
     save,
     show_image,
@@ -190,7 +190,7 @@ def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
 def hardest(images: NDArray[np.uint8], captions: Sequence[str], file: Path) -> None:
     """The images that most runs got wrong, uint8 (n, height, width, channels)."""
     width = 2.2
-    height = height_of(images[0], width) + 0.4
+    height = fit_height(images[0], width) + 0.4
     figure, axes = grid(1, len(images), width, height, "The images that most runs get wrong", margin=0.2, head=0.15)
     for axis, image, caption in zip(axes.flat, images, captions, strict=True):
         show_image(axis, image)

@@ -69,7 +69,7 @@ class Answer:
     p_images: float
 
 
-def of(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
+def answer_questions(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
     """An answer for each question and each variant in it but the first."""
     asked = [
         (name, first, second)
@@ -91,10 +91,10 @@ def of(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
 def _contrast(measure: str, first: list[Run], second: list[Run], plan: Plan) -> Contrast:
     study = plan.study
     if measure == "failures":
-        return hypothesis_tests.of_failures(first, second, study.confidence)
+        return hypothesis_tests.compare_failures(first, second, study.confidence)
     if measure == "epochs":
-        return hypothesis_tests.of_epochs(first, second)
-    return hypothesis_tests.of_values(first, second, measure, study.margin, study.confidence)
+        return hypothesis_tests.compare_epochs(first, second)
+    return hypothesis_tests.compare_values(first, second, measure, study.margin, study.confidence)
 
 
 def judge(family: Sequence[Contrast], alpha: float) -> list[Finding]:
@@ -146,7 +146,7 @@ def _answer(name: str, plan: Plan, first: list[Run], second: list[Run], findings
         confounded=len(settings) > 1 or any(change.name == "parameters" for change in consequences),
         gained={row: gain for row, gain in wins.items() if gain > 0},
         lost={row: -gain for row, gain in wins.items() if gain < 0},
-        p_images=hypothesis_tests.of_images(wins),
+        p_images=hypothesis_tests.compare_images(wins),
     )
 
 

@@ -63,7 +63,9 @@ def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]
     return [(run, by_seed[run.cell.seed]) for run in first if run.cell.seed in by_seed]
 
 
-def of_values(first: Sequence[Run], second: Sequence[Run], measure: str, margin: float, confidence: float) -> Contrast:
+def compare_values(
+    first: Sequence[Run], second: Sequence[Run], measure: str, margin: float, confidence: float
+) -> Contrast:
     """Accuracy, or mean accuracy under a distortion: paired t test, and two one-sided ones for equivalence (TOST).
 
     Where all pairs differ by nothing, a t test has nothing to go by; for accuracy, the images then speak.
@@ -131,7 +133,7 @@ def _more_pairs(differences: NDArray[np.float64], size: float, confidence: float
     return max(0, _sample_size(TTestPower(), effect, confidence) - len(differences))
 
 
-def of_failures(first: Sequence[Run], second: Sequence[Run], confidence: float) -> Contrast:
+def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: float) -> Contrast:
     """How many runs failed to converge: Fisher's exact test; the interval of the difference is Newcombe's."""
     counts, totals = [sum(run.failed for run in runs) for runs in (first, second)], [len(first), len(second)]
     table = [[failed, total - failed] for failed, total in zip(counts, totals, strict=True)]
@@ -170,7 +172,7 @@ def _undecided(measure: str, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, _nobody_knows, f"none: {why}")
 
 
-def of_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
+def compare_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
     """Epochs until the target is reached, failed runs and slow ones censored: the log-rank test."""
     runs = [*first, *second]
     reached = np.array([run.reached is not None for run in runs], dtype=int)
@@ -224,7 +226,7 @@ def image_wins(pairs: Sequence[tuple[Run, Run]]) -> dict[int, int]:
     return wins
 
 
-def of_images(wins: dict[int, int]) -> float:
+def compare_images(wins: dict[int, int]) -> float:
     """McNemar's exact test: does one variant get more images right that the other gets wrong? Each counts once."""
     for_first, for_second = sum(gain < 0 for gain in wins.values()), sum(gain > 0 for gain in wins.values())
     return float(mcnemar([[0, for_first], [for_second, 0]], exact=True).pvalue)

@@ -122,26 +122,26 @@ class Plan:
     @property
     def folder(self) -> Path:
         """What this study alone writes: its report and its figures."""
-        return ownership.folder_of(self.file)
+        return ownership.folder_for(self.file)
 
     @property
     def dataset(self) -> Path:
         """The packed images, which a part shares with the whole."""
-        return ownership.folder_of(self.whole) / "dataset"
+        return ownership.folder_for(self.whole) / "dataset"
 
     @property
     def results(self) -> Path:
         """A file for each run, which a part shares with the whole."""
-        return ownership.folder_of(self.whole) / "results"
+        return ownership.folder_for(self.whole) / "results"
 
     @property
     def timings(self) -> Path:
         """How long each run took on this machine."""
-        return ownership.folder_of(self.whole) / "timings"
+        return ownership.folder_for(self.whole) / "timings"
 
     def claim(self) -> None:
         """Take the folders of the study into use. Raises InputError where one holds files that are not of a study."""
-        for folder in {self.folder, ownership.folder_of(self.whole)}:
+        for folder in {self.folder, ownership.folder_for(self.whole)}:
             ownership.claim(folder, "move it away, or give the study file another name that ends in .yaml")
 
     def of(self, variant: str) -> list[Cell]:
@@ -246,14 +246,14 @@ def _apply(params: Params, settings: Settings, file: Path, where: str) -> Params
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{file}: {where}: {validation_messages.of(error, Params, ())}") from None
+        raise InputError(f"{file}: {where}: {validation_messages.describe_error(error, Params, ())}") from None
 
 
 def _checked(kind: type[Any], content: dict[str, Any], file: Path) -> Any:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{file}: {validation_messages.of(error, kind, ())}") from None
+        raise InputError(f"{file}: {validation_messages.describe_error(error, kind, ())}") from None
 
 
 def _yaml(file: Path) -> dict[str, Any]:

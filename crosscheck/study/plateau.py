@@ -40,7 +40,7 @@ class Diagnosis:
     off: Signs | None
 
 
-def of(runs: Sequence[Run]) -> Diagnosis:
+def diagnose(runs: Sequence[Run]) -> Diagnosis:
     """Look at runs of one variant."""
     courses = [run.on_plateau for run in runs]
     left = [course.index(False) + 1 for course in courses if False in course]

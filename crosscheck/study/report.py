@@ -74,7 +74,7 @@ def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list
 def _convergence(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
     height, odds = text.plateau_words(found)
     caption = f"Training loss of every run by epoch; the dotted line is the plateau, {height}."
-    rows = [text.plateau_row(name, plateau.of(runs)) for name, runs in found.runs.items()]
+    rows = [text.plateau_row(name, plateau.diagnose(runs)) for name, runs in found.runs.items()]
     header = ["variant", "ever on it", "ended on it", "came back", "first off it", "signs on it", "signs off it"]
     return [
         Heading("Convergence and the plateau"),

@@ -25,7 +25,7 @@ CODE = ["crosscheck.study.run_cell.execute", "crosscheck.core.bits.pin"]
 KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
 
 
-def key_of(params: Params, data_digest: str, code_digest: str) -> str:
+def run_key(params: Params, data_digest: str, code_digest: str) -> str:
     """A hash of all that decides a cell's result: of a native one, the machine too."""
     sections = {
         "data": params.data.model_dump(exclude={"images"}),
@@ -40,7 +40,7 @@ def key_of(params: Params, data_digest: str, code_digest: str) -> str:
 
 
 def _bits_of(compute: ComputeParams) -> dict[str, str]:
-    mode = bits.mode_of(compute.portable, compute.device)
+    mode = bits.find_mode(compute.portable, compute.device)
     machine: dict[str, str] = {}
     if mode == "native":
         # It takes seconds to load, and the names of libraries and processor are enough for portable results.
@@ -50,7 +50,7 @@ def _bits_of(compute: ComputeParams) -> dict[str, str]:
     return machine | bits.described(mode)
 
 
-def keys_of(plan: Plan, stock: Stock) -> list[list[str]]:
+def plan_keys(plan: Plan, stock: Stock) -> list[list[str]]:
     """The key of each cell of the plan, over these images and with the code at hand.
 
     After it stand, for a portable result, those of other code that was proven to be equal.
@@ -65,15 +65,15 @@ def keys_of(plan: Plan, stock: Stock) -> list[list[str]]:
         if dealt not in digests:
             digests[dealt] = resplit.digest(resplit.deal(stock, split, count), stock.data_set)
         compute = cell.params.compute
-        codes = equal if bits.mode_of(compute.portable, compute.device) == "portable" else [code]
-        keys.append([key_of(cell.params, digests[dealt], each) for each in codes])
+        codes = equal if bits.find_mode(compute.portable, compute.device) == "portable" else [code]
+        keys.append([run_key(cell.params, digests[dealt], each) for each in codes])
     return keys
 
 
 def check(plan: Plan, stock: Stock, folder: Path) -> None:
     """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
-    for cell, keys in zip(plan.cells, keys_of(plan, stock), strict=True):
-        file = file_of(folder, cell)
+    for cell, keys in zip(plan.cells, plan_keys(plan, stock), strict=True):
+        file = result_file(folder, cell)
         if read(file)["key"] not in keys:
             raise InputError(
                 f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
@@ -81,7 +81,7 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
             )
 
 
-def file_of(folder: Path, cell: Cell) -> Path:
+def result_file(folder: Path, cell: Cell) -> Path:
     """Where the cell's result lies in `folder`."""
     return folder / cell.variant / f"{cell.seed:03d}.json"
 
@@ -113,7 +113,7 @@ def known(file: Path) -> dict[str, Any] | None:
 
 def remove_strangers(folder: Path, wanted: list[Cell]) -> None:
     """Remove results in `folder` that belong to no cell of the plan; files that are no results stay."""
-    kept = {file_of(folder, cell) for cell in wanted}
+    kept = {result_file(folder, cell) for cell in wanted}
     for file in sorted(folder.glob("*/*.json")):
         if file not in kept and known(file) is not None:
             remove_file(file, vouched=True)

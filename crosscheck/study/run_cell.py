@@ -19,11 +19,12 @@ from crosscheck.core import devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import Subset
+from crosscheck.data.guessing import COUNTS, Guess
 from crosscheck.evaluation import complexity
-from crosscheck.evaluation.guessing import COUNTS, Guess
 from crosscheck.network import inference
 from crosscheck.study import corruptions, diagnostics, resplit
 from crosscheck.study.resplit import Dealt, Stock
+from crosscheck.training import validation
 from crosscheck.training.trainer import Training, new_network
 
 Result = dict[str, Any]
@@ -40,7 +41,7 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     devices.keep_freed_memory(net)
     training = Training(net, train, dealt.val, params.train, device)
     vitals, seconds, diverged = fit(training)
-    costs = complexity.of(params.model, stock.data_set, len(train), params.train.epochs)
+    costs = complexity.count_complexity(params.model, stock.data_set, len(train), params.train.epochs)
     result = {
         "data": {
             "classes": stock.data_set.classes,
@@ -87,7 +88,7 @@ def fit(training: Training) -> tuple[list[diagnostics.Vitals], list[float], bool
 
 def examine(net: nn.Module, dealt: Dealt) -> Result:
     """The answers to the test images: their places in the stock, true and predicted labels, and the mean loss."""
-    logits = inference.logits_of(net, dealt.test, TEST_BATCH)
+    logits = inference.compute_logits(net, dealt.test, TEST_BATCH)
     labels = torch.from_numpy(dealt.test.labels.copy())
     return {
         "row": dealt.test_rows.tolist(),
@@ -113,7 +114,7 @@ def withstand(net: nn.Module, test: Subset, background: int) -> Result:
 
 
 def accuracy_on(net: nn.Module, subset: Subset) -> float | None:
-    return inference.score(net, subset, TEST_BATCH)[1]
+    return validation.score(net, subset, TEST_BATCH)[1]
 
 
 def columns(rows: list[Result]) -> Result:

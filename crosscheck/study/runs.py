@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscheck.evaluation.guessing import COUNTS, Guess, only_answer
+from crosscheck.data.guessing import COUNTS, Guess, only_answer
 from crosscheck.study import corruptions, result_cache
 from crosscheck.study.plans import Cell, Plan
 
@@ -67,10 +67,10 @@ class Run:
         return float(np.mean([accuracy for level, accuracy in pairs if level != corruptions.UNTOUCHED[measure]]))
 
 
-def of(plan: Plan, folder: Path) -> dict[str, list[Run]]:
+def read_runs(plan: Plan, folder: Path) -> dict[str, list[Run]]:
     """The runs of every variant, by seed. Raises InputError where a result is missing."""
     return {
-        name: [_run(cell, result_cache.read(result_cache.file_of(folder, cell)), plan) for cell in plan.of(name)]
+        name: [_run(cell, result_cache.read(result_cache.result_file(folder, cell)), plan) for cell in plan.of(name)]
         for name in plan.study.variants
     }
 

@@ -227,7 +227,7 @@ def _explained(reported: Reported, runs: Sequence[Run]) -> str:
         return f"no run here ends within {100 * NEAR:g} points of it"
     failed = [run for run in alike if run.failed]
     text = f"{len(alike)} of {len(runs)} runs end within {100 * NEAR:g} points of it"
-    signs = plateau.of(failed).on if failed else None
+    signs = plateau.diagnose(failed).on if failed else None
     if signs is None:
         return f"{text}, and {len(alike) - len(failed)} of these converged"
     chance = runs[0].guessing

@@ -82,7 +82,7 @@ def run(name: str) -> str:
     Raises InputError where this machine has no portable bits.
     """
     devices.prepare(COMPUTE)
-    if bits.mode_of(COMPUTE.portable, COMPUTE.device) != "portable":
+    if bits.find_mode(COMPUTE.portable, COMPUTE.device) != "portable":
         raise InputError("the bits of this machine are its own, so nothing can be proven here; use one with AVX2")
     kind = name.removeprefix("distortion, ")
     if kind in corruptions.GRID:
@@ -120,7 +120,7 @@ def _trained(params: Params, drawn: Stock) -> list[NDArray[Any]]:
     net = new_network(params.model, drawn.data_set, dealt.train, params.train.seed)
     training = Training(net, dealt.train, dealt.val, params.train, torch.device("cpu"))
     run_cell.fit(training)
-    logits = inference.logits_of(training.faster, dealt.test, run_cell.TEST_BATCH)
+    logits = inference.compute_logits(training.faster, dealt.test, run_cell.TEST_BATCH)
     return [tensor.contiguous().numpy() for tensor in (*net.state_dict().values(), logits)]
 
 

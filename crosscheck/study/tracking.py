@@ -9,7 +9,7 @@ KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
 SECTIONS = ("split", "model", "train")
 
 
-def of(plan: Plan) -> NestedRuns:
+def open_runs(plan: Plan) -> NestedRuns:
     """The runs of the study of this name."""
     return NestedRuns(KIND, f"study {plan.name}", lambda: plan.name)
 

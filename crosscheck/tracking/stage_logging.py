@@ -1,16 +1,46 @@
-"""What of each stage goes into its MLflow run. Used by the stages as they run and by `sync` afterwards alike."""
+"""What of each stage goes into the MLflow run of a checkpoint, for the stage `track` and the command `sync` alike."""
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from crosscheck.core.files import read_json, sha256
+from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
-from crosscheck.network import model, model_card
+from crosscheck.network import model_card
+from crosscheck.network.checkpoint import load_checkpoint
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the stages put what is recorded."""
+
+    split: Path
+    checkpoint: Path
+    card: Path
+    curve: Path
+    metrics: Path
+    predictions: Path
+    samples: Path
+    plots: Path
+    report: Path
+
+
+def record(results: Results) -> Recorder:
+    """Record all results in the run of their checkpoint; what it has already stays as it is."""
+    recorder = open_run(results.card)
+    curve(recorder, results.curve)
+    examples = dataset.read(results.split, "train", dataset.read_data_set(results.split))
+    network(recorder, results.checkpoint, results.card, examples)
+    evaluation(recorder, results.metrics, results.predictions)
+    pictures(recorder, results.plots, results.samples)
+    explanation(recorder, results.report)
+    return recorder
 
 
 def parameters(card: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +50,7 @@ def parameters(card: dict[str, Any]) -> dict[str, Any]:
     return {"parameter_count": card["parameter_count"], **flat}
 
 
-def of_checkpoint(card_file: Path) -> Recorder:
+def open_run(card_file: Path) -> Recorder:
     """The run of the checkpoint that the card describes; it is made where the store does not have it."""
     card = model_card.read(card_file)
     recorder = Recorder()
@@ -46,7 +76,7 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
         import torch
         from mlflow.models import infer_signature
 
-        loaded = model.load(checkpoint)
+        loaded = load_checkpoint(checkpoint)
         # A copy, since the images are mapped read-only from their file.
         images = np.array(example.images[:2].transpose(0, 3, 1, 2), order="C")
         with torch.inference_mode():

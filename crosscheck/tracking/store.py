@@ -49,6 +49,11 @@ def shown_uri() -> str:
     return addresses.shown(uri())
 
 
+def shown_place() -> str:
+    """The last line of a result: where MLflow keeps the runs."""
+    return f"MLflow      {shown_uri()}; `make ui` opens it"
+
+
 def anchored(address: str) -> str:
     """The address of a database with the full name of the file where it is an sqlite file.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
+from crosscheck.data.guessing import Guess
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,8 @@ def _epoch(row: dict[str, str]) -> Epoch:
         val_loss=optional("val_loss"),
         val_accuracy=optional("val_accuracy"),
     )
+
+
+def plateau_end(history: list[Epoch], guess: Guess) -> int | None:
+    """The first epoch whose training loss is clearly below that of guessing, or None where none is."""
+    return next((epoch.epoch for epoch in history if not guess.on_plateau(epoch.train_loss)), None)

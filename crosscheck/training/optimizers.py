@@ -16,7 +16,7 @@ WRAPPED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
 Kind = TypeVar("Kind", bound=Optimizer)
 
 
-def of(net: torch.nn.Module, params: TrainParams) -> Optimizer:
+def build_optimizer(net: torch.nn.Module, params: TrainParams) -> Optimizer:
     """The optimizer that `train` describes, over all weights of `net`."""
     decay = params.weight_decay
     if params.optimizer == "adamw":

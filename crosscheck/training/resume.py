@@ -36,7 +36,7 @@ CODE = [
 ]
 
 
-def key_of(described: dict[str, Any], fingerprint: dict[str, str], arrays: list[Path]) -> str:
+def training_key(described: dict[str, Any], fingerprint: dict[str, str], arrays: list[Path]) -> str:
     """A hash of the model's description, the arrays' bytes, the code that trains, and of native bits the machine.
 
     A training with portable bits can be begun on one machine and finished on another.

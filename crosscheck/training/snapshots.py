@@ -16,14 +16,14 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder, read_json, write_json
 from crosscheck.core.params import ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet
-from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 
 LARGEST = 64 * 2**20
 INDEX = "index.json"
 AGAIN = "run `dvc repro train` to make it again"
 
 
-def epochs_of(params: TrainParams) -> list[int]:
+def choose_epochs(params: TrainParams) -> list[int]:
     """The epochs after which a snapshot is taken: 0, before training, then ever farther apart, then the last."""
     if params.snapshots > params.epochs:
         return list(range(params.epochs + 1))
@@ -40,7 +40,7 @@ class Album:
     def __init__(self, folder: Path, params: TrainParams, wanted: ModelParams, data_set: DataSet, net: nn.Module):
         size = sum(tensor.nbytes for tensor in net.state_dict().values())
         self.folder, self.wanted, self.data_set = folder, wanted, data_set
-        self.due, self.left_out = epochs_of(params), ""
+        self.due, self.left_out = choose_epochs(params), ""
         self.unsaved: dict[int, nn.Sequential] = {}
         if self.due and size > LARGEST:
             self.due = []
@@ -72,7 +72,7 @@ class Album:
             write_json(partial / INDEX, {"epochs": self.due, "left_out": self.left_out})
 
     def _save(self, net: nn.Module, file: Path) -> None:
-        model.save(model.Checkpoint(cast(nn.Sequential, net), self.wanted, self.data_set), file)
+        save_checkpoint(Checkpoint(cast(nn.Sequential, net), self.wanted, self.data_set), file)
 
 
 def file_name(epoch: int) -> str:

@@ -15,11 +15,12 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
-from crosscheck.network.inference import batch, score
+from crosscheck.network.inference import batch
 from crosscheck.training import optimizers
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
+from crosscheck.training.validation import score
 
 
 def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int) -> nn.Sequential:
@@ -48,7 +49,7 @@ class Training:
         params = self.params
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self.steps = self._steps()
-        self.optimizer = optimizers.of(self.net, params)
+        self.optimizer = optimizers.build_optimizer(self.net, params)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
         # In a group the gradients meet before anything descends.

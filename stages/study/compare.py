@@ -24,7 +24,7 @@ def main(study: Path) -> None:
     plan.claim()
     packed = resplit.read(plan.dataset)
     result_cache.check(plan, packed, plan.results)
-    found = analysis.of(plan, plan.results, plan.timings, packed)
+    found = analysis.analyse(plan, plan.results, plan.timings, packed)
     write_json(plan.folder / "numbers.json", analysis.numbers(plan, found))
     write_json(plan.folder / "summary.json", analysis.summary(found))
     fonts.tell([*found.runs, *(packed.paths[hard.row] for hard in found.hardest)])

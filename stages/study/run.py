@@ -19,10 +19,11 @@ from filelock import FileLock, Timeout
 from crosscheck.core import bits, cli
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
-from crosscheck.evaluation.guessing import COUNTS, Guess, only_answer
+from crosscheck.data.guessing import COUNTS, Guess, only_answer
 from crosscheck.study import executor, plans, resplit, result_cache, tracking
 from crosscheck.study.executor import Job
 from crosscheck.study.progress import Progress, spoken
+from crosscheck.study.result_cache import result_file
 from crosscheck.tracking.nested_runs import NestedRuns
 
 WORKERS = "STUDY_WORKERS"
@@ -32,15 +33,21 @@ def main(study: Path) -> None:
     plan = plans.read(study)
     plan.claim()
     count = worker_count()
-    keys = result_cache.keys_of(plan, resplit.read(plan.dataset))
+    keys = result_cache.plan_keys(plan, resplit.read(plan.dataset))
     jobs = [
-        Job(cell, own, plan.dataset, result_cache.file_of(plan.results, cell), result_cache.file_of(plan.timings, cell))
+        Job(
+            cell,
+            own,
+            plan.dataset,
+            result_file(plan.results, cell),
+            result_file(plan.timings, cell),
+        )
         for cell, own in zip(plan.cells, keys, strict=True)
     ]
     with alone(plan.results):
         new = [job for job in jobs if not is_done(job)]
         print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
-        runs = tracking.of(plan)
+        runs = tracking.open_runs(plan)
         if new:
             for compute in [job.cell.params.compute for job in new]:
                 bits.warn(compute.portable, compute.device)

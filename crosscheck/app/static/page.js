@@ -92,23 +92,23 @@ const percent = (share) =>
   share >= 0.9995 ? "over 99.9%" : share < 0.0005 ? "under 0.1%" : `${(100 * share).toFixed(1)}%`;
 
 function inShort(answer, network) {
-  return answer.known ? `${network.classes[answer.label]} ${percent(answer.probabilities[answer.label])}` : "unlike all";
+  return answer.in_distribution ? `${network.classes[answer.label]} ${percent(answer.probabilities[answer.label])}` : "unlike all";
 }
 
 function showVerdict(answer) {
   const { classes } = networks[chosen];
   const verdict = element("verdict");
-  verdict.classList.toggle("unlike", !sheet.empty && !answer.known);
-  element("odds").classList.toggle("unlike", sheet.empty || !answer.known);
+  verdict.classList.toggle("unlike", !sheet.empty && !answer.in_distribution);
+  element("odds").classList.toggle("unlike", sheet.empty || !answer.in_distribution);
   verdict.textContent = sheet.empty
     ? "Nothing is drawn yet."
-    : answer.known
+    : answer.in_distribution
       ? `${classes[answer.label]}, ${percent(answer.probabilities[answer.label])}`
       : "Unlike anything it was trained on";
   element("distance").textContent =
-    answer.distance === null
+    answer.ood_score === null
       ? "For this state of the network, nothing tells what it knows: it guesses at anything."
-      : `Distance to training images: ${answer.distance.toFixed(2)} of the limit.`;
+      : `Distance to training images: ${answer.ood_score.toFixed(2)} of the limit.`;
   const rows = element("odds").children;
   answer.probabilities.forEach((share, label) => {
     rows[label].children[1].textContent = percent(share);
