@@ -210,7 +210,7 @@ def study(setting: Setting) -> list[Row]:
     seeds = plans.read(SHIPPED_STUDY).study.seeds
     with cloned(setting.project) as clone:
         wall_seconds([module("dvc", "repro", "--quiet", "synthesize")], clone)
-        drawn = load(clone / "params.yaml").synthesize.count
+        drawn = load(clone / "params.yaml").synthesize.images_per_class
         content = json.dumps(study_file(seeds, drawn - setting.train_images // 2))
         for repeat in range(setting.repeats):
             (clone / f"bench{repeat}.yaml").write_text(content, encoding="utf-8")

@@ -27,10 +27,10 @@ THREADS = 1
 BATCH = 64
 GEOMETRY = {
     "size": 116, "stroke_width": 4.0, "seed": 0, "rotation": 0.0, "stroke_spread": 0.0, "noise": 0.0,
-    "displacement": 0.0, "count": 1,
+    "displacement": 0.0, "images_per_class": 1,
 }  # fmt: skip
 RECIPE = {
-    "images": "all", "epochs": 10, "batch_size": 32, "optimizer": "adamw", "lr": 0.01, "momentum": 0.0,
+    "images_per_class": "all", "epochs": 10, "batch_size": 32, "optimizer": "adamw", "lr": 0.01, "momentum": 0.0,
     "weight_decay": 0.0, "schedule": "one_cycle", "seed": 0, "snapshots": 0,
 }  # fmt: skip
 NETWORK = {"norm": "none", "pool": "max", "head": "dense", "hidden": "auto", "invert": True, "centre": False}

@@ -89,10 +89,10 @@ def baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParam
 
     The training images stand in the order of a hash, so the first ones are a random sample.
     """
-    n = params.neighbour_images
+    n = params.knn_images
     return {
         "baseline_majority": majority_accuracy(train.labels, test.labels),
-        "baseline_neighbour": nearest_neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
+        "baseline_1nn": nearest_neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
     }
 
 

@@ -1,9 +1,10 @@
-"""Leads through the network layer by layer: a page, its pictures, and a film of the training.
+"""Leads through the network layer by layer: a page, its pictures, and an animation of the training.
 
     python -m stages.explain --split data/split --checkpoint models/model.pt --card models/model.json \\
         --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv --report report
 
-`report` gets report.html, which holds all of its pictures, the pictures and the film's frames as PNG, and training.gif.
+`report` gets report.html, which holds all of its pictures, the pictures and the animation's frames as PNG, and
+training.gif.
 Channels look for what excites them among training images; probes are fitted on training images and scored on
 validation images; test images are only shown.
 """
@@ -31,10 +32,10 @@ def main(
 ) -> None:
     compute = load_section("compute")
     bits.warn(compute.portable, compute.device)
-    # The film takes as long as all chapters together, and little of either runs on more than one core.
+    # The animation takes as long as all chapters together, and little of either runs on more than one core.
     with (
         fresh_folder(report) as folder,
-        processes.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
+        processes.beside(animation, split, checkpoint, card, snapshots, curve, folder) as animating,
     ):
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
         fonts.tell(study.classes)
@@ -45,11 +46,11 @@ def main(
             chapters.write_attributions(study, answered),
         ]
         try:
-            words, frames = filming.result()
+            words, frames = animating.result()
         except BrokenProcessPool:
             raise InputError(
-                "the film's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
-                "params.yaml for a report without a film"
+                "the animation's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
+                "params.yaml for a report without an animation"
             ) from None
         page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
 
@@ -57,7 +58,7 @@ def main(
 def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Subject:
     """What the chapters are about, the report going to `folder`."""
     params, compute = load_section("explain"), load_section("compute")
-    # Chapters and film share the threads.
+    # Chapters and animation share the threads.
     threads = max(1, compute.threads // 2)
     devices.prepare(compute.model_copy(update={"threads": threads}))
     trained = model_card.load_trained(checkpoint, card)
@@ -67,10 +68,10 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
     return chapters.Subject(trained, seed, guess, train, val, test, params, threads, folder)
 
 
-def film(
+def animation(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
 ) -> tuple[str, list[page.ReportPicture]]:
-    """The film's words and frames, made in a process of its own."""
+    """The animation's words and frames, made in a process of its own."""
     return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 

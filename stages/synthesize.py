@@ -25,7 +25,7 @@ def main(images: Path) -> None:
             (folder / name).mkdir()
             write = partial(write_image, params, folder / name, class_index)
             try:
-                for _ in pool.map(write, range(params.count), chunksize=64):
+                for _ in pool.map(write, range(params.images_per_class), chunksize=64):
                     pass
             except BrokenProcessPool:
                 raise InputError("drawing was killed, most likely for lack of memory; run this again") from None

@@ -83,8 +83,8 @@ def begin(
 ) -> Training:
     """The training of a new network, before its first step."""
     train, val = dataset.read(split, "train", data_set), dataset.read(split, "val", data_set)
-    if recipe.images != "all":
-        train = dataset.first_of_each_class(train, recipe.images)
+    if recipe.images_per_class != "all":
+        train = dataset.first_of_each_class(train, recipe.images_per_class)
     dataset.expect_random_order(train.images)
     net = new_network(wanted, data_set, train, recipe.seed)
     devices.keep_freed_memory(net)

@@ -81,12 +81,12 @@ def change_params(file: Path, **sections: dict[str, Any]) -> None:
 
 TINY = {
     "data": {"height": 16, "width": 16},
-    "synthesize": {"count": 12, "size": 16, "stroke_width": 10.0},
+    "synthesize": {"images_per_class": 12, "size": 16, "stroke_width": 10.0},
     "split": {"test": 3, "val": 2, "samples": 2},
     "model": {"channels": 2, "further_channels": [2], "hidden": [8]},
     "train": {"epochs": 2, "batch_size": 8},
     "visualize": {"dpi": 40},
-    "explain": {"dpi": 40, "images": 8, "probe_images": 8, "channels": 2, "patches": 2, "decisions": 1},
+    "explain": {"dpi": 40, "images": 8, "probe_images": 8, "channels": 2, "patches": 2, "attributions": 1},
     "compute": {"threads": 1},
 }
 

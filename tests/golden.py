@@ -50,7 +50,14 @@ RECIPE = params.TrainParams(
     precision="float32", seed=0, snapshots=0, processes=1,
 )  # fmt: skip
 GEOMETRY = params.SynthesizeParams(
-    count=1, size=SIZE, stroke_width=8.0, seed=0, rotation=0.0, stroke_spread=0.0, noise=0.02, displacement=0.0
+    images_per_class=1,
+    size=SIZE,
+    stroke_width=8.0,
+    seed=0,
+    rotation=0.0,
+    stroke_spread=0.0,
+    noise=0.02,
+    displacement=0.0,
 )
 NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "base": ({}, {}),

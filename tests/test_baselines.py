@@ -30,7 +30,7 @@ def stock() -> Stock:
 
 def run_of(params: Params, test: int, images: int | str = "all") -> list[Run]:
     split = params.split.model_copy(update={"test": test, "val": 0, "seed": 0})
-    train = params.train.model_copy(update={"images": images})
+    train = params.train.model_copy(update={"images_per_class": images})
     cell = Cell("arm", 0, params.model_copy(update={"split": split, "train": train}))
     return [Run(cell, False, np.array([]), np.array([]), None, 1, {})]
 

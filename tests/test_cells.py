@@ -60,7 +60,7 @@ def test_every_other_parameter_that_decides_a_result_counts(key: Callable[[Param
 
 
 def test_what_does_not_decide_a_run_is_not_in_its_key(params: Params) -> None:
-    train = params.train.model_copy(update={"snapshots": 3, "images": 5})
+    train = params.train.model_copy(update={"snapshots": 3, "images_per_class": 5})
     data = params.data.model_copy(update={"images": "elsewhere"})
     assert key_of(params.model_copy(update={"train": train, "data": data})) == key_of(params)
 
@@ -90,7 +90,7 @@ def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_tr
         ("crosscheck/training/trainer", "loss_sum / seen, 6", "loss_sum / seen, 5"),
         ("crosscheck/training/distributed", "len(batch)", "len(batch) - 1"),
         ("crosscheck/data/dataset", "[:count]", "[-count:]"),
-        ("stages/train", "if recipe.images != ", "if recipe.images == "),
+        ("stages/train", "if recipe.images_per_class != ", "if recipe.images_per_class == "),
         ("crosscheck/core/devices", "torch.set_num_threads(params.threads)", "torch.set_num_threads(1)"),
         ("crosscheck/network/model", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
     ],

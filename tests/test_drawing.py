@@ -80,7 +80,7 @@ def test_the_same_parameters_draw_the_same_bits_on_every_machine(plain: Synthesi
 
 
 def test_an_image_depends_on_its_own_number_and_not_on_the_count(plain: SynthesizeParams) -> None:
-    more = plain.model_copy(update={"count": 5000})
+    more = plain.model_copy(update={"images_per_class": 5000})
 
     assert np.array_equal(synthetic.draw(plain, 1, 7), synthetic.draw(more, 1, 7))
     assert not np.array_equal(synthetic.draw(plain, 1, 7), synthetic.draw(plain, 1, 8))

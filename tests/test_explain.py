@@ -25,7 +25,7 @@ from crosscheck.training.curves import Epoch
 
 EVEN = Guess((5, 5))
 NAMES = ["<script>alert(1)</script>", "a$b_c \"quoted\" & 'more'", "emoji 🙂 " + "long " * 20]
-TINY = ExplainParams(dpi=30, images=9, probe_images=9, channels=3, classes=3, patches=2, decisions=1)
+TINY = ExplainParams(dpi=30, images=9, probe_images=9, channels=3, classes=3, patches=2, attributions=1)
 HISTORY = [Epoch(1, 1.09, 0.4, None, None), Epoch(2, 0.9, 0.6, None, None), Epoch(3, 0.1, 1.0, None, None)]
 
 
@@ -67,7 +67,7 @@ def album(about: chapters.Subject, folder: Path, params: Params, **recipe: Any) 
     return folder / "snapshots"
 
 
-def tell(about: chapters.Subject, film_of: Path, right: bool = False) -> Outline:
+def tell(about: chapters.Subject, snapshots: Path, right: bool = False) -> Outline:
     """What `main` writes, without the tracking; no warning may come of it."""
     about.folder.mkdir(parents=True)
     with warnings.catch_warnings():
@@ -77,7 +77,7 @@ def tell(about: chapters.Subject, film_of: Path, right: bool = False) -> Outline
             chapters.write_probes(about),
             chapters.write_attributions(about, answered(about, right)),
         ]
-        words, frames = chapters.write_animation(about, film_of, HISTORY)
+        words, frames = chapters.write_animation(about, snapshots, HISTORY)
         page.write("Title", chapters.summary(about, HISTORY), told, words, frames, about.folder / "report.html")
     return Outline((about.folder / "report.html").read_text(encoding="utf-8"))
 
@@ -107,7 +107,7 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
         if "href" in attributes:
             assert str(attributes["href"]).startswith("#")
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
-    assert sections == [*(layer.name for layer in about.layers), "knowledge", "decisions", "film"]
+    assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation"]
     assert sorted(file.name for file in about.folder.iterdir()) == ["training.gif", "frames", "pictures", "report.html"]
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
@@ -127,7 +127,7 @@ def test_two_reports_are_the_same_to_the_byte(params: Params, tmp_path: Path) ->
 def test_without_snapshots_wrong_answers_or_validation_images_the_page_says_so(params: Params, tmp_path: Path) -> None:
     about = study(params, tmp_path / "report", DataSet(NAMES[:2], 16, 16, 1, "pad", 0), val=0, hidden=[])
     outline = tell(about, album(about, tmp_path, params, snapshots=0), right=True)
-    assert "There is no film: train.snapshots is 0." in outline.text
+    assert "There is no animation: train.snapshots is 0." in outline.text
     assert "There is no wrong answer to explain among n = 9 test images." in outline.text
     assert "9 other training images" in outline.text
     assert "script" not in [tag for tag, _ in outline.tags]
@@ -153,7 +153,7 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
         ([0.69, 0.693, 0.5], "for 2 epochs (0.693 in epoch 2), and leaves it in epoch 3 (0.500)"),
     ],
 )
-def test_the_film_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
+def test_the_animation_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
     history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
     assert words in text.describe_training(history, EVEN, [0, len(losses)])
     captions = [animation.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
@@ -178,7 +178,7 @@ def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> No
     assert colors == [(0, 0, 255), (80, 0, 175), (160, 0, 95)]
 
 
-def test_the_film_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path: Path) -> None:
+def test_the_animation_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path: Path) -> None:
     frames = []
     for number in range(3):
         Image.new("RGB", (20, 10), (80 * number, 0, 0)).save(tmp_path / "frame.png")
@@ -232,12 +232,14 @@ if multiprocessing.current_process().name != "MainProcess":
 """
 
 
-def test_a_killed_film_is_one_line_and_not_a_hang(copy_of_reproduced: Project) -> None:
+def test_a_killed_animation_is_one_line_and_not_a_hang(copy_of_reproduced: Project) -> None:
     with (copy_of_reproduced.folder / "crosscheck" / "explain" / "animation.py").open("a", encoding="utf-8") as code:
         code.write(DIES_APART)
     done = copy_of_reproduced.run("dvc", "repro", "explain", check=False)
     assert done.returncode != 0
-    assert "error: the film's process was killed, most likely for lack of memory; set train.snapshots" in done.stderr
+    assert (
+        "error: the animation's process was killed, most likely for lack of memory; set train.snapshots" in done.stderr
+    )
     assert "Traceback" not in done.stderr
     assert not list(copy_of_reproduced.folder.glob("report*"))
 
@@ -261,7 +263,7 @@ def test_the_maps_of_trained_and_untrained_weights_share_a_scale(
     empty = np.zeros((8, 8), np.float32)
     reasons = Reasons(strong, -weak), Reasons(weak, empty)
     image = np.full((8, 8, 1), 255, np.uint8)
-    figures.decisions([figures.Decision(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
+    figures.attributions([figures.Attribution(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
     axes = drawn[0].axes[1:]
     assert [axis.images[0].get_clim()[1] for axis in axes] == pytest.approx([4, 4, 0.06, 0.06])
     said = [axis.get_xlabel() for axis in axes]

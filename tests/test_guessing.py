@@ -18,7 +18,7 @@ from crosscheck.evaluation import predictions
 from crosscheck.explain import animation
 from crosscheck.explain import text as sentences
 from crosscheck.search.objective import on_plateau
-from crosscheck.search.space import StopParams
+from crosscheck.search.space import EarlyStopping
 from crosscheck.study import plans, result_cache, runs
 from crosscheck.training import curves
 from crosscheck.training.curves import Epoch
@@ -105,7 +105,7 @@ def test_a_network_that_takes_every_test_image_for_one_class_is_named_by_evaluat
     assert capsys.readouterr().err == ""
 
 
-def test_the_film_measures_the_plateau_by_the_class_shares() -> None:
+def test_the_animation_measures_the_plateau_by_the_class_shares() -> None:
     history = curve(0.11, 0.10, 0.02)
     words = sentences.describe_training(history, UNEVEN, [0, 3])
     assert "stays on the plateau of guessing by class shares, 0.110, for 1 epoch" in words
@@ -115,7 +115,7 @@ def test_the_film_measures_the_plateau_by_the_class_shares() -> None:
 
 
 def test_a_search_stops_what_has_only_learnt_the_class_shares() -> None:
-    stop, val = StopParams(epochs=2, loss=0.95), Guess((2, 2))
+    stop, val = EarlyStopping(epochs=2, loss=0.95), Guess((2, 2))
 
     def trial(*losses: tuple[float, float]) -> list[Epoch]:
         return [Epoch(number, *pair, 0.5) for number, pair in enumerate(((a, 0.9, b) for a, b in losses), start=1)]

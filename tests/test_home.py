@@ -123,13 +123,13 @@ def test_a_study_and_a_search_write_nothing_elsewhere(watched: Watched) -> None:
     (folder / "space.yaml").write_bytes(SHIPPED.read_bytes())
     change_space(
         folder / "space.yaml",
-        study={"trials": 2, "workers": 1, "repeats": 1, "startup": 1},
+        study={"trials": 2, "workers": 1, "repeats": 1, "startup_trials": 1},
         space={
             "convolutions": {"low": 1, "high": 2}, "channels": {"low": 1, "high": 3}, "epochs": {"low": 1, "high": 2},
             "batch_size": [8],
         },
-        known=[],
-        limits={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
+        initial_points=[],
+        constraints={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
         final={"models": 1, "seeds": [0]},
     )  # fmt: skip
     watched.command("search", "--space", "space.yaml")

@@ -27,7 +27,9 @@ LONGEST = 240
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose training takes a few seconds, after one run to the end; its tracking store is put away."""
     project = make_project(tmp_path_factory.mktemp("uninterrupted") / "project")
-    project.set(train={"epochs": EPOCHS, "momentum": 0.9, "schedule": "one_cycle"}, synthesize={"count": 100})
+    project.set(
+        train={"epochs": EPOCHS, "momentum": 0.9, "schedule": "one_cycle"}, synthesize={"images_per_class": 100}
+    )
     project.run("dvc", "repro", "train")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")

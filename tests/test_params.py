@@ -67,7 +67,11 @@ WRONG = [
     ("epochs: 10", f"epochs: {'9' * 5000}", ["params.yaml"]),
     ("epochs: 10", "epochs: 2024-13-45", ["params.yaml"]),
     ("optimizer: sgd", "optimizer: adam", ["train.optimizer must be 'sgd' or 'adamw'", "got the text 'adam'"]),
-    ("images: all", "images: 0", ["train.images must be", "greater than or equal to 1", "'all'", "got 0"]),
+    (
+        "images_per_class: all",
+        "images_per_class: 0",
+        ["train.images_per_class must be", "greater than or equal to 1", "'all'", "got 0"],
+    ),
     ("momentum: 0.0", "momentum: 1", ["train.momentum must be less than 1", "got 1"]),
     ("schedule: constant", "schedule: cosin", ["train.schedule must be", "'cosine' or 'one_cycle'", "'cosin'"]),
     ("schedule: constant", "schedule: off", ["train.schedule must be", "the text 'off'"]),

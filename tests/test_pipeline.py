@@ -264,6 +264,6 @@ def test_the_summary_prints_the_result_and_where_the_rest_is(reproduced: Project
     printed = reproduced.command("summary").stdout
     test = json.loads(reproduced.read("metrics/test.json"))["test"]
     assert f"{test['accuracy']:.2%} of n = 6 test images" in printed
-    assert f"{test['baseline_neighbour']:.2%} nearest neighbour" in printed
+    assert f"{test['baseline_1nn']:.2%} nearest neighbour" in printed
     assert "plots/ and data/samples.png" in printed
     assert f"sqlite:///{reproduced.folder}/mlflow.db" in printed

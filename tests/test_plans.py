@@ -18,7 +18,7 @@ STUDY: dict[str, Any] = {
     "variants": {
         "base": {},
         "wide": {"set": {"model.channels": 18}},
-        "wide_ink": {"like": "wide", "set": {"model.invert": True}, "seeds": 1},
+        "wide_ink": {"extends": "wide", "set": {"model.invert": True}, "seeds": 1},
     },
     "questions": {"channels": {"ask": "Do channels matter?", "compare": ["base", "wide"]}},
 }
@@ -60,12 +60,12 @@ def test_a_seed_is_of_the_split_too_unless_the_study_says_otherwise(read: Callab
         ({"variants": {"base": {"set": {"model.chanels": 1}}}, "questions": {}}, "model.chanels"),
         ({"variants": {"base": {"set": {"model.channels": "many"}}}, "questions": {}}, "model.channels"),
         ({"variants": {"base": {"set": {"data.height": 8}}}, "questions": {}}, "data.height"),
-        ({"variants": {"base": {"like": "other"}}, "questions": {}}, "other"),
+        ({"variants": {"base": {"extends": "other"}}, "questions": {}}, "other"),
         ({"variants": {"../base": {}}}, "../base"),
         ({"variants": {"base": {"sets": {}}}}, "sets"),
         ({"variants": {}}, "variants"),
         ({"seeds": 0}, "seeds"),
-        ({"margin": "1 %"}, "margin"),
+        ({"equivalence_margin": "1 %"}, "equivalence_margin"),
         ({"questions": {"q": {"ask": "?", "compare": ["base", "nobody"]}}}, "nobody"),
         ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "measure": ["speed"]}}}, "measure"),
         ({"unheard_of": 1}, "unheard_of"),

@@ -27,7 +27,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
 from crosscheck.data.dataset import DataSet
 from crosscheck.search import objective, runner
-from crosscheck.search.space import StopParams
+from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Training
 
@@ -58,15 +58,15 @@ def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pyt
     change_params(root / "params.yaml", model=TINY["model"], train=TINY["train"])
     change_space(
         root / "space.yaml",
-        study={"trials": 3, "workers": 1, "repeats": 1, "startup": 2},
+        study={"trials": 3, "workers": 1, "repeats": 1, "startup_trials": 2},
         space={
             "convolutions": {"low": 1, "high": 2},
             "channels": {"low": 1, "high": 3},
             "epochs": {"low": 1, "high": 3},
             "batch_size": [8],
         },
-        known=[],
-        limits={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
+        initial_points=[],
+        constraints={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
         final={"models": 2, "seeds": [0, 1]},
     )
 
@@ -123,7 +123,7 @@ def test_a_search_reports_its_front_and_goes_on_when_there_is_more_to_do(
     words = (folder / "space" / "report.md").read_text(encoding="utf-8")
     for each in first["front"]:
         assert f"| {each['trial']} | {each['val_accuracy']:.2%} |" in words
-    assert (folder / "space" / "front.png").stat().st_size > 0
+    assert (folder / "space" / "pareto_front.png").stat().st_size > 0
     for final in first["finalists"]:
         assert [one["seed"] for one in final["runs"]] == [0, 1]
 
@@ -148,7 +148,7 @@ def test_hopeless_trials_are_stopped_and_said_to_be_stopped(folder: Path) -> Non
         folder / "space.yaml",
         study={"trials": 2},
         space={"optimizer": ["sgd"], "lr": {"sgd": still, "adamw": still}, "epochs": {"low": 3, "high": 3}},
-        stop={"epochs": 2, "loss": 0.01},
+        early_stopping={"epochs": 2, "loss": 0.01},
     )
     found = run(folder)
     assert found["trials"] == {"complete": 0, "stopped": 2, "over_limit": 0, "failed": 0}
@@ -170,13 +170,13 @@ def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
     accuracies = {0: 0.9, 1: 0.7, 2: 0.8, 3: 0.6, 4: 1.0, 5: 1.0}
     seeds: list[int] = []
 
-    def fit(training: Training, stop: StopParams | None, classes: int) -> None:
+    def fit(training: Training, stop: EarlyStopping | None, classes: int) -> None:
         seed = training.params.seed - objective.FIRST_SEED
         seeds.append(seed)
         training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
 
     monkeypatch.setattr(objective, "fit", fit)
-    change_space(folder / "space.yaml", study={"trials": 2, "repeats": 3}, limits={"accuracy": 0.65})
+    change_space(folder / "space.yaml", study={"trials": 2, "repeats": 3}, constraints={"accuracy": 0.65})
     found = run(folder)
     assert [each["val_accuracy"] for each in found["front"]] == [0.7]
     assert [seed for seed in seeds if seed >= 0] == [0, 1, 2, 3]
@@ -186,9 +186,9 @@ def test_what_is_over_a_limit_is_not_trained_and_takes_no_place_among_the_trials
     # One convolution with one channel and a dense head has 10 + 98 + 2 parameters or more; an averaging one, 14.
     change_space(
         folder / "space.yaml",
-        study={"trials": 2, "startup": 100},
+        study={"trials": 2, "startup_trials": 100},
         space={"head": ["dense", "average"], "convolutions": {"low": 1, "high": 1}, "pool": ["stride"], "hidden": [0]},
-        limits={"parameters": 50},
+        constraints={"parameters": 50},
     )
     found = run(folder)
     assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
@@ -200,8 +200,13 @@ def test_what_is_over_a_limit_is_not_trained_and_takes_no_place_among_the_trials
 
 
 def test_known_points_are_tried_first_and_once(folder: Path) -> None:
-    known = YAML(typ="safe").load(SHIPPED)["known"][0] | {"channels": [3], "epochs": 2, "batch_size": 8, "norm": "none"}
-    change_space(folder / "space.yaml", study={"trials": 1}, known=[known])
+    known = YAML(typ="safe").load(SHIPPED)["initial_points"][0] | {
+        "channels": [3],
+        "epochs": 2,
+        "batch_size": 8,
+        "norm": "none",
+    }
+    change_space(folder / "space.yaml", study={"trials": 1}, initial_points=[known])
     found = run(folder)
     tried = (
         mlflow.MlflowClient(store_of(folder)).get_run(runs_below_the_parent(folder)["trial 0"].info.run_id).data.params

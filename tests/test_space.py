@@ -13,7 +13,7 @@ from crosscheck.evaluation import complexity
 from crosscheck.search import pareto, space
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.pareto import Candidate, Finalist
-from crosscheck.search.space import StopParams
+from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 
 EVEN = Guess((5, 5))
@@ -28,13 +28,13 @@ WRONG = [
     ("convolutions: {low: 2, high: 5}", "convolutions: {low: 2, high: 7}", ["has room for 5 convolutions", "lower it"]),
     ("objectives: [accuracy,", "objectives: [speed,", ["objectives.0 must be", "'speed'"]),
     ("sgd: {low: 0.02, high: 1.0}", "sgd: {low: 0, high: 1.0}", ["space.lr.sgd.low must be greater than 0"]),
-    ("pool: [max, avg, stride]", "pool: [max]", ["known.0.pool is stride, which is not in the space (max)"]),
+    ("pool: [max, avg, stride]", "pool: [max]", ["initial_points.0.pool is stride, which is not in the space (max)"]),
     (
         "channels: {low: 2, high: 10}",
         "channels: {low: 3, high: 10}",
-        ["known.2.channels is [2, 2, 2, 4, 6]", "3 to 10"],
+        ["initial_points.2.channels is [2, 2, 2, 4, 6]", "3 to 10"],
     ),
-    ("accuracy: 0.99", "accuracy: 99", ["limits.accuracy must be less than or equal to 1"]),
+    ("accuracy: 0.99", "accuracy: 99", ["constraints.accuracy must be less than or equal to 1"]),
 ]
 
 
@@ -70,7 +70,7 @@ def curve(*losses: tuple[float, float | None]) -> list[Epoch]:
 
 
 def test_the_plateau_is_where_no_loss_was_ever_below_chance() -> None:
-    stop, chance = StopParams(epochs=2, loss=0.95), math.log(2)
+    stop, chance = EarlyStopping(epochs=2, loss=0.95), math.log(2)
     assert on_plateau(curve((chance, chance), (chance, chance)), stop, EVEN, EVEN)
     assert not on_plateau(curve((chance, chance)), stop, EVEN, EVEN), "too early to tell"
     # Batch normalisation: the training loss falls while the validation loss lags.

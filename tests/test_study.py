@@ -40,7 +40,7 @@ TOY: dict[str, Any] = {
 DIGITS: dict[str, Any] = {
     "title": "Handwritten digits",
     "seeds": 5,
-    "margin": 0.03,
+    "equivalence_margin": 0.03,
     "target": 0.85,
     "params": {
         "data.images": "digits",
@@ -60,14 +60,14 @@ DIGITS: dict[str, Any] = {
     "variants": {
         "sixteen": {},
         "two": {"set": {"model.channels": 2, "model.hidden": [4]}},
-        "few_images": {"set": {"train.images": 10, "train.epochs": 30}},
+        "few_images": {"set": {"train.images_per_class": 10, "train.epochs": 30}},
         "hopeless": {"set": {"train.lr": 1.0e-6}},
     },
     "questions": {
         "size": {"ask": "Does size matter?", "compare": ["two", "sixteen"]},
         "rate": {"ask": "Can the learning rate be too low?", "compare": ["sixteen", "hopeless"]},
     },
-    "training_sizes": {"sixteen channels": ["few_images", "sixteen"]},
+    "learning_curves": {"sixteen channels": ["few_images", "sixteen"]},
     "reported": [{"variant": "hopeless", "accuracy": 0.1, "says": "10 %"}],
 }
 

@@ -15,7 +15,7 @@ from crosscheck.data import synthetic
 
 def synthesize(folder: Path, **changes: object) -> subprocess.CompletedProcess[str]:
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    change_params(folder / "params.yaml", synthesize={"count": 5, "size": 20, **changes})
+    change_params(folder / "params.yaml", synthesize={"images_per_class": 5, "size": 20, **changes})
     words = [sys.executable, "-m", "stages.synthesize", "--images", "data/built-in"]
     return subprocess.run(
         words, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
@@ -47,7 +47,7 @@ def test_a_larger_count_keeps_the_earlier_files_to_the_byte(tmp_path: Path) -> N
     synthesize(tmp_path)
     raw = tmp_path / "data" / "built-in"
     before = {path: path.read_bytes() for path in raw.rglob("*.bmp")}
-    synthesize(tmp_path, count=7)
+    synthesize(tmp_path, images_per_class=7)
 
     assert len(list(raw.rglob("*.bmp"))) == 14
     assert all(path.read_bytes() == content for path, content in before.items())
@@ -55,13 +55,13 @@ def test_a_larger_count_keeps_the_earlier_files_to_the_byte(tmp_path: Path) -> N
 
 def test_a_smaller_count_leaves_no_file_of_the_former_run(tmp_path: Path) -> None:
     synthesize(tmp_path)
-    synthesize(tmp_path, count=2)
+    synthesize(tmp_path, images_per_class=2)
 
     assert len(list((tmp_path / "data" / "built-in").rglob("*.bmp"))) == 4
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["built-in"]
 
 
-@pytest.mark.parametrize(("key", "value"), [("count", 0), ("noise", 0.9), ("size", 15)])
+@pytest.mark.parametrize(("key", "value"), [("images_per_class", 0), ("noise", 0.9), ("size", 15)])
 def test_a_wrong_parameter_is_one_line_and_nothing_is_written(tmp_path: Path, key: str, value: float) -> None:
     done = synthesize(tmp_path, **{key: value})
 

@@ -370,12 +370,12 @@ def test_the_shipped_parameters_take_the_steps_of_the_original(params: Params) -
     """850 images of each class in batches of 64 are 27 steps an epoch, as the original took them."""
     shipped = params.synthesize.count - params.split.test - params.split.val
     assert (shipped, params.split.test) == (850, 150)
-    assert params.train.images == "all"
+    assert params.train.images_per_class == "all"
     assert training(params, toy(2 * shipped), toy(2), batch_size=params.train.batch_size).steps == 27
     study = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
     for name in ("base", "channels_18", "three_conv", "three_conv_20", "no_pool"):
         for run in study.of(name):
-            assert (run.params.split, run.params.train.images) == (
+            assert (run.params.split, run.params.train.images_per_class) == (
                 params.split.model_copy(update={"seed": run.seed}),
                 "all",
             )

@@ -164,7 +164,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
     shutil.copy(ROOT / "params.yaml", tmp_path)
     listing = split.folder.find(toy_images)
 
-    def film() -> None:
+    def animation() -> None:
         with processes.beside(divmod, 7, 2):
             pass
 
@@ -175,7 +175,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
     for work in (
         lambda: synthesize.main(Path("drawn")),
         lambda: packing.read_all(toy_images, listing, params.data, params.split, tmp_path / "all.npy"),
-        film,
+        animation,
         trials,
     ):
         with pytest.raises(InputError, match=processes.SEMAPHORES):

@@ -30,7 +30,7 @@ class LoadedNetwork:
     epochs: dict[int, nn.Sequential] = field(default_factory=dict)
 
 
-def find(checkpoint: Path, detector: Path, film: Path, split: Path, others: tuple[Path, ...]) -> list[LoadedNetwork]:
+def find(checkpoint: Path, detector: Path, states: Path, split: Path, others: tuple[Path, ...]) -> list[LoadedNetwork]:
     """The trained network `checkpoint`, then `others`, or all the checkpoints beside it where none is named.
 
     What the first was trained on stands in `detector`; for the others it is learnt again from `split`, if they
@@ -43,10 +43,10 @@ def find(checkpoint: Path, detector: Path, film: Path, split: Path, others: tupl
     stems = [file.stem for file in files]
     # Two files of one name in different folders are told apart by their paths.
     names = [stem if stems.count(stem) == 1 else str(file) for file, stem in zip(files, stems, strict=True)]
-    return [_variant(name, file, checkpoint, detector, film, split) for name, file in zip(names, files, strict=True)]
+    return [_variant(name, file, checkpoint, detector, states, split) for name, file in zip(names, files, strict=True)]
 
 
-def _variant(name: str, file: Path, checkpoint: Path, detector: Path, film: Path, split: Path) -> LoadedNetwork:
+def _variant(name: str, file: Path, checkpoint: Path, detector: Path, states: Path, split: Path) -> LoadedNetwork:
     trained = load_checkpoint(file)
     preparation = decoding.data_params(trained.data_set, str(file))
     try:
@@ -55,7 +55,7 @@ def _variant(name: str, file: Path, checkpoint: Path, detector: Path, film: Path
     except InputError as error:
         print(f"warning: {file}: nothing will be said to be unlike its training images: {error}", file=sys.stderr)
         learnt = None
-    epochs = _epochs(trained, film) if file == checkpoint and film.exists() else {}
+    epochs = _epochs(trained, states) if file == checkpoint and states.exists() else {}
     return LoadedNetwork(name, trained, preparation, learnt, epochs)
 
 
@@ -66,8 +66,8 @@ def _learn(trained: Checkpoint, file: Path, split: Path) -> ood.OodDetector:
     return ood.fit_detector(trained.net, train, val, sha256(file))
 
 
-def _epochs(trained: Checkpoint, film: Path) -> dict[int, nn.Sequential]:
-    files, _ = snapshots.read(film)
+def _epochs(trained: Checkpoint, states: Path) -> dict[int, nn.Sequential]:
+    files, _ = snapshots.read(states)
     states = {epoch: load_checkpoint(file) for epoch, file in files.items()}
     for epoch, state in states.items():
         if (state.params, state.data_set) != (trained.params, trained.data_set):

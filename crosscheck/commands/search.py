@@ -35,7 +35,7 @@ def main(space: Path) -> None:
 
     findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
     with fresh_folder(report, marked=True) as folder:
-        search_charts.front(study, candidates, findings["winner"], folder / "front.png")
+        search_charts.front(study, candidates, findings["winner"], folder / "pareto_front.png")
         write_json(folder / "report.json", findings)
         write_text(folder / "report.md", search_report.in_words(findings))
     runs.finish(findings["trials"])

@@ -51,7 +51,9 @@ class DataParams(Section):
 
 
 class SynthesizeParams(Section):
-    count: int = Field(ge=1, le=10_000_000, description="images of each class")
+    images_per_class: int = Field(
+        ge=1, le=10_000_000, description="images of each class", json_schema_extra={"formerly": "count"}
+    )
     size: int = Field(ge=16, le=4096, description="height and width of an image, in px")
     stroke_width: float = Field(ge=1, le=40, description="width of the pen, in px of a 116 px image")
     seed: Seed = Field(description="seed of the drawing")
@@ -83,8 +85,9 @@ class ModelParams(Section):
 
 
 class TrainParams(Section):
-    images: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
-        description="training images of each class that are used, or all of them"
+    images_per_class: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        description="training images of each class that are used, or all of them",
+        json_schema_extra={"formerly": "images"},
     )
     epochs: int = Field(ge=1, le=100_000, description="passes over the training images")
     batch_size: int = Field(ge=1, le=1_000_000, description="images in a step")
@@ -95,7 +98,7 @@ class TrainParams(Section):
     schedule: Schedule = Field(description="how the learning rate moves")
     precision: Literal["float32", "bfloat16"] = Field(description="number format of the products in training")
     seed: Seed = Field(description="seed of the initial weights and of the order of the images")
-    snapshots: int = Field(ge=0, le=1000, description="states of the network kept over the training, for the film")
+    snapshots: int = Field(ge=0, le=1000, description="states of the network kept over the training, for the animation")
 
     processes: int = Field(ge=1, le=4096, description="processes that share each batch, here or on several hosts")
 
@@ -110,7 +113,11 @@ class TrainParams(Section):
 class EvaluateParams(Section):
     batch_size: int = Field(ge=1, le=1_000_000, description="images in a forward pass")
     calibration_bins: int = Field(ge=2, le=1000, description="equal-width bins of the calibration error")
-    neighbour_images: int = Field(ge=1, description="training images the nearest-neighbour baseline may look at")
+    knn_images: int = Field(
+        ge=1,
+        description="training images the nearest-neighbour baseline may look at",
+        json_schema_extra={"formerly": "neighbour_images"},
+    )
 
 
 class VisualizeParams(Section):
@@ -126,7 +133,12 @@ class ExplainParams(Section):
     channels: int = Field(ge=1, le=64, description="channels of a layer that are drawn")
     classes: int = Field(ge=1, le=20, description="classes that are drawn")
     patches: int = Field(ge=1, le=20, description="patches shown of each channel")
-    decisions: int = Field(ge=1, le=20, description="right answers, and as many wrong ones, that are explained")
+    attributions: int = Field(
+        ge=1,
+        le=20,
+        description="right answers, and as many wrong ones, that are explained",
+        json_schema_extra={"formerly": "decisions"},
+    )
 
 
 class ComputeParams(Section):

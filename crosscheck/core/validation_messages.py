@@ -8,6 +8,7 @@ import reprlib
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 GUIDE = "docs/parameters.md"
 
@@ -28,7 +29,9 @@ def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[s
     if problem["type"] == "invalid_key":
         return f"{key} is not a parameter (its name is no text); remove it; {guide} lists every key"
     if problem["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location[-1], _known_keys(kind, location[:-1]), n=1, cutoff=0.5)
+        if renamed := new_name(_model_at(kind, location[:-1]), location[-1]):
+            return f"{key} is called {renamed!r} now; rename it"
+        near = difflib.get_close_matches(location[-1], _fields_of(_model_at(kind, location[:-1])), n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"remove it; {guide} lists every key"
         return f"{key} is not a parameter (its value is {shown(problem['input'])}); {hint}"
     same_value = [_requirement(other) for other in problems if other["loc"][:2] == problem["loc"][:2]]
@@ -73,12 +76,26 @@ def _remedy(problem: Any) -> str:
     return f"write it without quotes, as {int(number) if whole else number!r}"
 
 
-def _known_keys(kind: type[BaseModel], path: list[str]) -> list[str]:
+def new_name(kind: Any, name: str) -> str:
+    """What the key `name` of an earlier version is called in the section `kind` now, or ''.
+
+    A field that was renamed says so: `json_schema_extra={"formerly": name}`.
+    """
+    for key, field in _fields_of(kind).items():
+        if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("formerly") == name:
+            return key
+    return ""
+
+
+def _fields_of(kind: Any) -> dict[str, FieldInfo]:
+    return getattr(kind, "model_fields", {})
+
+
+def _model_at(kind: Any, path: list[str]) -> Any:
     for name in path:
         # A key of the user's own, such as the name of a variant, leads to the type of its values.
-        inside = kind.model_fields[name].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
-        kind = inside  # type: ignore[assignment]
-    return list(getattr(kind, "model_fields", []))
+        kind = kind.model_fields[name].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
+    return kind
 
 
 def _field(kind: type[BaseModel], path: list[str]) -> str:

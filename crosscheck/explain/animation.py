@@ -1,4 +1,4 @@
-"""The film: kernels, feature maps, probes and loss over the epochs, a frame for each snapshot, also as a GIF."""
+"""The animation: kernels, feature maps, probes and loss over the epochs, a frame for each snapshot, also as a GIF."""
 
 import math
 from dataclasses import dataclass

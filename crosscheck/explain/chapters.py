@@ -155,7 +155,7 @@ def write_probes(study: Subject) -> page.Chapter:
     nets = study.trained.net, study.untrained
     probing = study.probing
     trained, untrained = (probing.accuracies(net, names, study.batch, study.threads) for net in nets)
-    section = page.Chapter("knowledge", "What each layer knows", [text.describe_probes(shown, trained, untrained)])
+    section = page.Chapter("probes", "Linear probes", [text.describe_probes(shown, trained, untrained)])
     n = len(probing.fitted), len(probing.scored)
     file = study.pictures / "probes.png"
     figures.probe_chart(shown, trained, untrained, probing.chance, n, file, study.params.dpi)
@@ -181,9 +181,9 @@ def write_probes(study: Subject) -> page.Chapter:
 
 def write_attributions(study: Subject, answered: predictions.Predictions) -> page.Chapter:
     """Why some test images were answered rightly and some wrongly, beside the same maps for untrained weights."""
-    most, n = study.params.decisions, len(study.test)
+    most, n = study.params.attributions, len(study.test)
     height, width = attributions.window(study.trained)
-    section = page.Chapter("decisions", "What decided")
+    section = page.Chapter("attribution", "Attribution")
     section.sentences.append(
         f"Occlusion: by how much the log odds of the answer fall where {height} x {width} px are painted over with "
         "paper. Grad-CAM: by how much they would rise if the channels of the last convolution were everywhere as they "
@@ -198,21 +198,21 @@ def write_attributions(study: Subject, answered: predictions.Predictions) -> pag
         if not len(rows):
             section.sentences.append(f"There is no {word} answer to explain among n = {n} test images.")
             continue
-        found = [decision(study, int(row), int(answered.predicted[row])) for row in rows[:most]]
+        found = [attribution(study, int(row), int(answered.predicted[row])) for row in rows[:most]]
         title = (
             f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images): "
             "red speaks for the answer, blue against it"
         )
-        figures.decisions(found, title, file := study.pictures / f"decisions_{word}.png", study.params.dpi)
+        figures.attributions(found, title, file := study.pictures / f"attribution_{word}.png", study.params.dpi)
         section.show(file, f"{title}. Trained and untrained share a scale; below each map, its extremes.")
     return section
 
 
-def decision(study: Subject, row: int, answer: int) -> figures.Decision:
+def attribution(study: Subject, row: int, answer: int) -> figures.Attribution:
     """The test image of `row` and the reasons for `answer`."""
     image = np.asarray(study.test.images[row])
     maps = [attributions.reasons(net, study.trained, image, answer) for net in (study.trained.net, study.untrained)]
-    return figures.Decision(image, study.classes[study.test.labels[row]], study.classes[answer], maps[0], maps[1])
+    return figures.Attribution(image, study.classes[study.test.labels[row]], study.classes[answer], maps[0], maps[1])
 
 
 def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -225,14 +225,14 @@ def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -> tuple[str, list[page.ReportPicture]]:
-    """What the film shows, and its frames, from the snapshots in `folder`; also writes the GIF.
+    """What the animation shows, and its frames, from the snapshots in `folder`; also writes the GIF.
 
-    Without snapshots: why there is no film.
+    Without snapshots: why there is no animation.
     """
     files, left_out = snapshots.read(folder)
     words = text.describe_training(history, study.guess, list(files))
     if not files:
-        return f"There is no film: {left_out or 'train.snapshots is 0'}. {words}", []
+        return f"There is no animation: {left_out or 'train.snapshots is 0'}. {words}", []
     examples = activations.one_of_each_class(activations.take_first_classes(study.test, animation.MOST_EXAMPLES))
     scenes = [scene(study, epoch, load_checkpoint(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
@@ -244,7 +244,7 @@ def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -
 
 
 def scene(study: Subject, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:
-    """The network after `epoch` as the film shows it."""
+    """The network after `epoch` as the animation shows it."""
     names = [layer.name for layer in study.layers]
     last_block = [name for name in names if name.startswith("block")][-1]
     kernels = next(part for part in net.modules() if isinstance(part, torch.nn.Conv2d)).weight.detach()

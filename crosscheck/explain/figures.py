@@ -205,7 +205,7 @@ def views(layers: list[Seen], labels: NDArray[np.int64], names: list[str], title
 
 
 @dataclass(frozen=True)
-class Decision:
+class Attribution:
     """One answer and why: the image, its classes by name, and the reasons with trained and untrained weights."""
 
     image: NDArray[np.uint8]
@@ -215,7 +215,7 @@ class Decision:
     untrained: Reasons
 
 
-def decisions(found: list[Decision], title: str, file: Path, dpi: int) -> None:
+def attributions(found: list[Attribution], title: str, file: Path, dpi: int) -> None:
     """A row for each answer: the image, occlusion, Grad-CAM, trained beside untrained, each such pair on one scale."""
     tall = fit_height(found[0].image, 1.5)
     figure, axes = grid(len(found), 5, 1.5, tall + 0.35, title, 1.3)

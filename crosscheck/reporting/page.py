@@ -39,10 +39,12 @@ def embedded(file: Path, caption: str) -> ReportPicture:
 
 
 def write(
-    title: str, summary: list[str], sections: list[Chapter], film: str, frames: list[ReportPicture], file: Path
+    title: str, summary: list[str], sections: list[Chapter], animation: str, frames: list[ReportPicture], file: Path
 ) -> None:
-    """Write the page; without `frames`, `film` says why there are none. The same content gives the same bytes."""
+    """Write the page; without `frames`, `animation` says why there are none. The same content gives the same bytes."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=False)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     described = [asdict(frame) for frame in frames]
-    write_text(file, template.render(title=title, summary=summary, sections=sections, film=film, frames=described))
+    write_text(
+        file, template.render(title=title, summary=summary, sections=sections, animation=animation, frames=described)
+    )

@@ -30,7 +30,7 @@ def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Pat
     return [
         *said,
         f"baselines   {test['baseline_majority']:.2%} most frequent class, "
-        f"{test['baseline_neighbour']:.2%} nearest neighbour on pixels",
+        f"{test['baseline_1nn']:.2%} nearest neighbour on pixels",
         f"pictures    {plots}/ and {samples}",
         f"inside      {report}/report.html, layer by layer",
     ]

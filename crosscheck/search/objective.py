@@ -21,7 +21,7 @@ from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
 from crosscheck.evaluation.complexity import Cost
 from crosscheck.search import space, storage
-from crosscheck.search.space import Search, StopParams
+from crosscheck.search.space import EarlyStopping, Search
 from crosscheck.training import validation
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Training, new_network
@@ -87,7 +87,7 @@ def run(setup: Setup) -> int:
     """
     numbers: list[int] = []
     search = setup.search.study
-    _study(setup.url, search.name, search.startup, setup.seed).optimize(
+    _study(setup.url, search.name, search.startup_trials, setup.seed).optimize(
         lambda trial: _objectives(setup, trial),
         n_trials=1,
         catch=(SurplusError,),
@@ -128,7 +128,7 @@ def _objectives(setup: Setup, trial: Trial) -> list[float]:
     Optuna's pruners know one objective only; a trial of several may still end itself as pruned. How far it is beyond
     the limits guides the sampler all the same.
     """
-    search, known = setup.search, pictures(setup.split, setup.train.images)
+    search, known = setup.search, pictures(setup.split, setup.train.images_per_class)
     # Numbers are given one by one: a trial that counts all lower ones is counted by all higher ones.
     earlier = [each for each in trial.study.get_trials(deepcopy=False) if each.number < trial.number]
     if sum(is_waiting(each) or is_under_way(each) or was_trained(each) for each in earlier) >= search.study.trials:
@@ -140,12 +140,12 @@ def _objectives(setup: Setup, trial: Trial) -> list[float]:
     figures = complexity.count_complexity(wanted, known.data_set, len(known.train), recipe.epochs)
     result = {**asdict(figures), "accuracy": None, "curve": [], "seconds": 0.0, "stopped": beyond(setup, figures)}
     excess = {
-        "parameters": figures.parameters / search.limits.parameters - 1,
-        "cost": figures.training_cost / (search.limits.cost * setup.baseline.training_cost) - 1,
+        "parameters": figures.parameters / search.constraints.parameters - 1,
+        "cost": figures.training_cost / (search.constraints.cost * setup.baseline.training_cost) - 1,
     }
     if not result["stopped"]:
         result |= repeated(setup, wanted, recipe, len(known.data_set.classes))
-        excess["accuracy"] = search.limits.accuracy - (result["accuracy"] or 0.0)
+        excess["accuracy"] = search.constraints.accuracy - (result["accuracy"] or 0.0)
     for name, value in excess.items():
         trial.set_constraint(name, value)
     trial.set_user_attr(RESULT, result)
@@ -165,7 +165,7 @@ def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, classes: in
     for repeat in range(search.study.repeats):
         began = time.perf_counter()
         training = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
-        stopped = fit(training, search.stop, classes)
+        stopped = fit(training, search.early_stopping, classes)
         accuracy = (training.history[-1].val_accuracy or 0.0) if training.history else 0.0
         if repeat == 0:
             found["seconds"] = time.perf_counter() - began
@@ -174,14 +174,14 @@ def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, classes: in
             stopped = f"{stopped} of training {repeat + 1}"
         found["accuracy"] = min(accuracy, 1.0 if found["accuracy"] is None else found["accuracy"])
         found["stopped"] = stopped
-        if stopped or found["accuracy"] < search.limits.accuracy:
+        if stopped or found["accuracy"] < search.constraints.accuracy:
             break
     return found
 
 
 def beyond(setup: Setup, figures: Cost) -> str | None:
     """Which limit the network is beyond before it is trained, or None."""
-    limits = setup.search.limits
+    limits = setup.search.constraints
     if figures.parameters > limits.parameters:
         return f"{OVER} of {limits.parameters:,} parameters"
     if figures.training_cost > limits.cost * setup.baseline.training_cost:
@@ -192,13 +192,13 @@ def beyond(setup: Setup, figures: Cost) -> str | None:
 def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Training:
     """A training about to begin, with one thread."""
     device = devices.prepare(setup.compute.model_copy(update={"threads": 1}))
-    known = pictures(setup.split, setup.train.images)
+    known = pictures(setup.split, setup.train.images_per_class)
     net = new_network(wanted, known.data_set, known.train, recipe.seed)
     devices.keep_freed_memory(net)
     return Training(net, known.train, known.val, recipe, device)
 
 
-def fit(training: Training, stop: StopParams | None, classes: int) -> str | None:
+def fit(training: Training, stop: EarlyStopping | None, classes: int) -> str | None:
     """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
     train, val = (Guess.from_labels(subset.labels, classes) for subset in (training.train, training.val))
     while len(training.history) < training.params.epochs:
@@ -211,7 +211,7 @@ def fit(training: Training, stop: StopParams | None, classes: int) -> str | None
     return None
 
 
-def on_plateau(history: list[Epoch], stop: StopParams, train: Guess, val: Guess) -> bool:
+def on_plateau(history: list[Epoch], stop: EarlyStopping, train: Guess, val: Guess) -> bool:
     """Whether, after the epochs that every trial gets, no loss was ever below its share of what guessing gives.
 
     Both losses: with batch normalisation, the validation loss of a network that learns well may lag for some epochs.
@@ -224,7 +224,7 @@ def on_plateau(history: list[Epoch], stop: StopParams, train: Guess, val: Guess)
 
 def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> dict[str, Any]:
     """Train a finalist with a seed of its own, whatever its curve, and score it on the validation and test sets."""
-    known = pictures(setup.split, setup.train.images)
+    known = pictures(setup.split, setup.train.images_per_class)
     began = time.perf_counter()
     training = start(setup, wanted, recipe)
     diverged = fit(training, None, len(known.data_set.classes))

@@ -19,7 +19,7 @@ def findings(
 ) -> dict[str, Any]:
     """The report as strict JSON; `openings`: how many trials there were at each reading of the test set."""
     search = setup.search
-    best, least = pareto.winner(finals), pareto.smallest(finals, search.limits.accuracy)
+    best, least = pareto.winner(finals), pareto.smallest(finals, search.constraints.accuracy)
     stopped = _stopped(study)
     states = [trial.state for trial in study.get_trials(deepcopy=False) if SURPLUS not in trial.user_attrs]
     return {
@@ -32,7 +32,7 @@ def findings(
             "over_limit": states.count(TrialState.PRUNED) - len(stopped),
             "failed": states.count(TrialState.FAIL),
         },
-        "limits": search.limits.model_dump(),
+        "constraints": search.constraints.model_dump(),
         "baseline": asdict(setup.baseline),
         "front": [_described(each, setup) for each in candidates],
         "stopped": stopped,
@@ -65,7 +65,7 @@ def _final(final: Finalist, setup: Setup) -> dict[str, Any]:
         "runs": runs,
         **{f"{subset}_median": round(median(values), 6) for subset, values in accuracies.items()},
         **{f"{subset}_min": min(values) for subset, values in accuracies.items()},
-        "test_below_limit": sum(value < setup.search.limits.accuracy for value in accuracies["test"]),
+        "test_below_limit": sum(value < setup.search.constraints.accuracy for value in accuracies["test"]),
     }
 
 
@@ -83,18 +83,18 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
 
 
 def in_words(content: dict[str, Any]) -> str:
-    """The findings as Markdown; the picture of the front is beside it."""
+    """The findings as Markdown; the picture of the Pareto front is beside it."""
     opened = " and again after ".join(map(str, content["trials_at_test"])) or "no"
     parts = [
         f"# Search {content['search']!r}",
         _extent(content),
-        "![Validation accuracy against parameters and cost](front.png)",
+        "![Validation accuracy against parameters and cost](pareto_front.png)",
         "## The answers",
         "\n".join(f"- {line}" for line in summary(content)),
         "## The finalists, with several seeds each",
         f"{content['rule']} The test set was read after {opened} finished trials.",
         _finalists_table(content),
-        "## The front",
+        "## Pareto front",
         "Models within all limits (or, where none is, the most accurate ones) that no other beats in every objective. "
         f"Validation is the lowest of {content['repeats']} trainings.",
         _front_table(content["front"]),
@@ -105,7 +105,7 @@ def in_words(content: dict[str, Any]) -> str:
 
 
 def _extent(content: dict[str, Any]) -> str:
-    trials, baseline, limits = content["trials"], content["baseline"], content["limits"]
+    trials, baseline, limits = content["trials"], content["baseline"], content["constraints"]
     return (
         f"Trials: {trials['complete']} ran to their last epoch, {trials['stopped']} stopped early as hopeless, "
         f"{trials['over_limit']} not trained, being over a limit, {trials['failed']} ended with their worker. "

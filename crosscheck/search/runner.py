@@ -38,7 +38,7 @@ def read_setup(space: Path) -> Setup:
     # Absolute, since a worker keeps the images by it.
     split = paths.read_paths("split")["split"].resolve()
     model, train = load_section("model"), load_section("train")
-    data = objective.pictures(split, train.images)
+    data = objective.pictures(split, train.images_per_class)
     search = spaces.load(space, data.data_set)
     # Side by side, two samplers with the same seed would draw the same points.
     seed = search.study.seed if search.study.workers == 1 else None
@@ -64,14 +64,14 @@ def open_study(setup: Setup) -> Study:
         "space": search.space.model_dump(),
         "objectives": search.objectives,
         "repeats": search.study.repeats,
-        "stop": search.stop.model_dump(),
-        "limits": {**search.limits.model_dump(), "baseline": setup.baseline.training_cost},
+        "early_stopping": search.early_stopping.model_dump(),
+        "constraints": {**search.constraints.model_dump(), "baseline": setup.baseline.training_cost},
         "params.yaml": left_open,
         "images": [sha256(setup.split / name) for name in ("dataset.json", "train.npy", "val.npy")],
     }
-    sampler = objective.sampler(search.study.startup, setup.seed)
+    sampler = objective.sampler(search.study.startup_trials, setup.seed)
     study = storage.open_study(setup.url, search.study.name, directions(search), description, sampler)
-    for point in search.known:
+    for point in search.initial_points:
         study.enqueue_trial(point.drawn(), skip_if_exists=True)
     return study
 

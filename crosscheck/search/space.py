@@ -81,7 +81,12 @@ class StudyParams(Section):
     minutes: int = Field(ge=0, le=100_000, description="longest duration of a session, 0 for no limit")
     workers: int = Field(ge=1, le=256, description="processes on this machine, with one thread each")
     repeats: int = Field(ge=1, le=100, description="trainings of a trial, each with a seed; its lowest accuracy counts")
-    startup: int = Field(ge=1, le=100_000, description="trials drawn at random before the sampler learns")
+    startup_trials: int = Field(
+        ge=1,
+        le=100_000,
+        description="trials drawn at random before the sampler learns",
+        json_schema_extra={"formerly": "startup"},
+    )
     seed: Seed = Field(description="seed of the sampler")
 
 
@@ -103,14 +108,14 @@ class SpaceParams(Section):
     epochs: Range = Field(description="passes over the training images")
 
 
-class StopParams(Section):
+class EarlyStopping(Section):
     epochs: int = Field(ge=1, description="epochs that every trial gets")
     loss: float = Field(
         gt=0, le=1, description="share of the loss of guessing that no loss has come below on the plateau"
     )
 
 
-class KnownParams(Section):
+class InitialPoint(Section):
     """A point of the space that is tried first."""
 
     channels: Annotated[list[Channels], Some] = Field(description="output channels of each convolution")
@@ -138,7 +143,7 @@ class KnownParams(Section):
         }
 
 
-class LimitParams(Section):
+class Constraints(Section):
     accuracy: float = Field(ge=0, le=1, description="lowest validation accuracy that is of use")
     parameters: int = Field(ge=1, description="most parameters")
     cost: float = Field(gt=0, description="highest training cost, as a share of that of params.yaml")
@@ -155,9 +160,11 @@ class Search(Section):
     study: StudyParams
     objectives: Annotated[list[Objective], Some, Once] = Field(description="figures that are traded off")
     space: SpaceParams
-    known: Annotated[list[KnownParams], Field(max_length=1000)] = Field(description="points of the space tried first")
-    limits: LimitParams
-    stop: StopParams
+    initial_points: Annotated[list[InitialPoint], Field(max_length=1000)] = Field(
+        description="points of the space tried first", json_schema_extra={"formerly": "known"}
+    )
+    constraints: Constraints = Field(json_schema_extra={"formerly": "limits"})
+    early_stopping: EarlyStopping = Field(json_schema_extra={"formerly": "stop"})
     final: FinalParams
 
 
@@ -175,16 +182,16 @@ def load(file: Path, data_set: DataSet) -> Search:
                 f"{file}: space.convolutions.high is {space.convolutions.high}, but with pool {pool!r} an image of "
                 f"{data_set.height} x {data_set.width} px has room for {fitting} convolutions; lower it to {fitting}"
             )
-    for number, point in enumerate(search.known):
+    for number, point in enumerate(search.initial_points):
         for name, tried in _outside(point, space):
             raise InputError(
-                f"{file}: known.{number}.{name} is {getattr(point, name)}, which is not in the space ({tried}); "
+                f"{file}: initial_points.{number}.{name} is {getattr(point, name)}, which is not in the space ({tried}); "
                 "change one of them"
             )
     return search
 
 
-def _outside(point: KnownParams, space: SpaceParams) -> Iterator[tuple[str, str]]:
+def _outside(point: InitialPoint, space: SpaceParams) -> Iterator[tuple[str, str]]:
     """The keys of `point` that lie outside of `space`, each with what is tried there."""
     rates: Rates = getattr(space.lr, point.optimizer)
     ranges: list[tuple[str, list[Any], Range | Rates]] = [

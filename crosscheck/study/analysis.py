@@ -96,7 +96,7 @@ def estimate_mean(runs: Sequence[Run], confidence: float) -> Estimate | None:
 def sizes(plan: Plan, found: Overview) -> dict[str, list[Size]]:
     """The lines of the chart of accuracy by number of training images."""
     lines: dict[str, list[Size]] = {}
-    for line, names in plan.study.training_sizes.items():
+    for line, names in plan.study.learning_curves.items():
         for name in names:
             runs = found.runs[name]
             n = runs[0].result["data"]["train_images"]
@@ -131,7 +131,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
     return {
         "title": plan.study.title,
         "target": plan.study.target,
-        "margin": plan.study.margin,
+        "equivalence_margin": plan.study.equivalence_margin,
         "confidence": plan.study.confidence,
         "variants": variants,
         "answers": [_answer(answer, found.paths) for answer in found.answers],

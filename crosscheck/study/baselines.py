@@ -34,7 +34,7 @@ def find(runs: Mapping[str, Sequence[Run]], stock: Stock) -> dict[str, Baseline]
     known: dict[str, Baseline] = {}
     found = {}
     for name, each in runs.items():
-        split, count = each[0].cell.params.split, each[0].cell.params.train.images
+        split, count = each[0].cell.params.split, each[0].cell.params.train.images_per_class
         images = f"{split} {count}"
         if images not in known:
             known[images] = _baseline(resplit.deal(stock, split, count))

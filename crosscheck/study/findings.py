@@ -94,7 +94,7 @@ def _contrast(measure: str, first: list[Run], second: list[Run], plan: Plan) -> 
         return hypothesis_tests.compare_failures(first, second, study.confidence)
     if measure == "epochs":
         return hypothesis_tests.compare_epochs(first, second)
-    return hypothesis_tests.compare_values(first, second, measure, study.margin, study.confidence)
+    return hypothesis_tests.compare_values(first, second, measure, study.equivalence_margin, study.confidence)
 
 
 def judge(family: Sequence[Contrast], alpha: float) -> list[Finding]:

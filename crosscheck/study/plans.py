@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from crosscheck.core import ownership, validation_messages
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import PARAMS_FILE, Params, Section, load
+from crosscheck.core.params import PARAMS_FILE, SECTIONS, Params, Section, load
 from crosscheck.network import shapes
 
 MOST_SEEDS = 1000
@@ -37,7 +37,11 @@ Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
 class Variant(Section):
     """One set of parameters: those of another variant or of the study, and what it changes in them."""
 
-    like: Name | None = Field(default=None, description="the variant above whose settings it takes over")
+    extends: Name | None = Field(
+        default=None,
+        description="the variant above whose settings it takes over",
+        json_schema_extra={"formerly": "like"},
+    )
     set: Settings = Field(default_factory=dict, description="parameters by dotted name")
     seeds: Seeds | None = Field(default=None, description="how many seeds, if not the study's number")
 
@@ -73,12 +77,22 @@ class Study(Section):
         le=1,
         description="a run failed whose last training loss is above this share of that of guessing by class shares",
     )
-    margin: float = Field(default=0.01, gt=0, lt=1, description="differences of accuracy within it do not matter")
+    equivalence_margin: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="differences of accuracy within it do not matter",
+        json_schema_extra={"formerly": "margin"},
+    )
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     params: Settings = Field(default_factory=dict, description="parameters of all variants, by dotted name")
     variants: dict[Name, Variant] = Field(min_length=1)
     questions: dict[Name, Question] = Field(default_factory=dict)
-    training_sizes: dict[str, list[Name]] = Field(default_factory=dict, description="variants of one line of a chart")
+    learning_curves: dict[str, list[Name]] = Field(
+        default_factory=dict,
+        description="variants of one line of a chart",
+        json_schema_extra={"formerly": "training_sizes"},
+    )
     reported: list[Reported] = Field(default_factory=list)
 
 
@@ -172,9 +186,9 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
                 )
     resolved: dict[str, Params] = {}
     for name, each in study.variants.items():
-        if each.like is not None and each.like not in resolved:
-            raise InputError(f"{file}: the variant {name} is like {each.like!r}, which is not a variant above it")
-        resolved[name] = _apply(resolved[each.like] if each.like else shared, each.set, file, name)
+        if each.extends is not None and each.extends not in resolved:
+            raise InputError(f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it")
+        resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
         shapes.map_size(params.model, params.data.height, params.data.width)
     cells = [
@@ -216,9 +230,9 @@ def _part(study: Study, part: Part, file: Path) -> Study:
             "seeds": part.seeds,
             "variants": variants,
             "questions": questions,
-            "training_sizes": {
+            "learning_curves": {
                 line: [each for each in names if each in kept]
-                for line, names in study.training_sizes.items()
+                for line, names in study.learning_curves.items()
                 if kept & set(names)
             },
             "reported": [each for each in study.reported if each.variant in kept],
@@ -228,7 +242,7 @@ def _part(study: Study, part: Part, file: Path) -> Study:
 
 def _check_names(study: Study, file: Path) -> None:
     named = {f"questions.{name}.compare": question.compare for name, question in study.questions.items()}
-    named |= {f"training_sizes.{line}": names for line, names in study.training_sizes.items()}
+    named |= {f"learning_curves.{line}": names for line, names in study.learning_curves.items()}
     named["reported"] = [each.variant for each in study.reported]
     for where, names in named.items():
         for name in names:
@@ -241,7 +255,9 @@ def _apply(params: Params, settings: Settings, file: Path, where: str) -> Params
     for dotted, value in settings.items():
         section, _, key = dotted.partition(".")
         if section not in content or key not in content[section]:
-            raise InputError(f"{file}: {where} sets {dotted!r}, which params.yaml does not have; correct the name")
+            renamed = validation_messages.new_name(SECTIONS.get(section), key)
+            remedy = f"it is called '{section}.{renamed}' now; rename it" if renamed else "correct the name"
+            raise InputError(f"{file}: {where} sets {dotted!r}, which params.yaml does not have; {remedy}")
         content[section][key] = value
     try:
         return Params.model_validate(content)

@@ -142,7 +142,7 @@ def _method(plan: Plan) -> list[Block]:
             [
                 f"Verdicts hold at {study.confidence:.0%} after Holm's correction over all questions and measures, "
                 "apart for differences and for equivalences. Equivalent: two one-sided tests (TOST) rule out that the "
-                f"two differ by {study.margin:g} or more. Otherwise better or worse, or not enough data.",
+                f"two differ by {study.equivalence_margin:g} or more. Otherwise better or worse, or not enough data.",
                 "p alone, like the interval of each difference, is that of one question as if no other had been asked; "
                 "p and p of equivalence are corrected. What only p alone supports is a hint, to be tested by new runs.",
                 "More runs: so many would find a difference of the margin's size four times in five, if runs vary "

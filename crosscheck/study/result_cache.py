@@ -30,7 +30,7 @@ def run_key(params: Params, data_digest: str, code_digest: str) -> str:
     sections = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
-        "train": params.train.model_dump(exclude={"images", "snapshots"}),
+        "train": params.train.model_dump(exclude={"images_per_class", "snapshots"}),
         "compute": params.compute.model_dump(),
     }
     decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
@@ -60,7 +60,7 @@ def plan_keys(plan: Plan, stock: Stock) -> list[list[str]]:
     digests: dict[str, str] = {}
     keys = []
     for cell in plan.cells:
-        split, count = cell.params.split, cell.params.train.images
+        split, count = cell.params.split, cell.params.train.images_per_class
         dealt = f"{split} {count}"
         if dealt not in digests:
             digests[dealt] = resplit.digest(resplit.deal(stock, split, count), stock.data_set)

@@ -35,7 +35,7 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     """Run a cell in a process of its own; give its result and, apart from it, the time and the memory it took."""
     began = time.perf_counter()
     device = devices.prepare(params.compute)
-    dealt = resplit.deal(stock, params.split, params.train.images)
+    dealt = resplit.deal(stock, params.split, params.train.images_per_class)
     train = dealt.train
     net = new_network(params.model, stock.data_set, train, params.train.seed)
     devices.keep_freed_memory(net)

@@ -37,7 +37,7 @@ MODEL: dict[str, Any] = {
     "centre": True,
 }
 TRAIN: dict[str, Any] = {
-    "images": "all",
+    "images_per_class": "all",
     "epochs": 3,
     "batch_size": 4,
     "optimizer": "sgd",
@@ -59,7 +59,7 @@ CELLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "batch norm": ({"norm": "batch"}, {"batch_size": 13}),
     "averaging head": ({"head": "average", "hidden": []}, {}),
     "convolutional head": ({"head": "convolution"}, {}),
-    "widths by depth": ({"hidden": "auto"}, {"images": 5}),
+    "widths by depth": ({"hidden": "auto"}, {"images_per_class": 5}),
     "adamw": ({}, {"optimizer": "adamw", "lr": 0.01, "weight_decay": 0.1}),
     "momentum": ({}, {"momentum": 0.9, "weight_decay": 0.01}),
     "cosine": ({}, {"schedule": "cosine"}),
@@ -116,7 +116,7 @@ def stock(channels: int) -> Stock:
 
 def _trained(params: Params, drawn: Stock) -> list[NDArray[Any]]:
     """The weights after training and the logits of the test images: a result has rounded figures only."""
-    dealt = resplit.deal(drawn, params.split, params.train.images)
+    dealt = resplit.deal(drawn, params.split, params.train.images_per_class)
     net = new_network(params.model, drawn.data_set, dealt.train, params.train.seed)
     training = Training(net, dealt.train, dealt.val, params.train, torch.device("cpu"))
     run_cell.fit(training)

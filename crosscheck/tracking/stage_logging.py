@@ -111,7 +111,7 @@ def pictures(recorder: Recorder, folder: Path, samples: Path) -> None:
 
 
 def explanation(recorder: Recorder, folder: Path) -> None:
-    """The report with its pictures and the film."""
+    """The report with its pictures and the animation."""
     recorder.part("explanation", _content(folder), lambda: recorder.files(folder))
 
 

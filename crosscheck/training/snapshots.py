@@ -1,4 +1,4 @@
-"""Snapshots of a network in training: what the film is made of, each a full checkpoint.
+"""Snapshots of a network in training: what the animation is made of, each a full checkpoint.
 
 They lie with the training's saved state until it has ended, since DVC deletes a stage's outputs before it runs the
 stage; so an interrupted training keeps those that it has made.

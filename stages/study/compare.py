@@ -50,7 +50,7 @@ def draw(plan: Plan, found: Overview, stock: Stock, folder: Path) -> dict[str, P
         if any(not run.failed for each in runs.values() for run in each):
             pictures[f"robustness-{name}"] = folder / f"robustness-{name}.png"
             figures.robustness(runs, pictures[f"robustness-{name}"])
-    if plan.study.training_sizes:
+    if plan.study.learning_curves:
         pictures["sizes"] = folder / "sizes.png"
         figures.sizes(analysis.sizes(plan, found), pictures["sizes"])
     if found.hardest:

@@ -133,7 +133,7 @@ function choose(index) {
     }),
   );
   element("layers").replaceChildren();
-  element("film").hidden = !network.epochs.length;
+  element("animation").hidden = !network.epochs.length;
   element("epoch").max = network.epochs.length;
   element("epoch").value = network.epochs.length;
   showEpoch();
