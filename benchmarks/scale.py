@@ -109,7 +109,7 @@ def images_per_second(clone: Path, count: int) -> float:
         client = MlflowClient(store.uri())
     (run,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     card = json.loads((clone / "models" / "model.json").read_text(encoding="utf-8"))["data"]
-    return float((card["train_images"] + card["val_images"]) / run.data.metrics["epoch_seconds"])
+    return float((card["train_images"] + card["val_images"]) / run.data.metrics["train/epoch_seconds"])
 
 
 def table(found: list[dict[str, Any]], machine: dict[str, str]) -> str:

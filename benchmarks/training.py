@@ -55,7 +55,7 @@ def main() -> None:
         training.run_epoch(lambda loss, accuracy: None)
         seconds.append(time.perf_counter() - began)
         if asked.until <= 1 or len(seconds) == asked.epochs:
-            accuracies.append(validation.score(training.faster, test, params.train.batch_size)[1] or 0.0)
+            accuracies.append(validation.score(training.fast_net, test, params.train.batch_size)[1] or 0.0)
     print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
 
 

@@ -1,5 +1,6 @@
 """The faster twin of a network: the same weights, the same loss and gradients, and only where it gains something."""
 
+import types
 from typing import Any
 
 import pytest
@@ -29,6 +30,23 @@ def built(params: Params, changes: dict[str, Any], channels: int = 1) -> nn.Sequ
     torch.manual_seed(0)
     wanted = ModelParams.model_validate(params.model.model_dump() | changes)
     return model.build(wanted, DataSet(["a", "b"], 32, 30, channels, "stretch", 255))
+
+
+@pytest.mark.parametrize(
+    "operators",
+    [
+        types.SimpleNamespace(mkldnn=types.SimpleNamespace(), aten=torch.ops.aten),
+        types.SimpleNamespace(mkldnn=torch.ops.mkldnn, aten=types.SimpleNamespace(threshold_backward=None)),
+    ],
+    ids=["no product", "no gradient"],
+)
+def test_where_torch_lacks_an_operator_the_network_itself_is_trained(
+    params: Params, operators: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = built(params, {})
+    assert faster(net, CPU, None) is not net
+    monkeypatch.setattr(torch, "ops", operators)
+    assert faster(net, CPU, None) is net
 
 
 def loss_of(net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -109,11 +109,11 @@ def assert_one_complete_run(project: Project) -> None:
     runs = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     assert len(runs) == 1
     assert runs[0].info.status == "FINISHED"
-    for name in ("train_loss", "val_accuracy"):
+    for name in ("train/loss", "val/accuracy"):
         steps = [point.step for point in client.get_metric_history(runs[0].info.run_id, name)]
         assert sorted(steps) == list(range(1, EPOCHS + 1)), name
     # How long an epoch took is forgotten where the kill came before the word to MLflow.
-    steps = [point.step for point in client.get_metric_history(runs[0].info.run_id, "epoch_seconds")]
+    steps = [point.step for point in client.get_metric_history(runs[0].info.run_id, "train/epoch_seconds")]
     assert len(steps) == len(set(steps))
 
 

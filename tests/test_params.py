@@ -307,3 +307,22 @@ def test_every_shipped_value_decides_as_long_as_none_is_called_neutral(params: P
     for name in parameters.SECTIONS:
         values = getattr(params, name).model_dump()
         assert parameters.decisive(name, values) == values
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("train", "images", "images_per_class"),
+        ("synthesize", "count", "images_per_class"),
+        ("evaluate", "neighbour_images", "knn_images"),
+        ("explain", "decisions", "attributions"),
+    ],
+)
+def test_the_name_of_an_earlier_version_is_answered_with_the_new_one(
+    tmp_path: Path, section: str, old: str, new: str
+) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    head, mark, rest = text.partition(f"\n{section}:")
+    file = tmp_path / "params.yaml"
+    file.write_text(head + mark + rest.replace(f"  {new}:", f"  {old}:", 1), encoding="utf-8")
+    assert fault(file).endswith(f"{section}.{old} is called {new!r} now; rename it")

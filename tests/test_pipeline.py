@@ -53,7 +53,7 @@ def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_repr
     newest, restored = runs_of(project)
     assert [run.data.tags["crosscheck.origin"] for run in (newest, restored)] == ["trained", "restored"]
     assert newest.data.tags["crosscheck.checkpoint"] == restored.data.tags["crosscheck.checkpoint"]
-    assert newest.data.metrics["test_accuracy"] == restored.data.metrics["test_accuracy"]
+    assert newest.data.metrics["test/accuracy"] == restored.data.metrics["test/accuracy"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def test_every_experiment_is_recorded_under_its_name_in_the_store_of_the_root(ex
         assert run.info.status == "FINISHED"
     baseline = explored.project.run("git", "rev-parse", "HEAD").stdout.strip()
     for name in ("no-pool", "slow-lr", "wider"):
-        assert "test_accuracy" in named[name].data.metrics
+        assert "test/accuracy" in named[name].data.metrics
         assert "crosscheck.recorded.pictures" in named[name].data.tags
         assert named[name].data.tags["mlflow.source.git.commit"] == baseline
 
@@ -140,7 +140,7 @@ def test_metrics_of_mlflow_and_dvc_agree_for_every_experiment(explored: Explored
     for run in runs_of(explored.project):
         if run.info.run_name != "sharper":
             row = rows[run.info.run_name]
-            assert run.data.metrics["test_log_loss"] == pytest.approx(row["test.log_loss"], abs=1e-6)
+            assert run.data.metrics["test/log_loss"] == pytest.approx(row["test.log_loss"], abs=1e-6)
 
 
 @pytest.mark.slow

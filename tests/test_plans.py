@@ -106,3 +106,24 @@ def test_the_quick_study_is_a_part_of_the_whole_with_the_same_cells() -> None:
     assert part.cells
     assert all(cell in whole.cells for cell in part.cells)
     assert all(name in part.study.variants for question in part.study.questions.values() for name in question.compare)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"margin": 0.01}, "margin is called 'equivalence_margin' now; rename it"),
+        ({"training_sizes": {}}, "training_sizes is called 'learning_curves' now; rename it"),
+        ({"variants": {"base": {"like": "wide"}}}, "variants.base.like is called 'extends' now; rename it"),
+        (
+            {"params": {"train.images": 5}},
+            "sets 'train.images', which params.yaml does not have; it is called "
+            "'train.images_per_class' now; rename it",
+        ),
+    ],
+)
+def test_the_name_of_an_earlier_version_is_answered_with_the_new_one(
+    read: Callable[..., plans.Plan], changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read(**changes)
+    assert str(caught.value).endswith(said)

@@ -120,11 +120,11 @@ def test_an_outage_within_a_part_leaves_it_to_be_recorded_another_time(
         patch.setattr(tracking, "log_metrics", lambda *_: (_ for _ in ()).throw(ConnectionError("gone")))
         recorder.part("evaluation", "hash", lambda: recorder.points(points))
     assert recorder.failed
-    assert told(recorder, "test_accuracy") == []
+    assert told(recorder, "test/accuracy") == []
 
     later = started(resumed=True)
     later.part("evaluation", "hash", lambda: later.points(points))
-    assert told(later, "test_accuracy") == [(1, 0.5)]
+    assert told(later, "test/accuracy") == [(1, 0.5)]
 
 
 def test_a_mistake_of_the_project_itself_is_not_passed_over(root: Path) -> None:
@@ -157,15 +157,15 @@ def test_points_that_the_run_has_already_are_not_added_again(root: Path) -> None
     points = [(1, {"train_loss": 0.5, "val_loss": None}), (2, {"train_loss": 0.25, "val_loss": 0.125})]
     for _ in range(2):
         recorder.points(points)
-    assert told(recorder, "train_loss") == [(1, 0.5), (2, 0.25)]
-    assert told(recorder, "val_loss") == [(2, 0.125)]
+    assert told(recorder, "train/loss") == [(1, 0.5), (2, 0.25)]
+    assert told(recorder, "val/loss") == [(2, 0.125)]
 
 
 def test_a_long_curve_passes_in_batches_that_a_server_takes(root: Path) -> None:
     recorder = started()
     recorder.points([(step, {"train_loss": step / 2}) for step in range(1, 1502)])
     assert not recorder.failed
-    assert told(recorder, "train_loss")[-1] == (1501, 750.5)
+    assert told(recorder, "train/loss")[-1] == (1501, 750.5)
 
 
 def test_a_resumed_training_goes_on_with_its_run_and_logs_nothing_twice(root: Path) -> None:
@@ -176,8 +176,8 @@ def test_a_resumed_training_goes_on_with_its_run_and_logs_nothing_twice(root: Pa
     second.metrics({"train_loss": 0.4, "epoch_seconds": 1.0}, 2)
     assert second.run_id == first.run_id
     assert not second.failed
-    assert told(second, "train_loss") == [(1, 0.5), (2, 0.4)]
-    assert told(second, "epoch_seconds") == [(1, 1.0), (2, 1.0)]
+    assert told(second, "train/loss") == [(1, 0.5), (2, 0.4)]
+    assert told(second, "train/epoch_seconds") == [(1, 1.0), (2, 1.0)]
 
 
 def test_a_resumed_training_whose_run_is_gone_gets_a_new_one(root: Path) -> None:

@@ -142,7 +142,7 @@ def test_a_fresh_clone_pulls_every_output_and_repro_has_nothing_to_do(
     colleague.command("sync")
     (run,) = runs_of(colleague)
     assert run.data.tags["crosscheck.origin"] == "restored"
-    assert run.data.metrics["test_accuracy"] == json.loads(author.read("metrics/test.json"))["test"]["accuracy"]
+    assert run.data.metrics["test/accuracy"] == json.loads(author.read("metrics/test.json"))["test"]["accuracy"]
 
 
 def test_an_experiment_is_pushed_pulled_and_applied_with_its_results(

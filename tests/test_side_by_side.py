@@ -65,8 +65,8 @@ def check_that_none_is_mixed_up(project: Project, seeds: dict[str, int]) -> None
         test = shown[name]["metrics"]["metrics/test.json"]["data"]["test"]
         assert {f"test_{figure}": value for figure, value in test.items()}.items() <= run.data.metrics.items()
         train = shown[name]["metrics"]["metrics/train.json"]["data"]
-        assert train["train"]["loss"] == run.data.metrics["train_loss"]
-        assert train["val"]["accuracy"] == run.data.metrics["val_accuracy"]
+        assert train["train"]["loss"] == run.data.metrics["train/loss"]
+        assert train["val"]["accuracy"] == run.data.metrics["val/accuracy"]
         checkpoints.add(card["sha256"])
     assert len(checkpoints) == len(seeds)
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as database:

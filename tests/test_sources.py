@@ -219,7 +219,7 @@ def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
     ("module", "old", "new"),
     [
         ("study/run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
-        ("training/trainer.py", "self.faster.train()", "self.faster.eval()"),
+        ("training/trainer.py", "self.fast_net.train()", "self.fast_net.eval()"),
         ("network/shapes.py", "KERNEL = 3", "KERNEL = 5"),
         ("network/shapes.py", "(length - KERNEL) // 2 + 1", "(length - KERNEL) // 2 - 1"),
         ("training/trainer.py", "step + 1 < self.steps", "step + 1 <= self.steps"),

@@ -34,6 +34,10 @@ WRONG = [
         "channels: {low: 3, high: 10}",
         ["initial_points.2.channels is [2, 2, 2, 4, 6]", "3 to 10"],
     ),
+    ("startup_trials: 50 ", "startup: 50 ", ["study.startup is called 'startup_trials' now; rename it"]),
+    ("\nconstraints:", "\nlimits:", ["limits is called 'constraints' now; rename it"]),
+    ("\nearly_stopping:", "\nstop:", ["stop is called 'early_stopping' now; rename it"]),
+    ("\ninitial_points:", "\nknown:", ["known is called 'initial_points' now; rename it"]),
     ("accuracy: 0.99", "accuracy: 99", ["constraints.accuracy must be less than or equal to 1"]),
 ]
 

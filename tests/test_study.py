@@ -169,7 +169,7 @@ def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_cell(studied: 
     children = [each for each in runs if "mlflow.parentRunId" in each.data.tags]
     assert len(parents) == 1 and len(children) == 4
     assert {each.data.tags["mlflow.parentRunId"] for each in children} == {parents[0].info.run_id}
-    assert all("test.accuracy" in each.data.metrics for each in children)
+    assert all("test/accuracy" in each.data.metrics for each in children)
 
 
 def test_the_study_goes_on_without_mlflow(copied: Project) -> None:

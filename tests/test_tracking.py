@@ -72,7 +72,7 @@ def expected_curve(project: Project) -> dict[str, list[tuple[int, float]]]:
     points: dict[str, list[tuple[int, float]]] = {}
     for epoch in curves.read(project.folder / "metrics" / "curve.csv"):
         for name, value in curves.figures(epoch).items():
-            points.setdefault(name, []).append((epoch.epoch, value))  # type: ignore[arg-type]
+            points.setdefault(name.replace("_", "/", 1), []).append((epoch.epoch, value))  # type: ignore[arg-type]
     return points
 
 
@@ -86,9 +86,9 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     assert run.data.params["data.classes"] == "['circles', 'crosses']"
     assert run.data.params["parameter_count"] == str(card["parameter_count"])
     told = histories(client, run)
-    told.pop("epoch_seconds", None)
+    told.pop("train/epoch_seconds", None)
     test = json.loads(project.read("metrics/test.json"))["test"]
-    assert told == expected_curve(project) | {f"test_{name}": [(0, value)] for name, value in test.items()}
+    assert told == expected_curve(project) | {f"test/{name}": [(0, value)] for name, value in test.items()}
     folders = [project.folder / name for name in ("plots", "report")]
     pictures = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "test.json"]
@@ -110,7 +110,7 @@ def test_a_repro_is_one_run_with_all_of_its_parts(reproduced: Project) -> None:
     # The results were committed after the run.
     before = reproduced.run("git", "rev-parse", "HEAD~1").stdout.strip()
     assert run.data.tags["mlflow.source.git.commit"] == before
-    assert [step for step, _ in histories(client, run)["epoch_seconds"]] == [1, 2]
+    assert [step for step, _ in histories(client, run)["train/epoch_seconds"]] == [1, 2]
 
 
 def test_pictures_and_database_lie_in_the_root_and_git_ignores_them(reproduced: Project) -> None:

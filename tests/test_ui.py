@@ -44,15 +44,15 @@ def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
     page.get_by_role("link", name="workspace").first.click()
 
     accuracy = json.loads(reproduced.read("metrics/test.json"))["test"]["accuracy"]
-    row = page.get_by_role("row").filter(has=page.get_by_text("test_accuracy", exact=True))
+    row = page.get_by_role("row").filter(has=page.get_by_text("test/accuracy", exact=True))
     assert float(row.inner_text().split()[-1]) == pytest.approx(accuracy, rel=1e-4)
     page.screenshot(path=tmp_path / "overview.png", full_page=True)
 
     page.get_by_role("tab", name="Model metrics").click()
-    page.get_by_placeholder("Search metric charts").fill("train_loss")
+    page.get_by_placeholder("Search metric charts").fill("train/loss")
     # The line of a chart with its two epochs.
     page.locator(".js-plotly-plot .scatterlayer .trace path.js-line").first.wait_for(state="attached")
-    page.get_by_text("workspace (train_loss)").first.wait_for()
+    page.get_by_text("workspace (train/loss)").first.wait_for()
     assert page.locator(".js-plotly-plot .scatterlayer .trace path.point").count() == 2
     page.screenshot(path=tmp_path / "curve.png")
 

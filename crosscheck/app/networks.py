@@ -66,8 +66,8 @@ def _learn(trained: Checkpoint, file: Path, split: Path) -> ood.OodDetector:
     return ood.fit_detector(trained.net, train, val, sha256(file))
 
 
-def _epochs(trained: Checkpoint, states: Path) -> dict[int, nn.Sequential]:
-    files, _ = snapshots.read(states)
+def _epochs(trained: Checkpoint, folder: Path) -> dict[int, nn.Sequential]:
+    files, _ = snapshots.read(folder)
     states = {epoch: load_checkpoint(file) for epoch, file in files.items()}
     for epoch, state in states.items():
         if (state.params, state.data_set) != (trained.params, trained.data_set):

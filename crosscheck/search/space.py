@@ -185,8 +185,8 @@ def load(file: Path, data_set: DataSet) -> Search:
     for number, point in enumerate(search.initial_points):
         for name, tried in _outside(point, space):
             raise InputError(
-                f"{file}: initial_points.{number}.{name} is {getattr(point, name)}, which is not in the space ({tried}); "
-                "change one of them"
+                f"{file}: initial_points.{number}.{name} is {getattr(point, name)}, which is not in the space "
+                f"({tried}); change one of them"
             )
     return search
 

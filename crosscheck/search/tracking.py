@@ -28,7 +28,7 @@ def trial(finished: FrozenTrial) -> Child:
     result = finished.user_attrs[RESULT]
     name = f"trial {finished.number}"
     tags = {"crosscheck.stopped": result["stopped"] or ""}
-    return Child(name, name, tags, finished.user_attrs[WANTED], points(result), STATUS[finished.state])
+    return Child(name, name, tags, finished.user_attrs[WANTED], figures(result), epochs(result), STATUS[finished.state])
 
 
 def final(candidate: Candidate, result: dict[str, Any]) -> Child:
@@ -36,13 +36,17 @@ def final(candidate: Candidate, result: dict[str, Any]) -> Child:
     name = f"final {candidate.number} seed {result['seed']}"
     recipe = candidate.train.model_copy(update={"seed": result["seed"]})
     wanted = {"model": candidate.model.model_dump(), "train": recipe.model_dump()}
-    return Child(name, name, {}, wanted, points(result), "FAILED" if result["diverged"] else "FINISHED")
+    status = "FAILED" if result["diverged"] else "FINISHED"
+    return Child(name, name, {}, wanted, figures(result), epochs(result), status)
 
 
-def points(result: dict[str, Any]) -> list[Point]:
-    """The figures of a training as a whole, and of its epochs."""
-    figures = {key: value for key, value in result.items() if isinstance(value, int | float) and key != "seed"}
-    epochs = [
+def figures(result: dict[str, Any]) -> dict[str, float]:
+    """The figures of a training as a whole."""
+    return {key: value for key, value in result.items() if isinstance(value, int | float) and key != "seed"}
+
+
+def epochs(result: dict[str, Any]) -> list[Point]:
+    """The figures of each epoch of a training."""
+    return [
         (epoch["epoch"], {key: value for key, value in epoch.items() if key != "epoch"}) for epoch in result["curve"]
     ]
-    return [(0, figures), *epochs]

@@ -58,8 +58,8 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
         "curve": columns([asdict(epoch) for epoch in training.history]),
         "vitals": columns([asdict(each) for each in vitals]),
         "diverged": diverged,
-        "test": {} if diverged else examine(training.faster, dealt),
-        "robustness": {} if diverged else withstand(training.faster, dealt.test, params.data.background),
+        "test": {} if diverged else examine(training.fast_net, dealt),
+        "robustness": {} if diverged else withstand(training.fast_net, dealt.test, params.data.background),
     }
     return result, {
         "seconds_per_epoch": round(statistics.median(seconds), 4) if seconds else None,

@@ -120,7 +120,7 @@ def _trained(params: Params, drawn: Stock) -> list[NDArray[Any]]:
     net = new_network(params.model, drawn.data_set, dealt.train, params.train.seed)
     training = Training(net, dealt.train, dealt.val, params.train, torch.device("cpu"))
     run_cell.fit(training)
-    logits = inference.compute_logits(training.faster, dealt.test, run_cell.TEST_BATCH)
+    logits = inference.compute_logits(training.fast_net, dealt.test, run_cell.TEST_BATCH)
     return [tensor.contiguous().numpy() for tensor in (*net.state_dict().values(), logits)]
 
 

@@ -27,7 +27,8 @@ def child(cell: Cell, result: dict[str, Any], timing: dict[str, Any]) -> Child:
         name=f"{cell.variant} seed {cell.seed}",
         tags={"variant": cell.variant},
         parameters={name: getattr(cell.params, name).model_dump() for name in SECTIONS},
-        points=[(0, dict(figures(result, timing))), *epochs],
+        figures=figures(result, timing),
+        epochs=epochs,
         status="FAILED" if result["diverged"] else "FINISHED",
     )
 

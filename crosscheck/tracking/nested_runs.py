@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crosscheck.tracking import store
+from crosscheck.tracking.names import split_constants
 from crosscheck.tracking.outages import outages, warn
 from crosscheck.tracking.run import Point, log_metrics, log_parameters
 
@@ -30,13 +31,17 @@ class Kind:
 
 @dataclass(frozen=True)
 class Child:
-    """A run below the parent. `key` tells it from the others; `parameters` are given by section."""
+    """A run below the parent. `key` tells it from the others; `parameters` are given by section.
+
+    `figures` are of the training as a whole, `epochs` those of each epoch.
+    """
 
     key: str
     name: str
     tags: dict[str, str]
     parameters: dict[str, dict[str, Any]]
-    points: Sequence[Point]
+    figures: dict[str, float]
+    epochs: Sequence[Point]
     status: str
 
 
@@ -82,11 +87,11 @@ class NestedRuns:
     def _create(self, client: Any, child: Child) -> None:
         tags = {PARENT_TAG: self.parent, self.kind.child_tag: child.key, **child.tags}
         run_id = client.create_run(self.experiment, run_name=child.name, tags=tags).info.run_id
+        measured, constants = split_constants(child.figures)
         sections = child.parameters.items()
-        log_parameters(
-            client, run_id, {f"{name}.{key}": value for name, content in sections for key, value in content.items()}
-        )
-        log_metrics(client, run_id, child.points)
+        flat = {f"{name}.{key}": value for name, content in sections for key, value in content.items()}
+        log_parameters(client, run_id, constants | flat)
+        log_metrics(client, run_id, [(0, dict(measured)), *child.epochs])
         client.set_terminated(run_id, child.status)
 
     def _client(self) -> Any:

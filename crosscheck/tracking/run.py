@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crosscheck.tracking import store
+from crosscheck.tracking.names import metric_name
 from crosscheck.tracking.outages import outages, warn
 
 CHECKPOINT_TAG = "crosscheck.checkpoint"
@@ -39,6 +40,8 @@ class Recorder:
         self.failed = False
         self.is_new = False
         self.training = ""
+        # What a resumed training had told before; asked for once.
+        self.steps: set[tuple[str, int]] | None = None
         self.began = time.monotonic()
         self.waited = 0.0
 
@@ -99,8 +102,10 @@ class Recorder:
         """
 
         def log() -> None:
-            known = set() if self.is_new else _steps(_client(), self.run_id, values)
-            fresh = {name: value for name, value in values.items() if (name, step) not in known}
+            if self.steps is None:
+                self.steps = set() if self.is_new else _steps(_client(), self.run_id, values)
+            known = self.steps
+            fresh = {name: value for name, value in values.items() if (metric_name(name), step) not in known}
             log_metrics(_client(), self.run_id, [(step, fresh)])
             if self.waited > max(PATIENCE, SHARE * (time.monotonic() - self.began)):
                 raise TimeoutError(f"it answers too slowly, {self.waited:.0f} s so far")
@@ -137,11 +142,11 @@ class Recorder:
         client = _client()
         known = {
             (metric.key, metric.step, metric.value)
-            for name in {name for _, values in points for name in values}
+            for name in {metric_name(name) for _, values in points for name in values}
             for metric in client.get_metric_history(self.run_id, name)
         }
         fresh = [
-            (step, {name: value for name, value in values.items() if (name, step, value) not in known})
+            (step, {name: value for name, value in values.items() if (metric_name(name), step, value) not in known})
             for step, values in points
         ]
         log_metrics(client, self.run_id, fresh)
@@ -200,16 +205,20 @@ def _close(client: Any, run_id: str | None, checkpoint: str) -> None:
 
 
 def _steps(client: Any, run_id: str | None, names: Iterable[str]) -> set[tuple[str, int]]:
-    return {(name, metric.step) for name in names for metric in client.get_metric_history(run_id, name)}
+    wanted = map(metric_name, names)
+    return {(name, metric.step) for name in wanted for metric in client.get_metric_history(run_id, name)}
 
 
 def log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> None:
-    """Log the values of each step, but for those that are None, in as many requests as a server asks for."""
+    """Log the values of each step under MLflow's names, but for those that are None.
+
+    It takes as many requests as a server asks for.
+    """
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
     fresh = [
-        Metric(name, float(value), now, step)
+        Metric(metric_name(name), float(value), now, step)
         for step, values in points
         for name, value in values.items()
         if value is not None

@@ -15,14 +15,21 @@ def faster(net: nn.Sequential, device: torch.device, rate: Callable[[], float] |
 
     `rate` gives the learning rate of plain SGD: the backward pass then moves the weights of dense layers (not their
     biases) itself and leaves them without a gradient. None: every gradient is left to an optimizer of any kind.
-    Where this would gain nothing, on a GPU or without oneDNN, it is `net` itself.
+    Where this would gain nothing, on a GPU or without oneDNN, and where this torch lacks an operator that the faster
+    layers need, it is `net` itself.
     """
-    if device.type != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if device.type != "cpu" or not has_onednn or not has_operators():
         return net
     twin = nn.Sequential()
     for name, layer in net.named_children():
         twin.add_module(name, _first_block(layer) if name == "block1" else _dense(layer, rate))
     return twin
+
+
+def has_operators() -> bool:
+    """Whether this torch has the operators of the faster layers, which belong to no promise of its makers."""
+    return hasattr(torch.ops.mkldnn, "_linear_pointwise") and hasattr(torch.ops.aten.threshold_backward, "grad_input")
 
 
 def _first_block(block: nn.Module) -> nn.Module:

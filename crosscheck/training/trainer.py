@@ -55,8 +55,8 @@ class Training:
         # In a group the gradients meet before anything descends.
         plain = params.optimizer == "sgd" and params.momentum == 0 == params.weight_decay and self.group.size == 1
         self.half = params.precision == "bfloat16"
-        self.faster = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
-        self.model = self.group.wrap(self.faster)
+        self.fast_net = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
+        self.shared_net = self.group.wrap(self.fast_net)
 
     def _steps(self) -> int:
         """The batches of an epoch. Raises InputError where one cannot be normalised.
@@ -88,7 +88,7 @@ class Training:
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
         Raises InputError where a loss or a weight is no longer a number; the history then stays as it was.
         """
-        self.faster.train()
+        self.fast_net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
         loss_sum, right, seen = 0.0, 0.0, 0.0
         for step in range(self.steps):
@@ -107,7 +107,7 @@ class Training:
         # The last step may be the one that breaks the weights, and no training loss tells of it.
         for name, weights in self.net.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.faster, self.val, self.params.batch_size, self.group)
+        val_loss, val_accuracy = score(self.fast_net, self.val, self.params.batch_size, self.group)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
         self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
@@ -116,7 +116,7 @@ class Training:
     def _step(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            logits = self.model(images)
+            logits = self.shared_net(images)
         loss = functional.cross_entropy(logits.float(), labels)
         torch.autograd.backward(loss * weight)
         self.optimizer.step()
