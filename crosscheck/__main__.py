@@ -9,6 +9,7 @@ import sys
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 from crosscheck.core import cli
 
@@ -31,8 +32,9 @@ def main() -> None:
 
 def commands() -> dict[str, str]:
     """Each command with the first line of its module's docstring, which is read without loading the module."""
-    files = sorted(file for file in FOLDER.glob("*.py") if file.stem != "__init__")
-    found = {file.stem: ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "" for file in files}
+    names = sorted(module.name for module in iter_modules([str(FOLDER)]))
+    files = {name: (FOLDER / name).with_suffix(".py").read_text(encoding="utf-8") for name in names}
+    found = {name: ast.get_docstring(ast.parse(text)) or "" for name, text in files.items()}
     return {name: text.partition("\n")[0] for name, text in found.items()}
 
 

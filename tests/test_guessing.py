@@ -23,7 +23,7 @@ from crosscheck.study import plans, result_cache, runs
 from crosscheck.training import curves
 from crosscheck.training.curves import Epoch
 from stages import evaluate, train
-from stages.study.run import run as study
+from stages.study import run as study
 
 UNEVEN = Guess((295, 7))
 NAMES = ["cat", "dog"]

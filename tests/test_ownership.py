@@ -305,7 +305,7 @@ def test_an_export_leaves_a_file_of_the_users_alone(copy_of_reproduced: Project)
 
 
 def test_every_output_has_a_name_that_no_text_tells_a_user_to_put_files_under() -> None:
-    named = {path for stage in OUTPUTS.values() for path in stage["outs"] if isinstance(path, str)}
+    named = {path for stage in OUTPUTS.values() for path in stage.get("outs", []) if isinstance(path, str)}
     texts = [ROOT / "params.yaml", ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     for file in texts:
         for line in file.read_text(encoding="utf-8").splitlines():

@@ -35,8 +35,8 @@ DECISIVE = {
         "_cpu_line",
         "_too_late",
         "cpu_name",
+        "find_mode",
         "missing_here",
-        "mode_of",
         "obstacle",
         "pin",
         "settle",
@@ -83,8 +83,8 @@ DECISIVE = {
         "peak_bytes",
         "withstand",
     },
-    "training.fast_network": {"_dense", "_first_block", "faster"},
-    "evaluation.guessing": {"COUNTS", "Guess"},
+    "training.fast_network": {"_dense", "_first_block", "faster", "has_operators"},
+    "data.guessing": {"COUNTS", "Guess"},
     "core.devices": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
@@ -95,9 +95,9 @@ DECISIVE = {
         "mkl_is_quick",
         "prepare",
     },
-    "network.inference": {"_mean_loss_and_right", "batch", "logits_of", "score"},
+    "network.inference": {"batch", "compute_logits"},
     "network.model": {"Average", "Scale", "_block", "_linear", "build", "parameter_count"},
-    "training.optimizers": {"WRAPPED", "_plain", "count_complexity"},
+    "training.optimizers": {"WRAPPED", "_plain", "build_optimizer"},
     "training.fused_conv_pool": {
         "PIECE_BYTES",
         "POOL",
@@ -110,14 +110,15 @@ DECISIVE = {
         "_pieces",
         "_windows",
     },
+    "training.validation": {"_mean_loss_and_right", "score"},
     "training.trainer": {"Training", "_scheduler", "new_network"},
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
     "training.distributed": {"ALONE", "Group", "mean_of_each"},
     "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
-    "network.model": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save"},
-    "training.snapshots": {"Album", "INDEX", "LARGEST", "epochs_of", "file_name"},
+    "network.checkpoint": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save_checkpoint"},
+    "training.snapshots": {"Album", "INDEX", "LARGEST", "choose_epochs", "file_name"},
     "stages.train": {"begin"},
 }
 
@@ -205,7 +206,7 @@ def test_what_decides_a_run_is_what_is_written_here() -> None:
 def test_what_decides_how_a_saved_training_goes_on_is_what_is_written_here() -> None:
     found = code_digest.reached(resume.CODE, code_digest.PLAIN_CARRIERS)
     assert by_module(found - code_digest.reached(result_cache.CODE)) == DECISIVE_FOR_A_STATE
-    assert {"training.trainer.Training", "training.optimizers.of", "training.fused_linear._descend"} <= {
+    assert {"training.trainer.Training", "training.optimizers.build_optimizer", "training.fused_linear._descend"} <= {
         name.removeprefix("crosscheck.") for name in found
     }
 
@@ -331,7 +332,7 @@ def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
     ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
     change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
-    change(code / "network/model.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
+    change(code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
     assert digest(code) == before
 
 
@@ -365,7 +366,7 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
     ("module", "old", "new"),
     [
         # Annotations.
-        ("study/run_cell.py", "vitals: list[diagnosis.Vitals] = []", "vitals = []"),
+        ("study/run_cell.py", "vitals: list[diagnostics.Vitals] = []", "vitals = []"),
         ("study/run_cell.py", "-> tuple[Result, Result]", "-> object"),
         ("training/trainer.py", "    params: TrainParams\n", "    params: object\n"),
         ("training/trainer.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
