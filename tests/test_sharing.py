@@ -11,7 +11,7 @@ import pytest
 from conftest import Project, copy_project, free_port, runs_of, stop, wait_for
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
-STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain")
+STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain", "track")
 
 pytestmark = pytest.mark.soak
 
