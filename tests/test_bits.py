@@ -205,7 +205,9 @@ def test_tracking_decides_no_output(copy_of_reproduced: Project) -> None:
     stages = YAML(typ="safe").load(copy_of_reproduced.read("dvc.yaml"))["stages"]
     produced = list(outputs(copy_of_reproduced.read("dvc.lock")))
     before = hashes(copy_of_reproduced, *produced)
-    run_stages(copy_of_reproduced, "train", MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
+    run_stages(
+        copy_of_reproduced, "train", MLFLOW_TRACKING_URI="http://127.0.0.1:9", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0"
+    )
     shutil.rmtree(copy_of_reproduced.folder / "crosscheck" / "tracking")
     run_stages(copy_of_reproduced, *(stages.keys() - {"train", "track"}))
     assert hashes(copy_of_reproduced, *produced) == before
