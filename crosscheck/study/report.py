@@ -105,17 +105,7 @@ def _questions(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> lis
         blocks.append(Heading(question.ask, 3))
         for answer in (each for each in found.answers if each.question == name):
             blocks.append(Text(text.what_changes(answer)))
-            header = [
-                "measure",
-                "difference",
-                "n",
-                "p (uncorrected)",
-                "p (corrected)",
-                "p (TOST, corrected)",
-                "test",
-                "verdict",
-            ]
-            blocks.append(Table(header, [text.finding_row(each) for each in answer.findings]))
+            blocks.append(Table(FINDINGS, [text.finding_row(each) for each in answer.findings]))
             blocks.append(Items(text.beside(answer, found.paths)))
         arms = ", ".join(question.compare)
         survival = f"Share of runs that have not reached the target yet, by epoch: {arms}."
@@ -156,7 +146,7 @@ def _method(plan: Plan) -> list[Block]:
                 "apart for differences and for equivalences. Equivalent: two one-sided tests (TOST) rule out that the "
                 f"two differ by {study.equivalence_margin:g} or more. Otherwise better or worse, or inconclusive.",
                 "p (uncorrected), like the interval of each difference, is that of one question alone. The other two "
-                "are corrected for all questions. What only p (uncorrected) supports is a hint; new runs have to test it.",
+                "are corrected for all questions. What only the first supports is a hint; new runs have to test it.",
                 "Runs needed for 80 % power: with this number of further runs, a difference of the margin's size would "
                 "be found four times in five, if runs vary as they do now. From few runs this is a rough guess.",
                 "Intervals of means: bootstrap over runs (BCa); of differences: paired t. Where all runs agree, as at "
