@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, Project, free_port, make_project, stop, wait_for
+from helpers.project import Project, make_project
+from helpers.repository import ROOT
+from helpers.servers import free_port, stop, wait_for
 from PIL import Image
 from torch.nn import functional
 

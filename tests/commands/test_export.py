@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from crosscheck.commands import export
 from crosscheck.core.errors import InputError

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, change_params
+from helpers.networks import plain_logits
+from helpers.project import change_params
+from helpers.repository import ROOT
 from PIL import Image
-from test_model import plain_logits
 
 from crosscheck.commands import predict
 from crosscheck.core import cli

@@ -8,7 +8,8 @@ from typing import Any
 import mlflow
 import numpy as np
 import pytest
-from conftest import ROOT, TINY, change_params
+from helpers.project import TINY, change_params
+from helpers.repository import ROOT
 
 from crosscheck.commands import promote
 from crosscheck.core.errors import InputError

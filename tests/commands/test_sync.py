@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from conftest import Project, runs_of
 from dvc.lock import Lock
-from test_tracking import all_that_is_recorded, check_run_is_complete, client_of, models
+from helpers.project import Project, runs_of
+from helpers.tracking import all_that_is_recorded, check_run_is_complete, client_of, models
 
 from crosscheck.core.errors import InputError
 from crosscheck.pipeline import paths

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project, free_port, stop, wait_for
+from helpers.project import Project
+from helpers.servers import free_port, stop, wait_for
 
 SECONDS = 1000.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import Project, copy_project
+from helpers.project import Project, copy_project
 from ruamel.yaml import YAML
 
 from crosscheck.commands import verify

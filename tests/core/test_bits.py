@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Project, copy_project, make_project
+from helpers.environments import HOSTILE
+from helpers.project import Project, copy_project, make_project
 from ruamel.yaml import YAML
-from test_golden import HOSTILE
 
 from crosscheck.core.files import sha256
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from conftest import ROOT
+from helpers.repository import ROOT
 
 from crosscheck.core import bits, devices
 

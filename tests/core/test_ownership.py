@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, copy_project, draw_toy_images, modules
+from helpers.image_folders import draw_toy_images
+from helpers.project import Project, copy_project
+from helpers.repository import ROOT, modules
 from ruamel.yaml import YAML
 
 from crosscheck.core import ownership

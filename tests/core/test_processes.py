@@ -13,7 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, Project, modules
+from helpers.project import Project
+from helpers.repository import ROOT, modules
 
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_images import BACKGROUND, BAD_ENTRIES, OTHER, Odd, bad_images, odd_images
-from conftest import ROOT
-from image_bytes import GREY, encoded
+from helpers.bad_images import BACKGROUND, BAD, BAD_ENTRIES, ODD, OTHER, Odd
+from helpers.image_bytes import GREY, encoded
+from helpers.repository import ROOT
 from PIL import Image
 
 from crosscheck.core.params import DataParams, Params
@@ -20,18 +20,11 @@ from crosscheck.data import decoding
 from crosscheck.data.decoding import decode
 
 Split = Callable[..., Path]
-ODD = odd_images()
-BAD = bad_images()
 
 
 @pytest.fixture
 def data(params: Params) -> DataParams:
     return params.data.model_copy(update={"height": 16, "width": 16, "background": BACKGROUND})
-
-
-def two_classes(toy_images: Path, name: str, content: bytes) -> Path:
-    (toy_images / "bars" / name).write_bytes(content)
-    return toy_images
 
 
 def test_every_format_is_one_that_pillow_opens_by_that_name() -> None:

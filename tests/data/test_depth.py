@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from image_bytes import GREY, encoded, png_16, tiff, tiff_12
+from helpers.image_bytes import GREY, encoded, png_16, tiff, tiff_12
 from PIL import Image
 
 from crosscheck.core.params import DataParams, Params

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Project
+from helpers.project import Project
+from helpers.repository import ROOT
 from PIL import Image
 from ruamel.yaml import YAML
 from scipy import stats
@@ -165,8 +166,7 @@ def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> runs.Ru
 def test_a_run_that_only_knows_the_class_shares_has_not_converged(
     tmp_path: Path, counts: list[int], loss: float, predicted: list[int], failed: bool, on_it: bool
 ) -> None:
-    root = Path(__file__).parent.parent
-    run = outcome(tmp_path, root / "params.yaml", result(counts, loss, predicted))
+    run = outcome(tmp_path, ROOT / "params.yaml", result(counts, loss, predicted))
     assert run.failed == failed
     assert run.on_plateau == [on_it]
 

@@ -4,21 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import draw_toy_images
+from helpers.image_folders import draw_toy_images, fill
 
 from crosscheck.core.errors import InputError
 from crosscheck.data import image_folder
-
-
-def fill(root: Path, *paths: str) -> Path:
-    """Empty files at these paths; a path that ends in a slash is a folder."""
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith("/"):
-            (root / path).mkdir(exist_ok=True)
-        else:
-            (root / path).touch()
-    return root
 
 
 def test_classes_and_files_are_sorted_whatever_order_they_were_made_in(tmp_path: Path) -> None:

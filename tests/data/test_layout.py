@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_folder import fill
+from helpers.image_folders import fill
 
 from crosscheck.core.errors import InputError
 from crosscheck.data import image_folder, layout

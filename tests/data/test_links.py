@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Project, draw_toy_images
-from test_pipeline import stages_run
+from helpers.image_folders import draw_toy_images
+from helpers.project import Project, stages_run
 
 from crosscheck.core.params import Params
 from crosscheck.data import links

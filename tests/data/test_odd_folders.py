@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_images import BACKGROUND, BAD_ENTRIES, OTHER
-from conftest import ROOT, Project
+from helpers.bad_images import BACKGROUND, BAD, BAD_ENTRIES, ODD, OTHER
+from helpers.image_folders import two_classes
+from helpers.project import Project
+from helpers.repository import ROOT
+from helpers.tracking import WARNING
 from PIL import Image
-from test_bad_images import BAD, ODD, two_classes
-from test_tracking import WARNING
 
 from crosscheck.core.errors import InputError
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, draw_toy_images
+from helpers.image_folders import draw_toy_images
+from helpers.repository import ROOT
 from PIL import Image
 
 from crosscheck.core.errors import InputError

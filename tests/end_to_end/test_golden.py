@@ -7,37 +7,18 @@ import subprocess
 import sys
 from typing import Any
 
-import golden
 import pytest
-from conftest import HANG, ROOT
+from helpers import golden
+from helpers.environments import HOSTILE
+from helpers.project import HANG
+from helpers.repository import ROOT
 
 from crosscheck.core import bits, devices
 from crosscheck.core.params import ComputeParams, Params
 from crosscheck.study import result_cache
 from crosscheck.training import resume
 
-COMMAND = [sys.executable, "-m", "tests.golden"]
-# As they are left over from other programs, or set to spoil the result. Most would, if they reached the libraries.
-HOSTILE = {
-    "ATEN_CPU_CAPABILITY": "default",
-    "DNNL_MAX_CPU_ISA": "SSE41",
-    "KMP_AFFINITY": "disabled",
-    "MKL_CBWR": "AVX2",
-    "MKL_DOMAIN_NUM_THREADS": "MKL_DOMAIN_ALL=1",
-    "MKL_DYNAMIC": "TRUE",
-    "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
-    "MKL_NUM_THREADS": "3",
-    "NPY_ENABLE_CPU_FEATURES": "X86_V3",
-    "OMP_DYNAMIC": "true",
-    "OMP_NUM_THREADS": "3",
-    "OMP_THREAD_LIMIT": "1",
-    "ONEDNN_DEFAULT_FPMATH_MODE": "BF16",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "OPENBLAS_CORETYPE": "Prescott",
-    "OPENBLAS_L2_SIZE": "64",
-    "OPENBLAS_NUM_THREADS": "5",
-    "SKLEARN_PAIRWISE_DIST_CHUNK_SIZE": "3",
-}
+COMMAND = [sys.executable, "-m", "tests.helpers.golden"]
 # What each pinned variable would do if it were not pinned: to the value on the left, on any processor.
 UNPINNED = {
     "ATEN_CPU_CAPABILITY": "default",
@@ -58,7 +39,7 @@ for pins in (bits.FIXED, bits.PORTABLE):
     pins.pop(name, None)
 os.environ[name] = value
 sys.argv[1:] = []
-runpy.run_module("tests.golden", run_name="__main__")
+runpy.run_module("tests.helpers.golden", run_name="__main__")
 """
 
 needs_kernels = pytest.mark.skipif(bits.missing_here() is not None, reason=str(bits.missing_here()))
@@ -70,7 +51,7 @@ def expected() -> dict[str, Any]:
     if content["releases"] != golden.releases():
         pytest.fail(
             f"{golden.FILE.name} holds for {content['releases']}, and here are {golden.releases()}; write it again by "
-            "`python -m tests.golden --write`, and look at what has changed"
+            "`python -m tests.helpers.golden --write`, and look at what has changed"
         )
     return content
 

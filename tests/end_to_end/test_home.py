@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project, free_port, wait_for
+from helpers.project import Project
+from helpers.repository import ROOT
+from helpers.search import SHIPPED, change_space
+from helpers.servers import free_port, wait_for
 from ruamel.yaml import YAML
-from test_search import SHIPPED, change_space
 
 PLACES = {
     "HOME": "home",

@@ -1,26 +1,21 @@
 """Training and DVC killed at random moments: nothing is lost, and the bits come out as without the interruption."""
 
 import random
-import shlex
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
-from conftest import Project, make_project
+from helpers.interruptions import LONGEST, OUTPUTS, kill_tree, outputs, start, training_command, wait_for_progress
+from helpers.project import Project, make_project
 from mlflow import MlflowClient
-from ruamel.yaml import YAML
 
 EPOCHS = 60
 KILLS = 25
-OUTPUTS = ("models/model.pt", "models/model.json", "metrics/curve.csv", "metrics/train.json")
-LONGEST = 240
 
 
 @pytest.fixture(scope="module")
@@ -44,60 +39,6 @@ def trained(uninterrupted: Project, tmp_path: Path) -> Project:
     shutil.copytree(uninterrupted.folder, tmp_path / "project", symlinks=True)
     shutil.copy(uninterrupted.folder.parent / "gitconfig", tmp_path / "gitconfig")
     return Project(tmp_path / "project")
-
-
-def outputs(project: Project) -> dict[str, bytes]:
-    return {path: (project.folder / path).read_bytes() for path in OUTPUTS}
-
-
-def training_command(project: Project, stage: str = "train") -> list[str]:
-    content = YAML(typ="safe").load(project.read("dvc.yaml"))
-    return [sys.executable, *shlex.split(content["stages"][stage]["cmd"])[1:]]
-
-
-def start(project: Project, words: list[str]) -> subprocess.Popen[str]:
-    """Start a command that Ctrl-C reaches, also where the tests run in the background of a script, which ignores it."""
-    return subprocess.Popen(
-        words,
-        cwd=project.folder,
-        env=project.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def saved(project: Project) -> set[int]:
-    """What tells one saved state from the next."""
-    return {file.stat().st_mtime_ns for file in (project.folder / ".checkpoints").glob("*/last.pt")}
-
-
-def wait_for_progress(project: Project, process: subprocess.Popen[str], longest: float = LONGEST) -> bool:
-    """Wait until a further epoch is saved; false where the training ended first, or after a shorter `longest`."""
-    before = saved(project)
-    until = time.monotonic() + longest
-    while time.monotonic() < until:
-        if saved(project) != before and saved(project):
-            return True
-        if process.poll() is not None:
-            return False
-        time.sleep(0.005)
-    if longest < LONGEST:
-        return False
-    pytest.fail("the training made no progress")
-
-
-def kill_tree(process: subprocess.Popen[str], number: signal.Signals) -> bool:
-    """Send the signal to the process and all below it; false where it had come to its end by then."""
-    with suppress(psutil.NoSuchProcess):
-        root = psutil.Process(process.pid)
-        for victim in [*root.children(recursive=True), root]:
-            victim.send_signal(number)
-    status = process.wait(LONGEST)
-    assert process.stdout
-    process.stdout.close()
-    return status != 0
 
 
 def assert_one_complete_run(project: Project) -> None:

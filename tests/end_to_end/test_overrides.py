@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project
 from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import modify_yaml
+from helpers.project import Project
+from helpers.repository import ROOT
 from ruamel.yaml import YAML
 
 from crosscheck.core.params import Params, load

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import Project, copy_project, draw_toy_images, runs_of
-
-RUNNING = "Running stage '{}'"
-
-
-def stages_run(output: str) -> list[str]:
-    """The stages that this output of DVC says it ran."""
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith(RUNNING.split("{")[0])]
+from helpers.image_folders import draw_toy_images
+from helpers.project import Project, copy_project, runs_of, stages_run
 
 
 def contents(project: Project) -> dict[str, bytes]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project, copy_project, free_port, runs_of, stop, wait_for
+from helpers.project import Project, copy_project, runs_of
+from helpers.servers import free_port, stop, wait_for
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain")

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Project, copy_project, runs_of
+from helpers.project import Project, copy_project, runs_of
 
 LONGEST = 500
 SEEDS = (11, 12, 13, 14)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import odd_images
 import pytest
 import torch
+from helpers import odd_images
 from sklearn.neighbors import NearestNeighbors
 
 from crosscheck.core.errors import InputError

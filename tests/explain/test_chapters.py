@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Project
+from helpers.networks import toy, trained
+from helpers.project import Project
 from matplotlib.figure import Figure
 from PIL import Image
-from test_visualize import toy, trained
 
 from crosscheck.core.params import ExplainParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_visualize import toy, trained
+from helpers.networks import toy, trained
 
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet, Subset

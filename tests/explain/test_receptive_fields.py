@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_visualize import toy, trained
+from helpers.networks import toy, trained
 
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet, Subset

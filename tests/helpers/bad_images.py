@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from image_bytes import (
+from PIL import Image, ImageCms, ImageDraw
+
+from helpers.image_bytes import (
     GREY,
     bomb,
     encoded,
@@ -21,7 +23,6 @@ from image_bytes import (
     tiff,
     tiff_12,
 )
-from PIL import Image, ImageCms, ImageDraw
 
 Array = np.ndarray
 BACKGROUND = 200
@@ -231,3 +232,5 @@ OTHER = {
     "empty": b"",
     "notes": b"remember the milk",
 }
+
+ODD, BAD = odd_images(), bad_images()

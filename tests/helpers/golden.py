@@ -1,7 +1,7 @@
-"""Hashes of tiny results, one of each kind, which come out on every x86-64 machine with AVX2: `tests/golden.json`.
+"""Hashes of tiny results, one of each kind, which come out on every x86-64 machine with AVX2: `golden.json`.
 
-    python -m tests.golden            prints them
-    python -m tests.golden --write    replaces the file, after a release of a library has changed
+    python -m tests.helpers.golden            prints them
+    python -m tests.helpers.golden --write    replaces the file, after a release of a library has changed
 
 It takes seconds, so that it can run under valgrind, which takes minutes. Nothing here reads a value of `params.yaml`
 that decides a result.
@@ -40,7 +40,7 @@ PACKAGES = ("captum", "matplotlib", "numpy", "pillow", "scikit-learn", "scipy", 
 SIZE, TRAIN, VAL, TEST = 32, 24, 8, 12
 CLASSES = ["circles", "crosses"]
 DATA_SET = DataSet(CLASSES, SIZE, SIZE, 1, "stretch", 255)
-SHIPPED = params.load(Path(__file__).parents[1] / "params.yaml")
+SHIPPED = params.load(Path(__file__).parents[2] / "params.yaml")
 COMPUTE = params.ComputeParams(threads=2, device="cpu", portable=True)
 MODEL = params.ModelParams(
     channels=9, further_channels=[5], norm="none", pool="max", head="dense", hidden=[64], invert=True, centre=True

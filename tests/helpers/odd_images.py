@@ -1,6 +1,6 @@
 """Images unlike circles and crosses, to see what `predict` says of them.
 
-python tests/odd_images.py FOLDER
+python -m tests.helpers.odd_images FOLDER
 
 writes them to FOLDER/KIND/NUMBER.png, 116 x 116 px, black on white where they are drawings. Photographs are parts of
 those that scikit-learn and matplotlib bring along.

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.networks import COLOUR, images_of, vary
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_model import COLOUR, images_of, vary
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params

@@ -4,25 +4,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from helpers.networks import COLOUR, ORIGINAL, images_of, plain_logits, vary
+from torch import nn
 from torch.nn import functional
 
-from crosscheck.core.params import ModelParams, Params
-from crosscheck.data.dataset import DataSet
+from crosscheck.core.params import Params
 from crosscheck.network import model
-
-ORIGINAL = DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255)
-COLOUR = DataSet(["a", "b", "c"], 17, 21, 3, "pad", 0)
-
-
-def vary(params: Params, **changes: Any) -> ModelParams:
-    """The shipped `model` section with some keys changed, checked."""
-    return ModelParams.model_validate({**params.model.model_dump(), **changes})
-
-
-def images_of(data_set: DataSet, count: int = 2, seed: int = 0) -> Tensor:
-    shape = (count, data_set.channels, data_set.height, data_set.width)
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize(
@@ -42,41 +29,6 @@ def test_single_overrides_give_the_networks_of_the_table(
         net = model.build(vary(params, **changes), ORIGINAL)
     assert model.parameter_count(net) == count
     assert net.get_submodule("hidden1.linear").in_features == flattened
-
-
-def plain_logits(net: nn.Sequential, params: ModelParams, images: Tensor) -> Tensor:
-    """The same network written out with functions, ReLU before the pooling as the original has it."""
-    weights = net.state_dict()
-    x = images.float() / 255
-    if params.invert:
-        x = 1 - x
-    for number in range(1, len(params.further_channels) + 2):
-        convolution = f"block{number}.convolution"
-        stride = 2 if params.pool == "stride" else 1
-        x = functional.conv2d(x, weights[f"{convolution}.weight"], weights.get(f"{convolution}.bias"), stride=stride)
-        if params.norm == "batch":
-            # As in training: by the mean and the spread of this very batch.
-            spread, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
-            x = (x - mean) / (spread + 1e-5).sqrt()
-            scale, shift = (weights[f"block{number}.norm.{name}"].view(-1, 1, 1) for name in ("weight", "bias"))
-            x = x * scale + shift
-        x = x.relu()
-        if params.pool == "max":
-            x = functional.max_pool2d(x, 2, 2)
-        if params.pool == "avg":
-            x = functional.avg_pool2d(x, 2, 2)
-    x = {
-        "dense": lambda maps: maps.reshape(len(maps), -1),
-        "average": lambda maps: functional.adaptive_avg_pool2d(maps, 1).flatten(1),
-        "convolution": lambda maps: maps.permute(0, 2, 3, 1),
-    }[params.head](x)
-    weights = {name: value.flatten(1) if value.ndim == 4 else value for name, value in weights.items()}
-    number = 1
-    while f"hidden{number}.linear.weight" in weights:
-        x = (x @ weights[f"hidden{number}.linear.weight"].T + weights[f"hidden{number}.linear.bias"]).relu()
-        number += 1
-    logits: Tensor = x @ weights["classify.weight"].T + weights["classify.bias"]
-    return logits.mean((1, 2)) if params.head == "convolution" else logits
 
 
 @pytest.mark.parametrize("pool", ["max", "avg", "stride", "none"])

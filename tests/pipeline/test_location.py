@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project, draw_toy_images
+from helpers.image_folders import draw_toy_images
+from helpers.project import Project
+from helpers.repository import ROOT
 
 from crosscheck.core.errors import InputError
 from crosscheck.pipeline import location

@@ -1,35 +1,15 @@
 """The charts come out whole, of the expected size and the same every time, whatever they show."""
 
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from helpers.pictures import DPI, STRANGE, draw_twice
 
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin
 from crosscheck.reporting import charts
 from crosscheck.training.curves import Epoch
-
-STRANGE = ["a$b_c", "$x^2", "emoji 🙂", "円と", "long " * 30, "two\nlines", "back\\slash$", "\udcff", "", "\x07"]
-DPI = 40
-
-
-def draw_twice(draw: Callable[[Path], None], folder: Path) -> tuple[int, int]:
-    """Draw two times without any warning; the bytes must be the same. Returns width and height in px."""
-    files = [folder / "1.png", folder / "2" / "2.png"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for file in files:
-            draw(file)
-    assert files[0].read_bytes() == files[1].read_bytes()
-    with Image.open(files[0]) as image:
-        image.load()
-        assert image.format == "PNG"
-        assert len(image.convert("L").getcolors() or [0, 0]) > 1, "not an empty sheet"
-        return image.size
 
 
 @pytest.mark.parametrize(

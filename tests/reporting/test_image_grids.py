@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.pictures import DPI, STRANGE, draw_twice
 from matplotlib.figure import Figure
-from test_charts import DPI, STRANGE, draw_twice
 
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.reporting import image_grids, style

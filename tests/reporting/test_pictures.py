@@ -10,7 +10,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
-from conftest import ROOT, modules
+from helpers.repository import ROOT, modules
 from matplotlib import font_manager
 
 from crosscheck.core.files import sha256

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, Project
+from helpers.project import Project
+from helpers.repository import ROOT
 from torch.nn import functional
 
 from benchmarks import comparison, drawings, layers, reference, rows, table, training

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from helpers.repository import ROOT
 from torch import nn
 
 from concepts import board, channels, lessons, one_by_one, weight_sharing

@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, change_params, modules
+from helpers.project import change_params
+from helpers.repository import ROOT, modules
 from ruamel.yaml import YAML
 
 from crosscheck.core.params import Params, load

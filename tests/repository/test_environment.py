@@ -5,21 +5,16 @@ import re
 import stat
 import subprocess
 import sys
-import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Project
+from helpers.project import Project
+from helpers.repository import ROOT
+from helpers.requirements import CONSTRAINTS, PROJECT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-CONSTRAINTS = [
-    Requirement(line)
-    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    if line and not line.startswith("#")
-]
 # What `.[dev]` installs: `dev` names the other extras by the project's own name.
 EXTRAS = PROJECT["optional-dependencies"]
 WANTED = [

@@ -2,40 +2,19 @@
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
-import conftest
-import pytest
-import test_dependencies
-import test_dvc_yaml
-import test_safety
-from conftest import ROOT, modules, packages
+from helpers.imports import imported_names
+from helpers.project import PROJECT_FILES
+from helpers.repository import PLANTED, ROOT, modules, packages
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PLANTED = ["stages/inner/deep/planted.py", "library/planted.py", "library/inner/planted.py"]
 ALL_CHECKED = {"benchmarks", "concepts", *packages()}
-
-
-@pytest.fixture
-def planted(tmp_path: Path) -> Path:
-    """A copy of the project's code with a new package, and modules in sub-packages."""
-    for name in (*packages(), "tests", "pyproject.toml"):
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, tmp_path / name)
-    for path in PLANTED:
-        file = tmp_path / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for folder in file.relative_to(tmp_path).parents[:-1]:
-            (tmp_path / folder / "__init__.py").touch()
-        file.write_text("import pickle\n\nimport unheard_of\n\neval('1')\n", encoding="utf-8")
-    return tmp_path
+# The folders of tests that stand for no package of crosscheck/.
+OTHER_TESTS = {"end_to_end", "helpers", "repository", "stages"}
 
 
 def test_the_packages_are_those_of_the_project_itself(planted: Path) -> None:
@@ -51,31 +30,9 @@ def test_the_list_of_modules_holds_those_of_sub_packages(planted: Path) -> None:
 
 
 def test_a_test_project_has_every_package() -> None:
-    assert set(packages()) <= set(conftest.PROJECT_FILES)
-    for name in conftest.PROJECT_FILES:
+    assert set(packages()) <= set(PROJECT_FILES)
+    for name in PROJECT_FILES:
         assert (ROOT / name).exists(), name
-
-
-def test_a_dangerous_call_in_a_sub_package_is_found(planted: Path) -> None:
-    for path in PLANTED:
-        assert test_safety.dangers(planted / path) == ["import pickle", "eval('1')"]
-    assert set(modules()) == set(test_safety.MODULES)
-
-
-def test_an_undeclared_import_in_a_sub_package_is_found(planted: Path) -> None:
-    assert "unheard_of" in test_dependencies.imported_by(["library"], planted)
-    assert "unheard_of" in test_dependencies.imported_by(["stages"], planted)
-
-
-def test_what_a_stage_imports_of_a_sub_package_is_found(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_dvc_yaml, "ROOT", planted)
-    stage = planted / "stages" / "new.py"
-    stage.write_text("from library.inner import planted\nfrom stages.inner.deep import planted as other\n")
-    assert test_dvc_yaml.closure(stage) == {
-        stage,
-        planted / "library" / "inner" / "planted.py",
-        planted / "stages" / "inner" / "deep" / "planted.py",
-    }
 
 
 def test_no_test_and_no_module_lists_modules_without_those_of_sub_packages() -> None:
@@ -91,6 +48,44 @@ def test_only_the_outermost_package_does_something_when_it_is_imported() -> None
         if file.name == "__init__.py" and file.parent.parent != ROOT:
             body = ast.parse(file.read_text(encoding="utf-8")).body
             assert all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in body), file
+
+
+# Tests.
+
+
+def imported_tests(root: Path) -> dict[str, set[str]]:
+    """By file below `root`/tests, the test modules and the conftest files that it imports."""
+    files = sorted((root / "tests").rglob("*.py"))
+    tests = {file.stem for file in files if file.stem.startswith("test_") or file.stem == "conftest"}
+    found = {
+        file.relative_to(root).as_posix(): {part for name in imported_names(file) for part in name.split(".")} & tests
+        for file in files
+    }
+    return {file: names for file, names in found.items() if names}
+
+
+def test_no_test_module_is_imported(planted: Path) -> None:
+    assert imported_tests(ROOT) == {}
+    folder = planted / "tests" / "core"
+    (folder / "test_one.py").write_text("def shared():\n    from test_cli import run\n")
+    (folder / "test_two.py").write_text("from tests.data import test_layout\nimport conftest\n")
+    assert imported_tests(planted) == {
+        "tests/core/test_one.py": {"test_cli"},
+        "tests/core/test_two.py": {"test_layout", "conftest"},
+    }
+
+
+def folders_of_tests(root: Path) -> set[str]:
+    return {file.relative_to(root / "tests").parts[0] for file in (root / "tests").rglob("test_*.py")}
+
+
+def test_the_folders_of_tests_are_those_of_the_library(planted: Path) -> None:
+    rooms = {file.parent.name for file in (ROOT / "crosscheck").rglob("__init__.py")} - {"crosscheck"}
+    assert folders_of_tests(ROOT) | {"helpers"} == rooms | OTHER_TESTS
+    (planted / "tests" / "test_loose.py").touch()
+    (planted / "tests" / "attic").mkdir()
+    (planted / "tests" / "attic" / "test_old.py").touch()
+    assert folders_of_tests(planted) - folders_of_tests(ROOT) == {"test_loose.py", "attic"}
 
 
 # Tools.

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, Project, copy_project, draw_toy_images, modules
+from helpers.image_folders import draw_toy_images
+from helpers.project import Project, copy_project
+from helpers.repository import PLANTED, ROOT, modules
 from ruamel.yaml import YAML
 
 MODULES = modules()
@@ -198,6 +200,12 @@ def test_the_search_for_such_calls_finds_them(tmp_path: Path) -> None:
     )
     (tmp_path / "good.py").write_text(good, encoding="utf-8")
     assert dangers(tmp_path / "good.py") == []
+
+
+def test_a_dangerous_call_in_a_sub_package_is_found(planted: Path) -> None:
+    for path in PLANTED:
+        assert dangers(planted / path) == ["import pickle", "eval('1')"]
+    assert set(modules()) == set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())

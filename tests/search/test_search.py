@@ -17,7 +17,9 @@ from typing import Any
 import mlflow
 import optuna
 import pytest
-from conftest import ROOT, TINY, change_params, packages
+from helpers.project import TINY, change_params
+from helpers.repository import ROOT, packages
+from helpers.search import SHIPPED, change_space
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -25,27 +27,10 @@ from sqlalchemy.exc import OperationalError
 from crosscheck.commands import search
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
-from crosscheck.data.dataset import DataSet
 from crosscheck.search import objective, runner
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Training
-
-SHIPPED = ROOT / "search" / "space.yaml"
-STANDARD = DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255)
-
-
-def change_space(file: Path, **sections: Any) -> None:
-    """Set keys of the space file: a dictionary for a section, or a value for what is no section."""
-    yaml = YAML()
-    content = yaml.load(file.read_text(encoding="utf-8"))
-    for section, values in sections.items():
-        if isinstance(values, dict):
-            content[section].update(values)
-        else:
-            content[section] = values
-    with file.open("w", encoding="utf-8") as stream:
-        yaml.dump(content, stream)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from test_search import SHIPPED, STANDARD
+from helpers.search import SHIPPED, STANDARD
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params

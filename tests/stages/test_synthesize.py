@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, change_params
+from helpers.project import change_params
+from helpers.repository import ROOT
 from PIL import Image
 
 from crosscheck.core.params import load

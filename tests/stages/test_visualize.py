@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.networks import plain_logits, toy, trained
 from numpy.typing import NDArray
 from PIL import Image
-from test_model import plain_logits
 from torch.nn import functional
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ModelParams, Params, VisualizeParams
+from crosscheck.core.params import Params, VisualizeParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import calibration, predictions
-from crosscheck.network import model
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting import image_grids
 from crosscheck.training.curves import Epoch
@@ -25,19 +24,6 @@ from stages import visualize
 
 NAMES = ["a$b_c", "emoji 🙂", "long " * 20]
 TINY = VisualizeParams(dpi=30, example=0, mistakes=3)
-
-
-def trained(params: Params, data_set: DataSet, **changes: Any) -> Checkpoint:
-    small = {**params.model.model_dump(), "channels": 2, "further_channels": [3], "hidden": [4], **changes}
-    wanted = ModelParams.model_validate(small)
-    torch.manual_seed(0)
-    return Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
-
-
-def toy(data_set: DataSet, count: int = 8) -> Subset:
-    shape = (count, data_set.height, data_set.width, data_set.channels)
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    return Subset(images, np.arange(count, dtype=np.int64) % len(data_set.classes))
 
 
 def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from helpers.repository import ROOT
 from ruamel.yaml import YAML
 
 from crosscheck.core.errors import InputError

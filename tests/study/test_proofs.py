@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project
-from test_study import command, copied, files_of, studied  # noqa: F401 - fixtures
+from helpers.project import Project
+from helpers.repository import ROOT
+from helpers.study import command, files_of
 
 from crosscheck.commands import prove_equal
 from crosscheck.core import code_digest, params
@@ -137,7 +138,7 @@ def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Pat
 
 @pytest.mark.slow
 def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_again(
-    copied: Project,  # noqa: F811
+    copied: Project,
 ) -> None:
     before = files_of(copied)
     change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, packages
+from helpers.repository import ROOT, packages
 from pydantic import Field
 
 from crosscheck.core import bits, code_digest, devices

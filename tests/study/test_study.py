@@ -6,37 +6,21 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Project, draw_toy_images, make_project
+from helpers.imports import closure, module_of, unlisted_and_unreached
+from helpers.project import Project, make_project
+from helpers.repository import ROOT
+from helpers.study import TOY, command, compare, files_of, run, write_study
 from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
-from test_dvc_yaml import closure, module_of, unlisted_and_unreached
 
 PIPELINE = YAML(typ="safe").load(ROOT / "study" / "dvc.yaml")["stages"]
 
-TOY: dict[str, Any] = {
-    "title": "Bars and discs",
-    "seeds": 2,
-    "target": 0.5,
-    "params": {
-        "data.images": "toy",
-        "split.test": 4,
-        "split.val": 2,
-        "train.epochs": 2,
-        "train.snapshots": 0,
-        "model.invert": True,
-    },
-    "variants": {"small": {}, "wider": {"set": {"model.channels": 4}}},
-    "questions": {
-        "width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": ["accuracy", "shift"]}
-    },
-}
 DIGITS: dict[str, Any] = {
     "title": "Handwritten digits",
     "seeds": 5,
@@ -74,46 +58,6 @@ DIGITS: dict[str, Any] = {
 
 # The module of each stage.
 VERBS = {"pack": "pack", "study": "run", "compare": "compare"}
-
-
-def write_study(project: Project, content: dict[str, Any]) -> None:
-    with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
-        YAML().dump(content, stream)
-
-
-def command(verb: str) -> list[str]:
-    return [sys.executable, "-m", f"stages.study.{verb}", "--study=mine.yaml"]
-
-
-def run(project: Project, check: bool = True, **env: str) -> str:
-    done = project.run(*command("run"), check=check, **env)
-    return done.stdout + done.stderr
-
-
-def compare(project: Project) -> None:
-    project.run(*command("compare"))
-
-
-def files_of(project: Project) -> dict[str, bytes]:
-    root = project.folder / "mine" / "results"
-    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.glob("*/*.json"))}
-
-
-@pytest.fixture(scope="module")
-def studied(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which the toy study has run. Shared: tests that change it copy it first."""
-    project = make_project(tmp_path_factory.mktemp("study") / "project")
-    draw_toy_images(project.folder / "toy", 20)
-    write_study(project, TOY)
-    project.run(*command("pack"))
-    run(project)
-    return project
-
-
-@pytest.fixture
-def copied(studied: Project, tmp_path: Path) -> Project:
-    ignored = shutil.ignore_patterns("mlflow.db", "mlartifacts", ".git")
-    return Project(shutil.copytree(studied.folder, tmp_path / "project", ignore=ignored))
 
 
 @pytest.mark.parametrize("stage", list(PIPELINE))

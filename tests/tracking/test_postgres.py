@@ -15,8 +15,9 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Project, free_port, stop, wait_for
-from test_tracking import WARNING, check_run_is_complete, models
+from helpers.project import Project
+from helpers.servers import free_port, stop, wait_for
+from helpers.tracking import WARNING, check_run_is_complete, models
 
 pytestmark = pytest.mark.soak
 

@@ -7,7 +7,8 @@ import urllib.request
 import numpy as np
 import pytest
 import torch
-from conftest import Project, free_port, stop, wait_for
+from helpers.project import Project
+from helpers.servers import free_port, stop, wait_for
 
 from crosscheck.network.checkpoint import load_checkpoint
 

@@ -14,7 +14,8 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
-from conftest import ROOT, Project, runs_of
+from helpers.project import Project, runs_of
+from helpers.repository import ROOT
 from mlflow.tracking._tracking_service import utils
 
 from crosscheck.core.errors import InputError, StoreError

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_tracking import WARNING
+from helpers.tracking import WARNING, started
 
 from crosscheck.core.errors import InputError
 from crosscheck.tracking import run as tracking
@@ -22,12 +22,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
-
-
-def started(parameters: dict[str, Any] | None = None, training: str = "one", resumed: bool = False) -> Recorder:
-    recorder = Recorder()
-    recorder.start(parameters or {"model.channels": 2}, {"threads": "1"}, training, resumed)
-    return recorder
 
 
 def told(recorder: Recorder, name: str) -> list[tuple[int, float]]:

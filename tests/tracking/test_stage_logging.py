@@ -1,100 +1,21 @@
 """What MLflow is told, once each, and what happens where it cannot be told."""
 
-import json
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from conftest import Project, free_port, runs_of, stop, wait_for
+from helpers.project import Project, runs_of
+from helpers.servers import free_port, tracking_server
+from helpers.tracking import WARNING, check_run_is_complete, client_of, histories, models
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
 from crosscheck.data import dataset
 from crosscheck.network.checkpoint import load_checkpoint
 from crosscheck.pipeline import paths
-from crosscheck.training import curves
-
-# The one line that an outage costs.
-WARNING = "warning: MLflow at "
-
-
-def client_of(project: Project) -> Any:
-    import mlflow
-
-    return mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-
-
-def histories(client: Any, run: Any) -> dict[str, list[tuple[int, float]]]:
-    """Every point of every metric of a run, in the order of the steps."""
-    return {
-        name: sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, name))
-        for name in run.data.metrics
-    }
-
-
-def artifacts(client: Any, run: Any, folder: str = "") -> list[str]:
-    found: list[str] = []
-    for entry in client.list_artifacts(run.info.run_id, folder):
-        found += artifacts(client, run, entry.path) if entry.is_dir else [entry.path]
-    return sorted(found)
-
-
-def all_that_is_recorded(project: Project) -> Any:
-    """Everything a store says of the project's runs; durations are told by the training alone."""
-    client = client_of(project)
-    return [
-        (
-            run.info.run_id,
-            run.data.params,
-            run.data.tags,
-            histories(client, run),
-            artifacts(client, run),
-            models(client),
-        )
-        for run in runs_of(project)
-    ]
-
-
-def models(client: Any) -> list[str]:
-    experiment = client.get_experiment_by_name("crosscheck").experiment_id
-    return sorted(found.model_id for found in client.search_logged_models([experiment]))
-
-
-def expected_curve(project: Project) -> dict[str, list[tuple[int, float]]]:
-    points: dict[str, list[tuple[int, float]]] = {}
-    for epoch in curves.read(project.folder / "metrics" / "curve.csv"):
-        for name, value in curves.figures(epoch).items():
-            points.setdefault(name.replace("_", "/", 1), []).append((epoch.epoch, value))  # type: ignore[arg-type]
-    return points
-
-
-def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
-    """The run holds parameters, each step of the curve once, the test figures, the pictures and the model."""
-    card = json.loads(project.read("models/model.json"))
-    assert run.info.status == "FINISHED"
-    assert run.data.tags["crosscheck.checkpoint"] == card["sha256"]
-    assert run.data.params["model.channels"] == "2"
-    assert run.data.params["train.lr"] == "0.1"
-    assert run.data.params["data.classes"] == "['circles', 'crosses']"
-    assert run.data.params["parameter_count"] == str(card["parameter_count"])
-    told = histories(client, run)
-    told.pop("train/epoch_seconds", None)
-    test = json.loads(project.read("metrics/test.json"))["test"]
-    assert told == expected_curve(project) | {f"test/{name}": [(0, value)] for name, value in test.items()}
-    folders = [project.folder / name for name in ("plots", "report")]
-    pictures = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "test.json"]
-    found = artifacts(client, run)
-    assert found == sorted([*files, *(file.relative_to(project.folder).as_posix() for file in pictures)])
-    assert {"plots/curves.png", "report/report.html", "report/training.gif"} <= set(found)
 
 
 def test_a_repro_is_one_run_with_all_of_its_parts(reproduced: Project) -> None:
@@ -144,27 +65,6 @@ def test_the_recorded_model_gives_the_logits_of_the_checkpoint(
 
 
 # A tracking server.
-
-
-@contextmanager
-def tracking_server(folder: Path, address: str = "") -> Iterator[str]:
-    """A real `mlflow server` with a store of its own in `folder`, stopped at the end with all its processes.
-
-    At `address`, or at a free port; a folder that an earlier one left is taken over.
-    """
-    folder.mkdir(exist_ok=True)
-    address = address or f"http://127.0.0.1:{free_port()}"
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    env |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", "sqlite:///server.db"]
-    command += ["--artifacts-destination", "served", "--workers", "1", "--port", address.rpartition(":")[2]]
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log, start_new_session=True)
-    try:
-        wait_for(f"{address}/health", server, folder / "server.log")
-        yield address
-    finally:
-        stop(server)
 
 
 @pytest.mark.slow

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Project, free_port, modules, stop, wait_for
-from test_recorder import started
-from test_tracking import client_of
+from helpers.project import Project
+from helpers.repository import modules
+from helpers.servers import free_port, stop, wait_for
+from helpers.tracking import client_of, started
 
 from crosscheck.core import addresses
 from crosscheck.core.errors import InputError

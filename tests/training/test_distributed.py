@@ -17,7 +17,9 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from conftest import ROOT, Project, free_port
+from helpers.project import Project
+from helpers.repository import ROOT
+from helpers.servers import free_port
 from numpy.typing import NDArray
 from torch import multiprocessing
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure

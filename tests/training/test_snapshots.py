@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import ROOT, Project, copy_project
+from helpers.disks import fill, small_disk
+from helpers.interruptions import kill_tree, start, training_command, wait_for_progress
+from helpers.project import Project, copy_project
+from helpers.repository import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from test_faults import fill, small_disk
-from test_interruptions import kill_tree, start, training_command, wait_for_progress
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params, TrainParams, load

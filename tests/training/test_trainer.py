@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from helpers.repository import ROOT
 from torch import nn
 from torch.nn import functional
 
