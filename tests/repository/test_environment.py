@@ -208,6 +208,15 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 
+def test_ci_names_tests_that_are_there() -> None:
+    """pytest passes over a test to leave out that it does not find."""
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    named = re.findall(r"([\w/]+\.py)((?:::\w+)?)", text.replace("$WHOLE/", "tests/end_to_end/"))
+    assert len(named) > 7
+    for file, test in named:
+        assert f"def {test[2:]}" in (ROOT / file).read_text(encoding="utf-8"), file + test
+
+
 @pytest.mark.parametrize(
     ("setting", "turns"), [({}, 10_000), ({"GOMP_SPINCOUNT": "7"}, 7), ({"OMP_WAIT_POLICY": "passive"}, 0)], ids=str
 )
