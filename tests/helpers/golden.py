@@ -46,19 +46,9 @@ MODEL = params.ModelParams(
     channels=9, further_channels=[5], norm="none", pool="max", head="dense", hidden=[64], invert=True, centre=True
 )
 RECIPE = params.TrainParams(
-    images_per_class="all",
-    epochs=2,
-    batch_size=8,
-    optimizer="sgd",
-    lr=0.1,
-    momentum=0.0,
-    weight_decay=0.0,
-    schedule="constant",
-    precision="float32",
-    seed=0,
-    snapshots=0,
-    processes=1,
-)
+    images_per_class="all", epochs=2, batch_size=8, optimizer="sgd", lr=0.1, momentum=0.0, weight_decay=0.0,
+    schedule="constant", precision="float32", seed=0, snapshots=0, processes=1,
+)  # fmt: skip
 GEOMETRY = params.SynthesizeParams(
     images_per_class=1,
     size=SIZE,
