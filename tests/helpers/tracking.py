@@ -1,12 +1,18 @@
 """What MLflow was told."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves
 from helpers.project import Project, runs_of
 
+# What the fixture `enter` gives.
+Enter = Callable[[Path], Path]
 # The one line that an outage costs.
 WARNING = "warning: MLflow at "
 
@@ -86,3 +92,28 @@ def started(parameters: dict[str, Any] | None = None, training: str = "one", res
     recorder = Recorder()
     recorder.start(parameters or {"model.channels": 2}, {"threads": "1"}, training, resumed)
     return recorder
+
+
+def found_run(checkpoint: str = "a" * 64) -> Recorder:
+    recorder = Recorder()
+    recorder.find_or_restore(checkpoint, {"model.channels": 2})
+    return recorder
+
+
+def record(root: Path, checkpoint: str, content: str) -> Recorder:
+    """What a stage does: find the run of the checkpoint, and give it a picture."""
+    picture = root / "picture.txt"
+    picture.write_text(content, encoding="utf-8")
+    recorder = Recorder()
+    recorder.find_or_restore(checkpoint, {"model.channels": 2})
+    recorder.part("pictures", content, lambda: recorder.files(picture))
+    return recorder
+
+
+def artifact(recorder: Recorder) -> Path:
+    """The picture's file where MLflow has it."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    assert [each.path for each in client.list_artifacts(recorder.run_id)] == ["picture.txt"]
+    return Path(url2pathname(urlsplit(client.get_run(recorder.run_id).info.artifact_uri).path)) / "picture.txt"

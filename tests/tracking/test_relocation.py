@@ -5,54 +5,21 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy as np
 import pytest
 from helpers.project import Project, runs_of
 from helpers.repository import ROOT
-from mlflow.tracking._tracking_service import utils
+from helpers.tracking import Enter, artifact, record
 
-from crosscheck.core.errors import InputError, StoreError
+from crosscheck.core.errors import StoreError
 from crosscheck.core.files import sha256
-from crosscheck.tracking import registry, store
+from crosscheck.tracking import store
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
-from crosscheck.tracking.run import Recorder
 
-Enter = Callable[[Path], Path]
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
-
-
-@pytest.fixture
-def enter(monkeypatch: pytest.MonkeyPatch) -> Enter:
-    """Makes a folder the project's root, without tracking settings of the user's."""
-
-    def change(folder: Path) -> Path:
-        folder.mkdir(parents=True, exist_ok=True)
-        # MLflow remembers in a process where the files of a run are; a command begins without.
-        monkeypatch.setattr(utils, "_artifact_repos_cache", OrderedDict())
-        monkeypatch.setenv("DVC_ROOT", str(folder))
-        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME"):
-            # Also what MLflow left there itself.
-            monkeypatch.setenv(name, "")
-        return folder
-
-    return change
-
-
-def record(root: Path, checkpoint: str, content: str) -> Recorder:
-    """What a stage does: find the run of the checkpoint, and give it a picture."""
-    picture = root / "picture.txt"
-    picture.write_text(content, encoding="utf-8")
-    recorder = Recorder()
-    recorder.find_or_restore(checkpoint, {"model.channels": 2})
-    recorder.part("pictures", content, lambda: recorder.files(picture))
-    return recorder
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
@@ -62,15 +29,6 @@ def state(folder: Path) -> dict[str, tuple[str, int]]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def artifact(recorder: Recorder) -> Path:
-    """The picture's file where MLflow has it."""
-    import mlflow
-
-    client = mlflow.MlflowClient()
-    assert [each.path for each in client.list_artifacts(recorder.run_id)] == ["picture.txt"]
-    return Path(url2pathname(urlsplit(client.get_run(recorder.run_id).info.artifact_uri).path)) / "picture.txt"
 
 
 def columns(root: Path) -> list[str]:
@@ -231,85 +189,6 @@ def test_a_copied_project_trains_and_records_in_itself_under_any_name(
     assert places and all(place.is_relative_to(copy.folder / "mlartifacts") for place in places)
 
 
-# The registry.
-
-
-def with_model(root: Path) -> str:
-    """A run with a small model; its id."""
-    import mlflow
-    import torch
-
-    recorder = record(root, "a" * 64, "first")
-    example = np.zeros((2, 2), np.float32)
-    with mlflow.start_run(run_id=recorder.run_id):
-        mlflow.pytorch.log_model(torch.nn.Linear(2, 2), name="model", input_example=example, pip_requirements=["torch"])
-    return str(recorder.run_id)
-
-
-def champion() -> Any:
-    import mlflow
-
-    return mlflow.MlflowClient().get_model_version_by_alias("crosscheck", "champion")
-
-
-def test_the_champion_of_a_copy_is_loaded_from_the_copy(enter: Enter, tmp_path: Path) -> None:
-    import mlflow
-
-    first = enter(tmp_path / "first")
-    run_id = with_model(first)
-    assert registry.make_champion(run_id, "a" * 64) == 1
-    first.rename(tmp_path / "moved")
-    moved = enter(tmp_path / "moved")
-    assert registry.make_champion(run_id, "a" * 64) == 1
-    assert not first.exists()
-    assert mlflow.pyfunc.load_model("models:/crosscheck@champion").predict(np.zeros((2, 2), np.float32)).shape == (2, 2)
-    assert mlflow.get_logged_model(champion().source.removeprefix("models:/")).artifact_location.startswith(
-        (moved / "mlartifacts").as_uri()
-    )
-
-
-def test_a_model_whose_files_are_gone_is_not_promoted_and_the_alias_stays(enter: Enter, tmp_path: Path) -> None:
-    root = enter(tmp_path / "root")
-    run_id = with_model(root)
-    shutil.rmtree(root / "mlartifacts" / "crosscheck" / "models")
-    with pytest.raises(InputError) as caught:
-        registry.make_champion(run_id, "a" * 64)
-    assert f"the model of the run {run_id} cannot be loaded (" in str(caught.value)
-    assert (
-        f"run `MLFLOW_TRACKING_URI=sqlite:///mlflow.db mlflow runs delete --run-id {run_id}`, then `make champion`"
-        in str(caught.value)
-    )
-    import mlflow
-
-    assert not list(mlflow.MlflowClient().search_registered_models())
-
-
-def test_a_version_or_a_model_that_was_deleted_in_mlflow_is_made_again(enter: Enter, tmp_path: Path) -> None:
-    import mlflow
-
-    run_id = with_model(enter(tmp_path / "root"))
-    client = mlflow.MlflowClient()
-    assert registry.make_champion(run_id, "a" * 64) == 1
-    client.delete_model_version("crosscheck", "1")
-    assert registry.make_champion(run_id, "a" * 64) > 0
-    client.delete_registered_model("crosscheck")
-    assert registry.make_champion(run_id, "a" * 64) == 1
-    client.delete_registered_model("crosscheck")
-    client.delete_logged_model(client.get_run(run_id).outputs.model_outputs[-1].model_id)
-    with pytest.raises(InputError, match="cannot be loaded") as caught:
-        registry.make_champion(run_id, "a" * 64)
-    assert "mlflow runs delete" in str(caught.value)
-
-
-def test_a_damaged_model_is_not_promoted(enter: Enter, tmp_path: Path) -> None:
-    root = enter(tmp_path / "root")
-    run_id = with_model(root)
-    (archive,) = root.rglob("*.pt2")
-    archive.write_bytes(archive.read_bytes()[:100])
-    with pytest.raises(InputError, match="cannot be loaded"):
-        registry.make_champion(run_id, "a" * 64)
-
-
 # Folders whose names have characters with a meaning in addresses.
 
 NAMES = ["a%2Fb", "what?", "a#b", "a;b c", "{x}", "猫é", "file:x", "a@b:c", "100%"]
@@ -331,15 +210,6 @@ def test_a_project_in_a_folder_of_any_name_has_its_store_there_and_nothing_elsew
     assert (root / "mine.db").exists()
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert [path.name for path in (tmp_path / name).iterdir()] == ["project"]
-
-
-def test_a_folder_from_which_mlflow_cannot_load_is_named_before_the_alias_is_set(enter: Enter, tmp_path: Path) -> None:
-    run_id = with_model(enter(tmp_path / "a%2Fb"))
-    with pytest.raises(InputError, match=r"whose path holds a percent sign.*move the project"):
-        registry.make_champion(run_id, "a" * 64)
-    import mlflow
-
-    assert not list(mlflow.MlflowClient().search_registered_models())
 
 
 def test_an_environment_below_a_percent_sign_is_one_line(tmp_path: Path) -> None:

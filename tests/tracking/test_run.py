@@ -15,15 +15,6 @@ from crosscheck.tracking.run import Recorder
 from crosscheck.training.resume import Resumable
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the project's root, with no tracking settings of the user's."""
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path
-
-
 def told(recorder: Recorder, name: str) -> list[tuple[int, float]]:
     import mlflow
 
