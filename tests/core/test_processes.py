@@ -19,9 +19,9 @@ from helpers.repository import ROOT, modules
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
-from crosscheck.data import packing, synthetic
+from crosscheck.data import image_folder, packing, synthetic
 from crosscheck.search import runner
-from stages import split, synthesize
+from stages import synthesize
 
 LONGEST = 60
 PARENT = """
@@ -163,7 +163,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
     refuse_semaphores(monkeypatch, errno.EROFS)
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    listing = split.folder.find(toy_images)
+    listing = image_folder.find(toy_images)
 
     def animation() -> None:
         with processes.beside(divmod, 7, 2):
@@ -193,7 +193,7 @@ def test_no_other_module_makes_a_pool_of_its_own() -> None:
         if isinstance(node, ast.Call)
         and (name := node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")) in makers
     }
-    assert found == {("workers", "ProcessPoolExecutor")}
+    assert found == {("processes", "ProcessPoolExecutor")}
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="there is no unshare command here")

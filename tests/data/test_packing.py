@@ -18,8 +18,7 @@ from helpers.repository import ROOT
 from PIL import Image
 
 from crosscheck.core.errors import InputError
-from crosscheck.data import dataset, manifest
-from stages import split
+from crosscheck.data import dataset, manifest, packing
 
 Split = Callable[..., Path]
 SUBSETS = ("train", "val", "test")
@@ -289,7 +288,7 @@ def test_images_inside_the_output_are_never_overwritten(tmp_path: Path, split_im
 def test_a_killed_decoder_is_one_line_and_not_a_hang(
     toy_images: Path, split_images: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(split, "decode", die)
+    monkeypatch.setattr(packing, "decode", die)
 
     with pytest.raises(InputError, match=r"decoding was killed, .* from 'bars/000.png' to 'discs/011.png'"):
         split_images(toy_images)
