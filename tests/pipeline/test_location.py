@@ -42,7 +42,7 @@ def test_a_folder_that_nobody_tracks_is_refused_in_a_copy(copy: Path, tmp_path: 
 
 
 def test_built_in_images_whole_paths_and_what_is_nowhere_are_left_alone(copy: Path, tmp_path: Path) -> None:
-    drawn = location.pipeline.paths("synthesize")["images"]
+    drawn = location.paths.read_paths("synthesize")["images"]
     (tmp_path / "project" / drawn).mkdir(parents=True)
     for images in (str(drawn), str(tmp_path / "x"), "nowhere", "data/../nowhere"):
         location.check(images)

@@ -19,7 +19,7 @@ from crosscheck.training import optimizers
 from crosscheck.core.params import TrainParams
 
 net = torch.nn.Linear(3, 2)
-optimizer = optimizers.of(net, TrainParams.model_validate_json(sys.argv[1]))
+optimizer = optimizers.build_optimizer(net, TrainParams.model_validate_json(sys.argv[1]))
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=3)
 optimizer.zero_grad()
 net(torch.ones(1, 3)).sum().backward()

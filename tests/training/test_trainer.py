@@ -368,7 +368,7 @@ def test_cuda_without_a_gpu_is_one_line(params: Params) -> None:
 
 def test_the_shipped_parameters_take_the_steps_of_the_original(params: Params) -> None:
     """850 images of each class in batches of 64 are 27 steps an epoch, as the original took them."""
-    shipped = params.synthesize.count - params.split.test - params.split.val
+    shipped = params.synthesize.images_per_class - params.split.test - params.split.val
     assert (shipped, params.split.test) == (850, 150)
     assert params.train.images_per_class == "all"
     assert training(params, toy(2 * shipped), toy(2), batch_size=params.train.batch_size).steps == 27
