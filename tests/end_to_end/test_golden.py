@@ -116,7 +116,7 @@ from crosscheck.training import resume
 from crosscheck.core.params import ComputeParams
 for _ in range(2):
     devices.prepare(ComputeParams(threads=1, device="cpu", portable=True))
-print(bits.mode_of(True, "cpu"), devices.mkl_is_held_back())
+print(bits.find_mode(True, "cpu"), devices.mkl_is_held_back())
 """
 
 
