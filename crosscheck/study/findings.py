@@ -1,4 +1,4 @@
-"""What a study answers to its questions: better, equivalent within the margin, or not enough data; and why.
+"""What a study answers to its questions: better, equivalent within the margin, or inconclusive; and why.
 
 Holm's correction (Scand. J. Statist. 6, 1979) holds over all questions and measures of the study at once, apart for
 differences and for equivalences, so that asking often does not make an answer more likely.

@@ -9,6 +9,9 @@ from crosscheck.study.analysis import Overview
 from crosscheck.study.findings import Answer
 from crosscheck.study.plans import Plan
 
+P_VALUES = ["p (uncorrected)", "p (corrected)", "p (TOST, corrected)"]
+FINDINGS = ["measure", "difference", "n", *P_VALUES, "test", "verdict"]
+
 
 def blocks(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> list[Block]:
     """The report; `pictures` are PNG files by what they show."""
@@ -102,7 +105,16 @@ def _questions(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> lis
         blocks.append(Heading(question.ask, 3))
         for answer in (each for each in found.answers if each.question == name):
             blocks.append(Text(text.what_changes(answer)))
-            header = ["measure", "difference", "n", "p alone", "p", "p of equivalence", "test", "verdict"]
+            header = [
+                "measure",
+                "difference",
+                "n",
+                "p (uncorrected)",
+                "p (corrected)",
+                "p (TOST, corrected)",
+                "test",
+                "verdict",
+            ]
             blocks.append(Table(header, [text.finding_row(each) for each in answer.findings]))
             blocks.append(Items(text.beside(answer, found.paths)))
         arms = ", ".join(question.compare)
@@ -142,11 +154,11 @@ def _method(plan: Plan) -> list[Block]:
             [
                 f"Verdicts hold at {study.confidence:.0%} after Holm's correction over all questions and measures, "
                 "apart for differences and for equivalences. Equivalent: two one-sided tests (TOST) rule out that the "
-                f"two differ by {study.equivalence_margin:g} or more. Otherwise better or worse, or not enough data.",
-                "p alone, like the interval of each difference, is that of one question as if no other had been asked; "
-                "p and p of equivalence are corrected. What only p alone supports is a hint, to be tested by new runs.",
-                "More runs: so many would find a difference of the margin's size four times in five, if runs vary "
-                "as much as those at hand; from few runs this is a rough guess.",
+                f"two differ by {study.equivalence_margin:g} or more. Otherwise better or worse, or inconclusive.",
+                "p (uncorrected), like the interval of each difference, is that of one question alone. The other two "
+                "are corrected for all questions. What only p (uncorrected) supports is a hint; new runs have to test it.",
+                "Runs needed for 80 % power: with this number of further runs, a difference of the margin's size would "
+                "be found four times in five, if runs vary as they do now. From few runs this is a rough guess.",
                 "Intervals of means: bootstrap over runs (BCa); of differences: paired t. Where all runs agree, as at "
                 "100 %, the exact binomial one over the distinct test images takes over.",
                 "Epochs: Kaplan-Meier with runs that never got there censored, log-rank test. Failures: Fisher's exact "

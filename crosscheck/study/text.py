@@ -25,7 +25,7 @@ def in_short(answer: Answer) -> str:
     unknown = [finding for finding in answer.findings if finding.verdict == "unknown"]
     hints = [_verdict(finding, finding.alone) for finding in unknown if finding.alone != "unknown"]
     if unknown:
-        known.append(f"not enough data on {', '.join(f'{_noun(finding)}{_more(finding)}' for finding in unknown)}")
+        known.append(f"inconclusive on {', '.join(f'{_noun(finding)}{_more(finding)}' for finding in unknown)}")
     hint = f" A hint, which would count if nothing else had been asked: {'; '.join(hints)}." if hints else ""
     return f"{answer.second} against {answer.first}: {'; '.join(known)}.{hint}{_doubt(answer)}"
 
@@ -57,11 +57,11 @@ def _more(finding: Finding) -> str:
     if more is None:
         return f" ({finding.contrast.test.removeprefix('none: ')})" if finding.contrast.p is None else ""
     if more == 0:
-        return " (as many runs would do for a single question; the correction for asking so many takes more)"
+        return " (there are enough runs for one question alone; the correction for all questions needs more)"
     if for_seen is None or for_seen == more:
-        return f" ({_runs(more)} of each might do)"
-    enough = _runs(for_seen) if for_seen else "as many runs"
-    return f" ({_runs(more)} of each might do; for a difference as large as was seen, {enough})"
+        return f" (runs needed for 80 % power: {_runs(more)} of each)"
+    enough = _runs(for_seen) if for_seen else "no more"
+    return f" (runs needed for 80 % power: {_runs(more)} of each; for the difference that was seen: {enough})"
 
 
 def _runs(more: int) -> str:
@@ -159,7 +159,7 @@ def _changes(changes: Sequence[Change]) -> str:
 def finding_row(finding: Finding) -> list[str]:
     """The figures behind a verdict."""
     contrast = finding.contrast
-    verdict = {"unknown": "not enough data"}.get(finding.verdict, finding.verdict)
+    verdict = {"unknown": "inconclusive"}.get(finding.verdict, finding.verdict)
     if finding.verdict == "equivalent" and contrast.guessing:
         verdict += GUESSING
     return [

@@ -46,7 +46,7 @@ def commit_instead(project: Project, path: str, content: bytes) -> None:
     yaml = YAML()
     lock = yaml.load(project.read("dvc.lock"))
     for stage in lock["stages"].values():
-        for out in stage["outs"]:
+        for out in stage.get("outs", []):
             if out["path"] == path:
                 out["md5"], out["size"] = md5, len(content)
     with (project.folder / "dvc.lock").open("w", encoding="utf-8") as stream:

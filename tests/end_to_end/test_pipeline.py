@@ -19,7 +19,7 @@ def contents(project: Project) -> dict[str, bytes]:
 
 
 def test_repro_makes_every_result_and_says_nothing_but_its_progress(reproduced: Project) -> None:
-    after_split = ["train", "fit_ood", "evaluate", "visualize", "explain"]
+    after_split = ["train", "fit_ood", "evaluate", "visualize", "explain", "track"]
     assert stages_run(reproduced.printed) == ["check", "synthesize", "split", *after_split]
     assert "INFO" not in reproduced.complaints
     assert "Warning" not in reproduced.complaints
@@ -41,7 +41,7 @@ def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_repr
     lock, before = project.read("dvc.lock"), contents(project)
     project.command("sync")
     done = project.run("dvc", "repro", "--force")
-    assert len(stages_run(done.stdout)) == 8
+    assert len(stages_run(done.stdout)) == 9
     assert project.read("dvc.lock") == lock
     assert contents(project) == before
     newest, restored = runs_of(project)
@@ -86,19 +86,19 @@ def wait_for_queue(project: Project) -> None:
 
 @pytest.mark.slow
 def test_more_channels_rerun_the_training_and_not_the_split(explored: Explored) -> None:
-    assert stages_run(explored.wider) == ["check", "train", "fit_ood", "evaluate", "visualize", "explain"]
+    assert stages_run(explored.wider) == ["check", "train", "fit_ood", "evaluate", "visualize", "explain", "track"]
     card = json.loads(explored.project.read("models/model.json"))
     assert card["model"]["channels"] == 3
 
 
 @pytest.mark.slow
 def test_a_parameter_of_the_pictures_reruns_them_alone(explored: Explored) -> None:
-    assert stages_run(explored.sharper) == ["check", "visualize"]
+    assert stages_run(explored.sharper) == ["check", "visualize", "track"]
 
 
 @pytest.mark.slow
 def test_an_experiment_without_pooling_runs_in_a_temporary_copy(explored: Explored) -> None:
-    assert stages_run(explored.temporary)[-5:] == ["train", "fit_ood", "evaluate", "visualize", "explain"]
+    assert stages_run(explored.temporary)[-6:] == ["train", "fit_ood", "evaluate", "visualize", "explain", "track"]
     rows = experiments_of(explored.project)
     assert rows["no-pool"]["model.pool"] == "none"
     assert rows["no-pool"]["model.channels"] == 2
@@ -261,3 +261,4 @@ def test_the_summary_prints_the_result_and_where_the_rest_is(reproduced: Project
     assert f"{test['baseline_1nn']:.2%} nearest neighbour" in printed
     assert "plots/ and data/samples.png" in printed
     assert f"sqlite:///{reproduced.folder}/mlflow.db" in printed
+    assert printed in reproduced.printed, "the stage track says the same"

@@ -12,7 +12,7 @@ from helpers.project import Project, copy_project, runs_of
 from helpers.servers import free_port, stop, wait_for
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
-STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain")
+STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain", "track")
 
 pytestmark = pytest.mark.soak
 

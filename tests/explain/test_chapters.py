@@ -108,7 +108,7 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
             assert str(attributes["href"]).startswith("#")
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
     assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation"]
-    assert sorted(file.name for file in about.folder.iterdir()) == ["training.gif", "frames", "pictures", "report.html"]
+    assert sorted(file.name for file in about.folder.iterdir()) == ["frames", "pictures", "report.html", "training.gif"]
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()

@@ -279,7 +279,7 @@ def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fa
             study.tell(theirs, state=optuna.trial.TrialState.FAIL)
 
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(search, "fail_stale_trials", look)
+    monkeypatch.setattr(runner, "fail_stale_trials", look)
     found = run(folder)
     assert looks == [1, 1]
     assert found["trials"]["complete"] + found["trials"]["stopped"] == 2

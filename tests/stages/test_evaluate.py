@@ -12,6 +12,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.evaluation import predictions
 from crosscheck.network import model
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from stages import evaluate
@@ -112,7 +113,7 @@ def test_a_network_whose_answers_are_no_numbers_is_one_line(trained: Checkpoint,
 
 def test_tables_of_classes_and_confusion_name_the_classes(trained: Checkpoint, params: Params, tmp_path: Path) -> None:
     odds = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.7, 0.3]])
-    found = evaluate.predictions.of(["1", "2", "3", "4"], np.array([0, 0, 1, 1]), odds)
+    found = predictions.make_predictions(["1", "2", "3", "4"], np.array([0, 0, 1, 1]), odds)
     evaluate.write_classes(found, CLASSES, tmp_path / "classes.csv")
     evaluate.write_confusion(found, CLASSES, tmp_path / "confusion.csv")
     assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
@@ -122,7 +123,7 @@ def test_tables_of_classes_and_confusion_name_the_classes(trained: Checkpoint, p
 
 
 def test_a_class_called_actual_does_not_share_a_column_of_the_confusion_table(tmp_path: Path) -> None:
-    found = evaluate.predictions.of(["1", "2"], np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    found = predictions.make_predictions(["1", "2"], np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
     evaluate.write_confusion(found, ["actual", "actual_"], tmp_path / "confusion.csv")
     assert tables.read(tmp_path / "confusion.csv") == [
         {"actual__": "actual", "actual": "1", "actual_": "0"},

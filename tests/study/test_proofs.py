@@ -21,42 +21,52 @@ from crosscheck.study import corruptions, proofs, result_cache, tiny_runs
 Mutation = tuple[str, str, str, set[str]]
 # What is changed in each kind of cell: the file, the text, what takes its place, and the cells that this concerns.
 MUTATIONS: list[Mutation] = [
-    ("model.py", "nn.AvgPool2d(2)", "nn.MaxPool2d(2)", {"average pooling"}),
-    ("model.py", "nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)", {"batch norm"}),
-    ("model.py", "maps.mean((2, 3))", "maps.amax((2, 3))", {"averaging head", "convolutional head"}),
-    ("model.py", "bias=not norm)", 'bias=not norm and pool != "stride")', {"strides"}),
+    ("network/model.py", "nn.AvgPool2d(2)", "nn.MaxPool2d(2)", {"average pooling"}),
+    ("network/model.py", "nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)", {"batch norm"}),
+    ("network/model.py", "maps.mean((2, 3))", "maps.amax((2, 3))", {"averaging head", "convolutional head"}),
+    ("network/model.py", "bias=not norm)", 'bias=not norm and pool != "stride")', {"strides"}),
     (
-        "model.py",
+        "network/model.py",
         'nn.ReLU(inplace=pool == "max")',
         'nn.Hardtanh() if pool == "none" else nn.ReLU(inplace=pool == "max")',
         {"no pooling", "large layers"},
     ),
-    ("architecture.py", "[1200, 64]", "[1200, 63]", {"widths by depth"}),
-    ("optimizers.py", "(AdamW)(net.parameters(), lr=", "(AdamW)(net.parameters(), lr=1.01 * ", {"adamw"}),
-    ("optimizers.py", "momentum=params.momentum", "momentum=params.momentum / 2", {"momentum"}),
-    ("training.py", "T_max=total", "T_max=total + 1", {"cosine"}),
-    ("training.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
-    ("training.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
-    ("execution.py", '"diverged": diverged,', '"diverged": diverged and 1,', {"diverging"}),
+    ("network/shapes.py", "[1200, 64]", "[1200, 63]", {"widths by depth"}),
+    ("training/optimizers.py", "(AdamW)(net.parameters(), lr=", "(AdamW)(net.parameters(), lr=1.01 * ", {"adamw"}),
+    ("training/optimizers.py", "momentum=params.momentum", "momentum=params.momentum / 2", {"momentum"}),
+    ("training/trainer.py", "T_max=total", "T_max=total + 1", {"cosine"}),
+    ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
+    ("training/trainer.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
+    ("study/run_cell.py", '"diverged": diverged,', '"diverged": diverged and 1,', {"diverging"}),
 ]
 DISTORTIONS: list[Mutation] = [
-    ("distortions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
-    ("distortions.py", "np.zeros(len(images)), level,", "np.zeros(len(images)), level + 0.01,", {"distortion, scale"}),
-    ("distortions.py", "np.radians(level * sides)", "np.radians(-level * sides)", {"distortion, rotation"}),
-    ("distortions.py", "2 * round(abs(level)) + 1", "2 * round(abs(level)) + 3", {"distortion, stroke"}),
-    ("distortions.py", "chance < level / 2", "chance < level / 3", {"distortion, noise"}),
-    ("distortions.py", "255 - images", "254 - images", {"distortion, inversion"}),
+    ("study/corruptions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
+    (
+        "study/corruptions.py",
+        "np.zeros(len(images)), level,",
+        "np.zeros(len(images)), level + 0.01,",
+        {"distortion, scale"},
+    ),
+    ("study/corruptions.py", "np.radians(level * sides)", "np.radians(-level * sides)", {"distortion, rotation"}),
+    ("study/corruptions.py", "2 * round(abs(level)) + 1", "2 * round(abs(level)) + 3", {"distortion, stroke"}),
+    ("study/corruptions.py", "chance < level / 2", "chance < level / 3", {"distortion, noise"}),
+    ("study/corruptions.py", "255 - images", "254 - images", {"distortion, inversion"}),
 ]
 # These concern many cells, or a value of the result that one cell is enough to show.
 SHARED = [
-    ("dense.py", "-rate, left, right", "-rate / 2, left, right", "large layers"),
-    ("dense.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
-    ("pooled.py", "torch.sub(whole", "torch.add(whole", "max pooling"),
-    ("cost.py", "// 2", "// 3", "max pooling"),
-    ("diagnosis.py", "correction=0", "correction=1", "max pooling"),
-    ("execution.py", "cross_entropy(logits.double(), labels)", "cross_entropy(logits.double() * 2, labels)", "colours"),
+    ("training/fused_linear.py", "-rate, left, right", "-rate / 2, left, right", "large layers"),
+    ("training/fused_linear.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
+    ("training/fused_conv_pool.py", "torch.sub(whole", "torch.add(whole", "max pooling"),
+    ("evaluation/complexity.py", "// 2", "// 3", "max pooling"),
+    ("study/diagnostics.py", "correction=0", "correction=1", "max pooling"),
     (
-        "training.py",
+        "study/run_cell.py",
+        "cross_entropy(logits.double(), labels)",
+        "cross_entropy(logits.double() * 2, labels)",
+        "colours",
+    ),
+    (
+        "training/trainer.py",
         "torch.randperm(len(self.train), generator=self.order)",
         "torch.arange(len(self.train))",
         "strides",
@@ -124,8 +134,8 @@ def test_a_changed_operation_of_many_cells_is_refused(code: Path, module: str, o
 
 @pytest.mark.slow
 def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Path) -> None:
-    before = (code / "proofs.json").read_bytes()
-    change(code / "model.py", "sign / 255", "sign / 256")
+    before = (code / "study" / "proofs.json").read_bytes()
+    change(code / "network/model.py", "sign / 255", "sign / 256")
     words = [sys.executable, "-m", "crosscheck", "prove_equal"]
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -133,7 +143,7 @@ def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Pat
         "error: the tiny cell 'max pooling' gives another result than before, so this code is not equal; if that is "
         "meant, run `python -m crosscheck prove_equal --begin`, and run the study again"
     ]
-    assert (code / "proofs.json").read_bytes() == before
+    assert (code / "study" / "proofs.json").read_bytes() == before
 
 
 @pytest.mark.slow
@@ -146,11 +156,11 @@ def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_aga
     assert "run the study again" in unproven.stderr
     done = copied.command("prove_equal")
     assert done.stdout == f"equal: {len(tiny_runs.names())} tiny results are the same; commit proofs.json\n"
-    assert "4 cells, 4 of them known" in copied.run(*command("study")).stdout
+    assert "4 cells, 4 of them known" in copied.run(*command("run")).stdout
     assert files_of(copied) == before
     copied.run(*command("compare"))
     change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
-    assert "4 cells, 0 of them known" in copied.run(*command("study")).stdout
+    assert "4 cells, 0 of them known" in copied.run(*command("run")).stdout
 
 
 # Without running anything.
@@ -176,8 +186,8 @@ def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) 
     compute = shipped.compute.model_copy(update={"portable": portable})
     cell = result_cache.Cell("base", 0, shipped.model_copy(update={"compute": compute}))
     monkeypatch.setattr(code_digest, "digest", lambda entries: "newer")
-    monkeypatch.setattr(result_cache.dealing, "deal", lambda *_: None)
-    monkeypatch.setattr(result_cache.dealing, "digest", lambda *_: "images")
+    monkeypatch.setattr(result_cache.resplit, "deal", lambda *_: None)
+    monkeypatch.setattr(result_cache.resplit, "digest", lambda *_: "images")
     plan = result_cache.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
     return result_cache.plan_keys(plan, tiny_runs.stock(1))
 

@@ -92,7 +92,7 @@ def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_tr
         ("crosscheck/data/dataset", "[:count]", "[-count:]"),
         ("stages/train", "if recipe.images_per_class != ", "if recipe.images_per_class == "),
         ("crosscheck/core/devices", "torch.set_num_threads(params.threads)", "torch.set_num_threads(1)"),
-        ("crosscheck/network/model", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
+        ("crosscheck/network/checkpoint", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
     ],
 )
 def test_the_code_that_trains_is_in_the_key_of_a_saved_training(

@@ -46,7 +46,7 @@ def test_a_copy_records_in_itself_and_leaves_every_file_of_the_original_as_it_wa
     first = enter(tmp_path / "a project")
     recorded = record(first, "a" * 64, "first")
     study = NestedRuns(KIND, "study quick", lambda: "quick")
-    study.record(Child("key", "a cell", {}, {}, {}, [(0, {"accuracy": 0.5})], "FINISHED"))
+    study.record(Child("key", "a cell", {}, {}, {"accuracy": 0.5}, [], "FINISHED"))
     shutil.copytree(first, tmp_path / "copy")
     before = state(first)
     copy = enter(tmp_path / "copy")
