@@ -18,7 +18,7 @@ from crosscheck.core.files import write_json
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network.inference import compute_logits
-from crosscheck.training.trainer import Training
+from crosscheck.training.trainer import Trainer
 
 PAPER, INK = 255, 0
 CLASSES = list(synthetic.CLASSES)
@@ -92,9 +92,7 @@ def trained(build: Callable[[], nn.Sequential], train: Subset, wanted: params.Tr
     torch.manual_seed(wanted.seed)
     none = Subset(train.images[:0], train.labels[:0])
     net = build()
-    training = Training(net, train, none, wanted, torch.device("cpu"))
-    for _ in range(wanted.epochs):
-        training.run_epoch(lambda loss, accuracy: None)
+    Trainer(net, train, none, wanted, torch.device("cpu")).run()
     return net.eval()
 
 

@@ -29,7 +29,7 @@ from crosscheck.data.dataset import DataSet
 from crosscheck.search import objective, runner
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
-from crosscheck.training.trainer import Training
+from crosscheck.training.trainer import DivergedError, Trainer
 
 SHIPPED = ROOT / "search" / "space.yaml"
 STANDARD = DataSet(["circles", "crosses"], 116, 116, 1, "stretch", 255)
@@ -170,7 +170,7 @@ def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
     accuracies = {0: 0.9, 1: 0.7, 2: 0.8, 3: 0.6, 4: 1.0, 5: 1.0}
     seeds: list[int] = []
 
-    def fit(training: Training, stop: EarlyStopping | None, classes: int) -> None:
+    def fit(training: Trainer, stop: EarlyStopping | None, classes: int) -> None:
         seed = training.params.seed - objective.FIRST_SEED
         seeds.append(seed)
         training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
@@ -217,10 +217,10 @@ def test_known_points_are_tried_first_and_once(folder: Path) -> None:
 
 
 def test_a_trial_that_diverges_is_stopped_as_such(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverge(training: Training, on_step: Any) -> Epoch:
-        raise InputError("the training loss became nan in epoch 1")
+    def diverge(training: Trainer, on_step: Any = None) -> Epoch:
+        raise DivergedError("the training loss became nan in epoch 1")
 
-    monkeypatch.setattr(Training, "run_epoch", diverge)
+    monkeypatch.setattr(Trainer, "run_epoch", diverge)
     change_space(folder / "space.yaml", study={"trials": 1})
     found = run(folder)
     assert [each["reason"] for each in found["stopped"]] == ["diverged in epoch 1"]

@@ -111,15 +111,14 @@ DECISIVE = {
         "_windows",
     },
     "training.validation": {"_mean_loss_and_right", "score"},
-    "training.trainer": {"Training", "_scheduler", "new_network"},
+    "training.trainer": {"DivergedError", "Trainer", "_scheduler", "build_trainer", "new_network"},
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
     "training.distributed": {"ALONE", "Group", "mean_of_each"},
-    "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
+    "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read", "read_to_train"},
     "network.checkpoint": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save_checkpoint"},
     "training.snapshots": {"Album", "INDEX", "LARGEST", "choose_epochs", "file_name"},
-    "stages.train": {"begin"},
 }
 
 
@@ -206,7 +205,7 @@ def test_what_decides_a_run_is_what_is_written_here() -> None:
 def test_what_decides_how_a_saved_training_goes_on_is_what_is_written_here() -> None:
     found = code_digest.reached(resume.CODE, code_digest.PLAIN_CARRIERS)
     assert by_module(found - code_digest.reached(result_cache.CODE)) == DECISIVE_FOR_A_STATE
-    assert {"training.trainer.Training", "training.optimizers.build_optimizer", "training.fused_linear._descend"} <= {
+    assert {"training.trainer.Trainer", "training.optimizers.build_optimizer", "training.fused_linear._descend"} <= {
         name.removeprefix("crosscheck.") for name in found
     }
 
@@ -229,7 +228,7 @@ def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
         ("study/corruptions.py", '"noise": [0.0, 0.01', '"noise": [0.0, 0.015'),
         ("study/corruptions.py", '"shift": _shift', '"shift": _scale'),
         ("study/diagnostics.py", "    first_gradient: float\n", "    first_gradient: float\n    third: float\n"),
-        ("training/trainer.py", "@dataclass\nclass Training", "@dataclass(eq=False)\nclass Training"),
+        ("training/trainer.py", "@dataclass\nclass Trainer", "@dataclass(eq=False)\nclass Trainer"),
         ("training/fused_linear.py", "class Dense(nn.Module)", "class Dense(nn.Identity)"),
         ("evaluation/complexity.py", "with torch.device(\"meta\"):", "with torch.device(\"cpu\"):"),
         ("training/optimizers.py", "torch.no_grad()", "torch.enable_grad()"),
@@ -332,7 +331,9 @@ def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
     ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
     change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
-    change(code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
+    change(
+        code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"'
+    )
     assert digest(code) == before
 
 

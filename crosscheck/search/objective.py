@@ -24,7 +24,7 @@ from crosscheck.search import space, storage
 from crosscheck.search.space import EarlyStopping, Search
 from crosscheck.training import validation
 from crosscheck.training.curves import Epoch
-from crosscheck.training.trainer import Training, new_network
+from crosscheck.training.trainer import DivergedError, Trainer, build_trainer
 
 WANTED, RESULT, SURPLUS = "wanted", "result", "surplus"
 OVER = "not trained: over the limit"
@@ -62,9 +62,7 @@ class Pictures:
 def pictures(split: Path, train_images: int | Literal["all"]) -> Pictures:
     """Map `train_images` of each class, and the validation images. Raises InputError where there are none of these."""
     data_set = dataset.read_data_set(split)
-    train, val = (dataset.read(split, name, data_set) for name in ("train", "val"))
-    if train_images != "all":
-        train = dataset.first_of_each_class(train, train_images)
+    train, val = dataset.read_to_train(split, data_set, train_images)
     if not len(val):
         raise InputError("params.yaml: split.val is 0, but a search chooses by validation images; set it to 100, say")
     return Pictures(data_set, train, val)
@@ -164,12 +162,12 @@ def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, classes: in
     found: dict[str, Any] = {"accuracy": None, "curve": [], "seconds": 0.0, "stopped": None}
     for repeat in range(search.study.repeats):
         began = time.perf_counter()
-        training = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
-        stopped = fit(training, search.early_stopping, classes)
-        accuracy = (training.history[-1].val_accuracy or 0.0) if training.history else 0.0
+        trainer = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
+        stopped = fit(trainer, search.early_stopping, classes)
+        accuracy = (trainer.history[-1].val_accuracy or 0.0) if trainer.history else 0.0
         if repeat == 0:
             found["seconds"] = time.perf_counter() - began
-            found["curve"] = [asdict(epoch) for epoch in training.history]
+            found["curve"] = [asdict(epoch) for epoch in trainer.history]
         elif stopped:
             stopped = f"{stopped} of training {repeat + 1}"
         found["accuracy"] = min(accuracy, 1.0 if found["accuracy"] is None else found["accuracy"])
@@ -189,26 +187,26 @@ def beyond(setup: Setup, figures: Cost) -> str | None:
     return None
 
 
-def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Training:
+def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Trainer:
     """A training about to begin, with one thread."""
     device = devices.prepare(setup.compute.model_copy(update={"threads": 1}))
     known = pictures(setup.split, setup.train.images_per_class)
-    net = new_network(wanted, known.data_set, known.train, recipe.seed)
-    devices.keep_freed_memory(net)
-    return Training(net, known.train, known.val, recipe, device)
+    return build_trainer(wanted, recipe, known.data_set, known.train, known.val, device)
 
 
-def fit(training: Training, stop: EarlyStopping | None, classes: int) -> str | None:
+def fit(trainer: Trainer, stop: EarlyStopping | None, classes: int) -> str | None:
     """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
-    train, val = (Guess.from_labels(subset.labels, classes) for subset in (training.train, training.val))
-    while len(training.history) < training.params.epochs:
-        try:
-            training.run_epoch(lambda _loss, _accuracy: None)
-        except InputError:
-            return f"diverged in epoch {len(training.history) + 1}"
-        if stop is not None and on_plateau(training.history, stop, train, val):
-            return f"on the plateau at {train.short} after epoch {len(training.history)}"
-    return None
+    train, val = (Guess.from_labels(subset.labels, classes) for subset in (trainer.train, trainer.val))
+
+    def judge(epoch: Epoch, _: float) -> str | None:
+        if stop is not None and on_plateau(trainer.history, stop, train, val):
+            return f"on the plateau at {train.short} after epoch {epoch.epoch}"
+        return None
+
+    try:
+        return trainer.run(judge)
+    except DivergedError:
+        return f"diverged in epoch {len(trainer.history) + 1}"
 
 
 def on_plateau(history: list[Epoch], stop: EarlyStopping, train: Guess, val: Guess) -> bool:
@@ -226,16 +224,16 @@ def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: 
     """Train a finalist with a seed of its own, whatever its curve, and score it on the validation and test sets."""
     known = pictures(setup.split, setup.train.images_per_class)
     began = time.perf_counter()
-    training = start(setup, wanted, recipe)
-    diverged = fit(training, None, len(known.data_set.classes))
+    trainer = start(setup, wanted, recipe)
+    diverged = fit(trainer, None, len(known.data_set.classes))
     seconds = time.perf_counter() - began
     test = dataset.read(setup.split, "test", known.data_set)
-    _, test_accuracy = validation.score(training.net, test, evaluate.batch_size)
+    _, test_accuracy = validation.score(trainer.net, test, evaluate.batch_size)
     return {
         "seed": recipe.seed,
-        "val_accuracy": 0.0 if diverged else training.history[-1].val_accuracy,
+        "val_accuracy": 0.0 if diverged else trainer.history[-1].val_accuracy,
         "test_accuracy": 0.0 if diverged else test_accuracy,
         "diverged": diverged,
-        "curve": [asdict(epoch) for epoch in training.history],
+        "curve": [asdict(epoch) for epoch in trainer.history],
         "seconds": seconds,
     }

@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn import functional
 
 from crosscheck.core import devices
-from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import Subset
 from crosscheck.data.guessing import COUNTS, Guess
@@ -25,7 +24,8 @@ from crosscheck.network import inference
 from crosscheck.study import corruptions, diagnostics, resplit
 from crosscheck.study.resplit import Dealt, Stock
 from crosscheck.training import validation
-from crosscheck.training.trainer import Training, new_network
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import DivergedError, Trainer, build_trainer
 
 Result = dict[str, Any]
 TEST_BATCH = 64
@@ -37,10 +37,8 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     device = devices.prepare(params.compute)
     dealt = resplit.deal(stock, params.split, params.train.images_per_class)
     train = dealt.train
-    net = new_network(params.model, stock.data_set, train, params.train.seed)
-    devices.keep_freed_memory(net)
-    training = Training(net, train, dealt.val, params.train, device)
-    vitals, seconds, diverged = fit(training)
+    trainer = build_trainer(params.model, params.train, stock.data_set, train, dealt.val, device)
+    vitals, seconds, diverged = fit(trainer)
     costs = complexity.count_complexity(params.model, stock.data_set, len(train), params.train.epochs)
     result = {
         "data": {
@@ -53,13 +51,13 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
         "cost": {
             "parameters": costs.parameters,
             "multiply_adds": costs.multiply_adds,
-            "weight_bytes": sum(tensor.nbytes for tensor in net.state_dict().values()),
+            "weight_bytes": sum(tensor.nbytes for tensor in trainer.net.state_dict().values()),
         },
-        "curve": columns([asdict(epoch) for epoch in training.history]),
+        "curve": columns([asdict(epoch) for epoch in trainer.history]),
         "vitals": columns([asdict(each) for each in vitals]),
         "diverged": diverged,
-        "test": {} if diverged else examine(training.fast_net, dealt),
-        "robustness": {} if diverged else withstand(training.fast_net, dealt.test, params.data.background),
+        "test": {} if diverged else examine(trainer.fast_net, dealt),
+        "robustness": {} if diverged else withstand(trainer.fast_net, dealt.test, params.data.background),
     }
     return result, {
         "seconds_per_epoch": round(statistics.median(seconds), 4) if seconds else None,
@@ -70,19 +68,20 @@ def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
     }
 
 
-def fit(training: Training) -> tuple[list[diagnostics.Vitals], list[float], bool]:
+def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
     """Train to the last epoch: the vitals and the seconds of each, and whether the loss ended as no number."""
     vitals: list[diagnostics.Vitals] = []
     seconds: list[float] = []
-    for _ in range(training.params.epochs):
-        began = time.perf_counter()
-        try:
-            training.run_epoch(lambda loss, accuracy: None)
-        except InputError as error:
-            print(f"warning: {error}", file=sys.stderr)
-            return vitals, seconds, True
-        seconds.append(time.perf_counter() - began)
-        vitals.append(diagnostics.take(training.net, training.train, training.device))
+
+    def look(_: Epoch, took: float) -> None:
+        seconds.append(took)
+        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device))
+
+    try:
+        trainer.run(look)
+    except DivergedError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return vitals, seconds, True
     return vitals, seconds, False
 
 
