@@ -12,17 +12,17 @@ machine are no other result. Progress shows on a terminal only.
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
 from crosscheck.core import bits, cli, devices
 from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ComputeParams, ModelParams, load_section
-from crosscheck.data import dataset, guessing
+from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
-from crosscheck.network import model
+from crosscheck.network import model, model_card
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.model_card import CardData, Description
 from crosscheck.tracking import stage_logging
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves, distributed
@@ -46,7 +46,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
         decisive = group.from_first(bits.described(bits.find_mode(compute.portable, compute.device)))
         described = describe(trainer, wanted, data_set, compute, decisive)
         fingerprint = group.from_first(devices.fingerprint())
-        key = training_key(described, fingerprint, [split / name for name in ARRAYS])
+        key = training_key(described.model_dump(), fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
         if group.rank:
             # What the others do: the same steps on their shares.
@@ -65,18 +65,13 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
 
             save_checkpoint(Checkpoint(trainer.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
-            write_json(card, {"sha256": sha256(checkpoint), **described})
+            model_card.write_card(described, checkpoint, card)
             write_json(machine, {"checkpoint": sha256(checkpoint), **fingerprint})
             curves.write(trainer.history, curve)
             write_json(metrics, final_figures(trainer.history))
-            warn_of_plateau(trainer.history, make_guess(trainer, data_set), data_set.classes)
+            warn_of_plateau(trainer.history, described.data.guess, data_set.classes)
             recorder.finish(sha256(checkpoint))
             resumable.finish()
-
-
-def make_guess(trainer: Trainer, data_set: dataset.DataSet) -> Guess:
-    """What is right of the images trained on without looking at them."""
-    return Guess.from_labels(trainer.train.labels, len(data_set.classes))
 
 
 def describe(
@@ -85,21 +80,22 @@ def describe(
     data_set: dataset.DataSet,
     compute: ComputeParams,
     decisive: dict[str, str],
-) -> dict[str, Any]:
+) -> Description:
     """What the card says of the model besides its hash."""
-    return {
-        "parameter_count": model.parameter_count(trainer.net),
-        "model": wanted.model_dump(),
-        "train": trainer.params.model_dump(),
-        "data": {
+    guess = Guess.from_labels(trainer.train.labels, len(data_set.classes))
+    return Description(
+        parameter_count=model.parameter_count(trainer.net),
+        model=wanted,
+        train=trainer.params,
+        data=CardData(
             **asdict(data_set),
-            "train_images": len(trainer.train),
-            guessing.COUNTS: list(make_guess(trainer, data_set).counts),
-            "val_images": len(trainer.val),
-        },
-        "compute": compute.model_dump(),
-        "bits": decisive,
-    }
+            train_images=len(trainer.train),
+            train_images_of_class=list(guess.counts),
+            val_images=len(trainer.val),
+        ),
+        compute=compute,
+        bits=decisive,
+    )
 
 
 def fit(trainer: Trainer, album: Album, recorder: Recorder, resumable: Resumable) -> None:

@@ -29,7 +29,7 @@ from crosscheck.network import model
 from crosscheck.pipeline import paths
 from crosscheck.training import distributed
 from crosscheck.training.distributed import ALONE, Group
-from crosscheck.training.trainer import Trainer
+from crosscheck.training.trainer import DivergedError, Trainer
 
 CPU = torch.device("cpu")
 EPOCHS = 3
@@ -244,8 +244,9 @@ def test_two_processes_that_are_started_here_meet_or_say_in_one_line_why_not(
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("kind", [InputError, DivergedError])
 def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: type[InputError], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "error.json"
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from conftest import Project
 from PIL import Image
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from scipy import stats
 
-from crosscheck.core.errors import InputError
+from crosscheck.core.validation_messages import describe_damage
 from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.evaluation import predictions
 from crosscheck.explain import animation
 from crosscheck.explain import text as sentences
+from crosscheck.network.model_card import CardData
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.space import EarlyStopping
 from crosscheck.study import plans, result_cache, runs
@@ -51,12 +53,13 @@ def test_otherwise_it_is_the_entropy_of_the_shares_and_the_largest_share(counts:
 
 @pytest.mark.parametrize("counts", [None, "7", [295], [295, 8], [296, 6.0], [303, -1], [True, 301]])
 def test_a_card_with_wrong_counts_is_one_line(counts: Any) -> None:
-    described = {"classes": NAMES, "train_images": 302, "train_images_of_class": counts}
-    with pytest.raises(
-        InputError, match=r"^models/model\.json: data\.train_images_of_class is .*run `dvc repro train`"
-    ):
-        Guess.from_card(described, "models/model.json")
-    assert Guess.from_card(described | {"train_images_of_class": [295, 7]}, "") == UNEVEN
+    sizes = {"height": 8, "width": 8, "channels": 1, "fit": "pad", "background": 255}
+    described = {"classes": NAMES, **sizes, "train_images": 302, "train_images_of_class": counts, "val_images": 0}
+    with pytest.raises(ValidationError) as caught:
+        CardData.model_validate(described)
+    told = describe_damage(caught.value)
+    assert told.startswith("train_images_of_class") and len(told.splitlines()) == 1
+    assert CardData.model_validate(described | {"train_images_of_class": [295, 7]}).guess == UNEVEN
 
 
 def test_images_that_are_all_taken_for_one_class_are_noticed() -> None:

@@ -20,13 +20,14 @@ from test_model import plain_logits
 from crosscheck.commands import predict
 from crosscheck.core import cli
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import sha256, write_json
+from crosscheck.core.files import sha256
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import ood
 from crosscheck.network import model
-from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.checkpoint import Checkpoint
+from models import write_model
 
 SIZE = 40
 Answers = list[dict[str, Any]]
@@ -44,9 +45,7 @@ def write_checkpoint(folder: Path, params: Params, data_set: DataSet) -> Checkpo
     wanted = ModelParams.model_validate({**params.model.model_dump(), **small})
     torch.manual_seed(0)
     made = Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
-    save_checkpoint(made, folder / "model.pt")
-    card = {"sha256": sha256(folder / "model.pt"), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
-    write_json(folder / "model.json", {**card, "data": {"train_images": 1, "val_images": 1}})
+    write_model(folder, made, params)
     return made
 
 

@@ -40,7 +40,7 @@ def main(onnx: Path) -> None:
     devices.prepare_for_reading(load_section("compute"))
     at = paths.read_paths("evaluate")
     check_path(onnx)
-    trained, digest = model_card.load_trained(at["checkpoint"], at["card"]), model_card.read(at["card"])["sha256"]
+    trained, digest = model_card.load_trained(at["checkpoint"], at["card"]), model_card.read_card(at["card"]).sha256
     test = dataset.read(at["split"], "test", trained.data_set)
     expected = inference.compute_logits(trained.net, test, BATCH)
     differences: list[float] = []

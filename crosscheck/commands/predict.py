@@ -37,7 +37,7 @@ def main(*images: Path, json: bool = False) -> None:
     devices.prepare_for_reading(load_section("compute"))
     at = pipeline.read_paths("fit_ood")
     trained = model_card.load_trained(at["checkpoint"], at["card"])
-    learnt = ood.load_detector(at["detector"], model_card.read(at["card"])["sha256"])
+    learnt = ood.load_detector(at["detector"], model_card.read_card(at["card"]).sha256)
     data = decoding.data_params(trained.data_set, str(at["checkpoint"]))
     if not images:
         raise InputError("no image given; name files or folders: python -m crosscheck predict IMAGE_OR_FOLDER ...")
