@@ -22,8 +22,10 @@ from crosscheck.network.model_card import CardData
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.space import EarlyStopping
 from crosscheck.study import plans, result_cache, runs
+from crosscheck.study.results import RunResult
 from crosscheck.training import curves
 from crosscheck.training.curves import Epoch
+from models import run_result
 from stages import evaluate, train
 from stages.study import run as study
 
@@ -129,23 +131,22 @@ def test_a_search_stops_what_has_only_learnt_the_class_shares() -> None:
     assert not on_plateau(trial((0.4, 0.9), (0.110, 0.5)), stop, UNEVEN, val)
 
 
-def result(counts: list[int], loss: float, predicted: list[int]) -> dict[str, Any]:
+def result(counts: list[int], loss: float, predicted: list[int]) -> RunResult:
     names = ["ant", "bee", "cow"][: len(counts)]
     test = {"row": [0, 1, 2, 3], "actual": [0, 0, 1, 1], "predicted": predicted, "log_loss": 0.1}
-    described = {"classes": names, "train_images": sum(counts), "train_images_of_class": counts}
-    return {
-        **{"key": "", "data": described, "cost": {}, "vitals": {}, "robustness": {}, "diverged": False, "test": test},
-        "curve": {"epoch": [1], "train_loss": [loss], "val_accuracy": [0.5]},
-    }
+    sizes = {"train_images": sum(counts), "val_images": 0, "test_images": 4}
+    described = {"classes": names, **sizes, "train_images_of_class": counts}
+    curve = {"epoch": [1], "train_loss": [loss], "val_accuracy": [0.5]}
+    return run_result(data=described, curve=curve, test=test)
 
 
-def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> runs.Run:
+def outcome(folder: Path, params_file: Path, content: RunResult) -> runs.Run:
     file = folder / "study.yaml"
     with file.open("w", encoding="utf-8") as stream:
         YAML().dump({"title": "Toy", "seeds": 1, "variants": {"small": {}}}, stream)
     plan = plans.read(file, params_file)
     (cell,) = plan.cells
-    result_cache.write(result_cache.result_file(folder, cell), content)
+    result_cache.write(result_cache.result_file(folder, cell), "", content)
     return runs.read_runs(plan, folder)["small"][0]
 
 

@@ -83,8 +83,18 @@ DECISIVE = {
         "peak_bytes",
         "withstand",
     },
+    "study.results": {
+        "Answers",
+        "Curve",
+        "DistortionCurve",
+        "Images",
+        "NetworkCost",
+        "RunResult",
+        "RunTiming",
+        "VitalsCurve",
+    },
     "training.fast_network": {"_dense", "_first_block", "faster", "has_operators"},
-    "data.guessing": {"COUNTS", "Guess"},
+    "data.guessing": {"Guess"},
     "core.devices": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
@@ -368,7 +378,7 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
     [
         # Annotations.
         ("study/run_cell.py", "vitals: list[diagnostics.Vitals] = []", "vitals = []"),
-        ("study/run_cell.py", "-> tuple[Result, Result]", "-> object"),
+        ("study/run_cell.py", "-> tuple[RunResult, RunTiming]", "-> object"),
         ("training/trainer.py", "    params: TrainParams\n", "    params: object\n"),
         ("training/trainer.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
         # Imports.

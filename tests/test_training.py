@@ -216,8 +216,8 @@ def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) ->
     content["train"] |= {"batch_size": 13, "epochs": 2, "schedule": "one_cycle"}
     content["compute"] |= {"threads": 1, "portable": False}
     result, _ = run_cell.execute(Params.model_validate(content), stock)
-    assert len(result["curve"]["train_loss"]) == 2
-    assert result["data"]["train_images_of_class"] == [7, 7]
+    assert len(result.curve.train_loss) == 2
+    assert result.data.train_images_of_class == [7, 7]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])

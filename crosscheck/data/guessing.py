@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-COUNTS = "train_images_of_class"
-
 
 @dataclass(frozen=True)
 class Guess:

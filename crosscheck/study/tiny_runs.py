@@ -97,7 +97,7 @@ def run(name: str) -> str:
     )
     drawn = stock(3 if name == "colours" else 1)
     result, _ = run_cell.execute(params, drawn)
-    return _hash(json.dumps(result, allow_nan=False, sort_keys=True), *_trained(params, drawn))
+    return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 
 
 def stock(channels: int) -> Stock:
