@@ -26,7 +26,7 @@ from crosscheck.commands import search
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
 from crosscheck.data.dataset import DataSet
-from crosscheck.search import objective, runner
+from crosscheck.search import objective, results, runner
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import DivergedError, Trainer
@@ -256,6 +256,20 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(
     assert "secret" not in message and len(message.splitlines()) == 1
 
 
+def test_a_damaged_result_in_the_database_is_one_line(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 1}, final={"models": 1, "seeds": [0]})
+    run(folder)
+    study = runner.open_study(runner.read_setup(folder / "space.yaml"))
+    (trial,) = study.get_trials()
+    assert (results.result_of(trial).parameters, results.wanted_of(trial).train.epochs > 0) == (
+        trial.user_attrs[results.RESULT]["parameters"],
+        True,
+    )
+    trial.user_attrs[results.RESULT]["seconds"] = "long"
+    with pytest.raises(InputError, match=r"^the search's database: trial 0: seconds must be a .*; give study\.name"):
+        results.result_of(trial)
+
+
 def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy_images: Path) -> None:
     split_images(toy_images, val=0)
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
@@ -276,7 +290,7 @@ def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_now
     number = objective.run(setup)
     surplus = study.get_trials()[number]
     assert surplus.state == optuna.trial.TrialState.FAIL
-    assert objective.RESULT not in surplus.user_attrs
+    assert results.RESULT not in surplus.user_attrs
     for each in (first, second):
         study.tell(each, state=optuna.trial.TrialState.FAIL)
     assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}
@@ -294,7 +308,7 @@ def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fa
             study.tell(theirs, state=optuna.trial.TrialState.FAIL)
 
     monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(search, "fail_stale_trials", look)
+    monkeypatch.setattr(runner, "fail_stale_trials", look)
     found = run(folder)
     assert looks == [1, 1]
     assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
