@@ -17,14 +17,13 @@ from crosscheck.core import params
 from crosscheck.core.files import write_json
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.network.inference import compute_logits
-from crosscheck.training.trainer import Training
+from crosscheck.network.inference import BATCH, compute_logits
+from crosscheck.training.trainer import Trainer
 
 PAPER, INK = 255, 0
 CLASSES = list(synthetic.CLASSES)
 # The networks are too small to share their work.
 THREADS = 1
-BATCH = 64
 GEOMETRY = {
     "size": 116, "stroke_width": 4.0, "seed": 0, "rotation": 0.0, "stroke_spread": 0.0, "noise": 0.0,
     "displacement": 0.0, "images_per_class": 1,
@@ -92,9 +91,7 @@ def trained(build: Callable[[], nn.Sequential], train: Subset, wanted: params.Tr
     torch.manual_seed(wanted.seed)
     none = Subset(train.images[:0], train.labels[:0])
     net = build()
-    training = Training(net, train, none, wanted, torch.device("cpu"))
-    for _ in range(wanted.epochs):
-        training.run_epoch(lambda loss, accuracy: None)
+    Trainer(net, train, none, wanted, torch.device("cpu")).run()
     return net.eval()
 
 

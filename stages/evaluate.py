@@ -61,7 +61,7 @@ def main(
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
 
-    guess = Guess.from_card(model_card.read(card)["data"], str(card))
+    guess = model_card.read_card(card).data.guess
     warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
 
 

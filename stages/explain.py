@@ -17,7 +17,6 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import load_section
 from crosscheck.data import dataset
-from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.predictions import read_predictions_for
 from crosscheck.explain import chapters
 from crosscheck.network import model_card
@@ -62,10 +61,11 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
     threads = max(1, compute.threads // 2)
     devices.prepare(compute.model_copy(update={"threads": threads}))
     trained = model_card.load_trained(checkpoint, card)
-    described = model_card.read(card)
-    seed, guess = described["train"]["seed"], Guess.from_card(described["data"], str(card))
+    described = model_card.read_card(card)
     train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return chapters.Subject(trained, seed, guess, train, val, test, params, threads, folder)
+    return chapters.Subject(
+        trained, described.train.seed, described.data.guess, train, val, test, params, threads, folder
+    )
 
 
 def animation(

@@ -17,9 +17,9 @@ from crosscheck.network import model_card
 
 def main(split: Path, checkpoint: Path, card: Path, detector: Path) -> None:
     devices.prepare(load_section("compute"))
-    trained, described = model_card.load_trained(checkpoint, card), model_card.read(card)
+    trained, described = model_card.load_trained(checkpoint, card), model_card.read_card(card)
     train, val = (dataset.read(split, name, trained.data_set) for name in ("train", "val"))
-    learnt = ood.fit_detector(trained.net, train, val, described["sha256"])
+    learnt = ood.fit_detector(trained.net, train, val, described.sha256)
     ood.save_detector(learnt, detector)
 
 

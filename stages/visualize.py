@@ -9,7 +9,6 @@ Answers come from the table that `evaluate` wrote; the network runs only for the
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +19,11 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import VisualizeParams, load_section
 from crosscheck.data import dataset
-from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin, read_bins
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.model_card import CardData
 from crosscheck.reporting import charts, fonts, image_grids
 from crosscheck.training import curves
 
@@ -53,9 +52,7 @@ def main(
         draw_kernels(trained, folder, params)
         draw_feature_maps(trained, test, chosen, folder, params)
         draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        described = model_card.read(card)["data"]
-        guess = Guess.from_card(described, str(card))
-        draw_charts(history, answered, bins, described, guess, folder, params.dpi)
+        draw_charts(history, answered, bins, model_card.read_card(card).data, folder, params.dpi)
 
 
 def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
@@ -137,16 +134,15 @@ def draw_charts(
     history: list[curves.Epoch],
     answered: Predictions,
     bins: list[Bin],
-    described: dict[str, Any],
-    guess: Guess,
+    described: CardData,
     folder: Path,
     dpi: int,
 ) -> None:
-    classes = described["classes"]
+    classes = described.classes
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (answered.labels, answered.predicted), 1)
-    sizes = (described["train_images"], described["val_images"])
-    charts.training_curves(history, guess, sizes, folder / "curves.png", dpi)
+    sizes = (described.train_images, described.val_images)
+    charts.training_curves(history, described.guess, sizes, folder / "curves.png", dpi)
     charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)
     charts.reliability(bins, folder / "calibration.png", dpi)
 

@@ -33,16 +33,15 @@ OPSET = 17
 LARGEST = 2**31 - 2**20
 # Both compute with float32, in another order.
 TOLERANCE = 1e-4
-BATCH = 64
 
 
 def main(onnx: Path) -> None:
     devices.prepare_for_reading(load_section("compute"))
     at = paths.read_paths("evaluate")
     check_path(onnx)
-    trained, digest = model_card.load_trained(at["checkpoint"], at["card"]), model_card.read(at["card"])["sha256"]
+    trained, digest = model_card.load_trained(at["checkpoint"], at["card"]), model_card.read_card(at["card"]).sha256
     test = dataset.read(at["split"], "test", trained.data_set)
-    expected = inference.compute_logits(trained.net, test, BATCH)
+    expected = inference.compute_logits(trained.net, test, inference.BATCH)
     differences: list[float] = []
 
     def write(partial: Path) -> None:
@@ -102,8 +101,10 @@ def onnx_logits(file: Path, subset: dataset.Subset) -> Tensor:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    starts = range(0, len(subset), BATCH)
-    batches = (inference.batch(subset, slice(start, start + BATCH), torch.device("cpu"))[0] for start in starts)
+    starts = range(0, len(subset), inference.BATCH)
+    batches = (
+        inference.batch(subset, slice(start, start + inference.BATCH), torch.device("cpu"))[0] for start in starts
+    )
     return torch.cat(
         [torch.from_numpy(session.run(["logits"], {"images": batch.contiguous().numpy()})[0]) for batch in batches]
     )

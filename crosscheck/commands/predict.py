@@ -27,7 +27,6 @@ from crosscheck.pipeline import paths as pipeline
 
 # Told of a file that cannot be used: its name and the reason.
 Refuse = Callable[[str, str], None]
-BATCH = 64
 UNKNOWN = "unknown"
 # A class name may have 255 letters, and a data set thousands of classes.
 LONGEST, MOST_CLASSES = 40, 10
@@ -37,7 +36,7 @@ def main(*images: Path, json: bool = False) -> None:
     devices.prepare_for_reading(load_section("compute"))
     at = pipeline.read_paths("fit_ood")
     trained = model_card.load_trained(at["checkpoint"], at["card"])
-    learnt = ood.load_detector(at["detector"], model_card.read(at["card"])["sha256"])
+    learnt = ood.load_detector(at["detector"], model_card.read_card(at["card"]).sha256)
     data = decoding.data_params(trained.data_set, str(at["checkpoint"]))
     if not images:
         raise InputError("no image given; name files or folders: python -m crosscheck predict IMAGE_OR_FOLDER ...")
@@ -46,7 +45,7 @@ def main(*images: Path, json: bool = False) -> None:
     bad: list[str] = []
     counts: Counter[str] = Counter()
     readable = decoded(images, data, bad)
-    while chunk := list(itertools.islice(readable, BATCH)):
+    while chunk := list(itertools.islice(readable, inference.BATCH)):
         names, pixels = zip(*chunk, strict=True)
         responses = inference.responses(trained.net, classify.batch(list(pixels)))
         for name, verdict in zip(names, classify.classify(responses, learnt), strict=True):

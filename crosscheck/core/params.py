@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from crosscheck.core import validation_messages
 from crosscheck.core.errors import InputError
+from crosscheck.core.records import Record
 
 PARAMS_FILE = Path("params.yaml")
 MAX_SEED = 2**32 - 1
@@ -35,10 +36,8 @@ def _whole(value: Any) -> Any:
     return value
 
 
-class Section(BaseModel):
-    """Strict: no unknown keys, no text where a number belongs, no 1 for true, no infinities."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+class Section(Record):
+    """A section of `params.yaml` or of a file like it."""
 
 
 class DataParams(Section):

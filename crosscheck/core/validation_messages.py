@@ -40,6 +40,17 @@ def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[s
     return f"{key} must {must}, got {shown(problem['input'])}; {remedy}"
 
 
+def describe_damage(error: ValidationError) -> str:
+    """The first problem of `error` in a file that the project wrote, and that nobody should mend by hand."""
+    problem = error.errors()[0]
+    key = ".".join(_printable(str(part)) for part in problem["loc"] if not _is_union_tag(part)) or "the file"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{key} is unknown"
+    return f"{key} must {_requirement(problem)}, got {shown(problem['input'])}"
+
+
 def _requirement(problem: Any) -> str:
     """What the value must be, in the words of YAML rather than of Python."""
     words = {

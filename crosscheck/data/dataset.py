@@ -3,7 +3,7 @@
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,18 @@ def read(folder: Path, name: str, data_set: DataSet) -> Subset:
     if len(labels) and not (labels.min() >= 0 and labels.max() < len(data_set.classes)):
         raise InputError(f"{folder}/{name}_labels.npy: holds a label without a class; {AGAIN}")
     return Subset(images, labels)
+
+
+def read_to_train(folder: Path, data_set: DataSet, images_per_class: int | Literal["all"]) -> tuple[Subset, Subset]:
+    """Map the training images, of each class the first `images_per_class`, and the validation images.
+
+    Raises InputError as `read` does.
+    """
+    train, val = read(folder, "train", data_set), read(folder, "val", data_set)
+    if images_per_class != "all":
+        train = first_of_each_class(train, images_per_class)
+    expect_random_order(train.images)
+    return train, val
 
 
 def expect_random_order(array: NDArray[np.uint8]) -> None:

@@ -6,14 +6,9 @@ plateau; where all classes have the same number of images, it is ln of the numbe
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from crosscheck.core.errors import InputError
-
-COUNTS = "train_images_of_class"
 
 
 @dataclass(frozen=True)
@@ -26,21 +21,6 @@ class Guess:
     def from_labels(cls, labels: NDArray[np.int64], classes: int) -> "Guess":
         """The guess of those who know `labels`, int64 (n,), of `classes` classes."""
         return cls(tuple(np.bincount(labels, minlength=classes).tolist()))
-
-    @classmethod
-    def from_card(cls, described: dict[str, Any], where: str) -> "Guess":
-        """The guess from the card's section `data`. Raises InputError, which names `where`, for wrong counts."""
-        counts = described.get(COUNTS)
-        if (
-            not isinstance(counts, list)
-            or not all(type(count) is int and count >= 0 for count in counts)
-            or (len(counts), sum(counts)) != (len(described.get("classes", [])), described["train_images"])
-        ):
-            raise InputError(
-                f"{where}: data.{COUNTS} is {counts!r}, not the number of training images of each class; "
-                "run `dvc repro train` to make it again"
-            )
-        return cls(tuple(counts))
 
     @property
     def even(self) -> bool:

@@ -35,11 +35,13 @@ def split_and_pack(data: DataParams, params: SplitParams, out: Path) -> dict[str
     with fresh_folder(out) as partial_out:
         packed = partial_out / "all.npy"
         corpus = read_all(root, listing, data, params, packed)
-        subset_of, order = assign(corpus.labels, corpus.contents, corpus.pixels, listing.classes, params)
+        labels = [image.label for image in corpus.images]
+        contents, hashes = [image.content for image in corpus.images], [image.pixels for image in corpus.images]
+        subset_of, order = assign(labels, contents, hashes, listing.classes, params)
         pixels = np.load(packed, mmap_mode="r")
         found = report.make(corpus, pixels, listing.classes, subset_of, params)
         dataset.expect_random_order(pixels)
-        members = pack(partial_out, pixels, corpus.labels, subset_of, order)
+        members = pack(partial_out, pixels, labels, subset_of, order)
         packed.unlink()
         data_set = dataset.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
         write_json(partial_out / "dataset.json", asdict(data_set))
@@ -70,7 +72,7 @@ def read_all(
             try:
                 for path, label, decoded in zip(paths, labels, results, strict=True):
                     if decoded.pixels is not None:
-                        array[len(corpus.paths)] = decoded.pixels
+                        array[len(corpus.images)] = decoded.pixels
                         corpus.add(path, label, decoded)
                     else:
                         _set_aside(corpus, root, path, decoded, params)
@@ -108,8 +110,8 @@ def manifest_rows(
     """The manifest's rows, subset by subset, in the order of the subset's arrays."""
     for subset, indices in members.items():
         for row, index in enumerate(indices.tolist()):
-            class_name = classes[corpus.labels[index]]
-            yield manifest.Row(corpus.paths[index], class_name, subset, row, corpus.contents[index])
+            image = corpus.images[index]
+            yield manifest.Row(image.path, classes[image.label], subset, row, image.content)
 
 
 def pack(

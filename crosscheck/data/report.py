@@ -17,30 +17,35 @@ from crosscheck.data.splitting import SUBSETS, repeated
 MOST_PAIRS = 100
 
 
-@dataclass
-class Corpus:
-    """The images read so far, in parallel lists, and the files that are not images.
+@dataclass(frozen=True, slots=True)
+class ReadImage:
+    """One image; there may be millions.
 
-    `contents` are SHA-256 of the files' bytes, `pixels` of the converted pixels, `looks` their fingerprints; `notes`,
-    `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
+    `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
     """
 
-    paths: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    contents: list[str] = field(default_factory=list)
-    pixels: list[str] = field(default_factory=list)
-    looks: list[int] = field(default_factory=list)
+    path: str
+    label: int
+    content: str
+    pixels: str
+    look: int
+
+
+@dataclass
+class Corpus:
+    """The images read so far, and the files that are not images.
+
+    `notes`, `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
+    """
+
+    images: list[ReadImage] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     narrow: dict[str, depth.Used] = field(default_factory=dict)
 
     def add(self, path: str, label: int, decoded: Decoded) -> None:
-        self.paths.append(path)
-        self.labels.append(label)
-        self.contents.append(decoded.sha256)
-        self.pixels.append(decoded.pixels_sha256)
-        self.looks.append(decoded.look)
+        self.images.append(ReadImage(path, label, decoded.sha256, decoded.pixels_sha256, decoded.look))
         if decoded.note:
             self.notes[path] = decoded.note
         if decoded.narrow:
@@ -48,7 +53,7 @@ class Corpus:
 
     def expect_images(self, root: Path, classes: list[str]) -> None:
         """Raise InputError where no image was read of one of the `classes`, which are folders in `root`."""
-        filled = set(self.labels)
+        filled = {image.label for image in self.images}
         empty = [name for label, name in enumerate(classes) if label not in filled]
         if not empty:
             return
@@ -70,11 +75,12 @@ def make(
 
     `pixels` holds the images in the order of `corpus`.
     """
-    counted = Counter(zip(corpus.labels, subset_of, strict=True))
+    counted = Counter(zip((image.label for image in corpus.images), subset_of, strict=True))
     counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
     asked = {"test": params.test, "val": params.val}
     groups = duplicates(corpus)
-    pairs = near_duplicates.across_subsets(pixels, corpus.looks, corpus.pixels, subset_of)
+    looks, hashes = [image.look for image in corpus.images], [image.pixels for image in corpus.images]
+    pairs = near_duplicates.across_subsets(pixels, looks, hashes, subset_of)
     return {
         "counts": counts,
         "fewer_than_asked": {
@@ -96,7 +102,7 @@ def make(
 def _named(pair: near_duplicates.Pair, corpus: Corpus, subset_of: list[str]) -> dict[str, Any]:
     members = (pair.first, pair.second)
     return {
-        "subsets": {corpus.paths[member]: subset_of[member] for member in members},
+        "subsets": {corpus.images[member].path: subset_of[member] for member in members},
         "difference": round(pair.difference, 4),
     }
 
@@ -104,8 +110,8 @@ def _named(pair: near_duplicates.Pair, corpus: Corpus, subset_of: list[str]) -> 
 def duplicates(corpus: Corpus) -> list[dict[str, int]]:
     """Groups of images with the same pixels once converted, as path to label."""
     return [
-        {corpus.paths[member]: corpus.labels[member] for member in members}
-        for members in repeated(corpus.pixels).values()
+        {corpus.images[member].path: corpus.images[member].label for member in members}
+        for members in repeated([image.pixels for image in corpus.images]).values()
     ]
 
 

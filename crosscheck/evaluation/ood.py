@@ -30,7 +30,6 @@ MISTAKEN = 0.01
 MOST_NEIGHBOURS = 5000
 # The least deviation that counts, as a share of the largest.
 FAINT = 0.02
-BATCH = 64
 AGAIN = "run `dvc repro fit_ood` to make it again"
 UNREADABLE = (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile)
 
@@ -125,8 +124,8 @@ def _features_of(net: nn.Sequential, subset: Subset) -> Tensor:
 
 
 def _in_batches(net: nn.Sequential, subset: Subset) -> Iterator[Tensor]:
-    for start in range(0, len(subset), BATCH):
-        images, _ = inference.batch(subset, slice(start, start + BATCH), torch.device("cpu"))
+    for start in range(0, len(subset), inference.BATCH):
+        images, _ = inference.batch(subset, slice(start, start + inference.BATCH), torch.device("cpu"))
         yield features(inference.responses(net, images))
 
 

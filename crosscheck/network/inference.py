@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from crosscheck.data.dataset import Subset
 
+# Images in a forward pass, where no parameter says how many.
+BATCH = 64
+
 
 def batch(subset: Subset, rows: NDArray[Any] | slice, device: torch.device) -> tuple[Tensor, Tensor]:
     """The images of `rows` as uint8 (n, channels, height, width), channels last in memory, and their labels."""

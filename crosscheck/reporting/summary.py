@@ -10,13 +10,13 @@ from crosscheck.network import model_card
 
 def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Path, report: Path) -> list[str]:
     """What `train` and `evaluate` found, and the pictures' places. Raises InputError where a file is missing."""
-    card, test = model_card.read(card_file), read_json(metrics)["test"]
-    classes = card["data"]["classes"]
+    card, test = model_card.read_card(card_file), read_json(metrics)["test"]
+    classes = card.data.classes
     answered = predictions.read_predictions(table, classes)
-    guess, answer = Guess.from_card(card["data"], str(card_file)), only_answer(answered.predicted)
-    architecture = ", ".join(f"{name} {value}" for name, value in card["model"].items())
+    guess, answer = card.data.guess, only_answer(answered.predicted)
+    architecture = ", ".join(f"{name} {value}" for name, value in card.model.model_dump().items())
     said = [
-        f"network     {architecture}; {card['parameter_count']:,} parameters",
+        f"network     {architecture}; {card.parameter_count:,} parameters",
         f"accuracy    {test['accuracy']:.2%} of n = {test['n']:.0f} test images, "
         f"95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}",
     ]

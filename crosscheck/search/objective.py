@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from optuna import Study, Trial, TrialPruned
 from optuna.exceptions import ExperimentalWarning
@@ -21,12 +21,12 @@ from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
 from crosscheck.evaluation.complexity import Cost
 from crosscheck.search import space, storage
+from crosscheck.search.results import RESULT, SURPLUS, WANTED, FinalResult, TrialResult, Wanted, result_of
 from crosscheck.search.space import EarlyStopping, Search
 from crosscheck.training import validation
 from crosscheck.training.curves import Epoch
-from crosscheck.training.trainer import Training, new_network
+from crosscheck.training.trainer import DivergedError, Trainer, build_trainer
 
-WANTED, RESULT, SURPLUS = "wanted", "result", "surplus"
 OVER = "not trained: over the limit"
 # Far from the seeds of the finals, so that no model is chosen for its luck with one of these.
 FIRST_SEED = 1_000_000
@@ -62,9 +62,7 @@ class Pictures:
 def pictures(split: Path, train_images: int | Literal["all"]) -> Pictures:
     """Map `train_images` of each class, and the validation images. Raises InputError where there are none of these."""
     data_set = dataset.read_data_set(split)
-    train, val = (dataset.read(split, name, data_set) for name in ("train", "val"))
-    if train_images != "all":
-        train = dataset.first_of_each_class(train, train_images)
+    train, val = dataset.read_to_train(split, data_set, train_images)
     if not len(val):
         raise InputError("params.yaml: split.val is 0, but a search chooses by validation images; set it to 100, say")
     return Pictures(data_set, train, val)
@@ -114,7 +112,7 @@ def is_under_way(trial: FrozenTrial) -> bool:
 def was_trained(trial: FrozenTrial) -> bool:
     """Whether it came to an end and was trained, be it in part."""
     ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
-    return ended and not (trial.user_attrs[RESULT]["stopped"] or "").startswith(OVER)
+    return ended and not (result_of(trial).stopped or "").startswith(OVER)
 
 
 @cache
@@ -136,47 +134,47 @@ def _objectives(setup: Setup, trial: Trial) -> list[float]:
         raise SurplusError(f"the search has its {search.study.trials} trials")
     wanted, recipe = space.draw(trial, search.space, setup.model, setup.train)
     recipe = recipe.model_copy(update={"seed": FIRST_SEED + trial.number * search.study.repeats})
-    trial.set_user_attr(WANTED, {"model": wanted.model_dump(), "train": recipe.model_dump()})
+    trial.set_user_attr(WANTED, Wanted(model=wanted, train=recipe).model_dump())
     figures = complexity.count_complexity(wanted, known.data_set, len(known.train), recipe.epochs)
-    result = {**asdict(figures), "accuracy": None, "curve": [], "seconds": 0.0, "stopped": beyond(setup, figures)}
+    over = beyond(setup, figures)
     excess = {
         "parameters": figures.parameters / search.constraints.parameters - 1,
         "cost": figures.training_cost / (search.constraints.cost * setup.baseline.training_cost) - 1,
     }
-    if not result["stopped"]:
-        result |= repeated(setup, wanted, recipe, len(known.data_set.classes))
-        excess["accuracy"] = search.constraints.accuracy - (result["accuracy"] or 0.0)
+    if over:
+        result = TrialResult(**asdict(figures), stopped=over)
+    else:
+        result = repeated(setup, wanted, recipe, figures)
+        excess["accuracy"] = search.constraints.accuracy - (result.accuracy or 0.0)
     for name, value in excess.items():
         trial.set_constraint(name, value)
-    trial.set_user_attr(RESULT, result)
-    if result["stopped"]:
-        raise TrialPruned(result["stopped"])
-    return [float(result[name]) for name in search.objectives]
+    trial.set_user_attr(RESULT, result.model_dump())
+    if result.stopped:
+        raise TrialPruned(result.stopped)
+    return [float(getattr(result, name)) for name in search.objectives]
 
 
-def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, classes: int) -> dict[str, Any]:
+def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, figures: Cost) -> TrialResult:
     """Train with one seed after the other; the curve and the seconds of the first, and the lowest accuracy of all.
 
     On a few hundred validation images, the highest of many single trainings is luck. No seed follows one that was
     stopped, or that ended below the accuracy that is of use.
     """
-    search = setup.search
-    found: dict[str, Any] = {"accuracy": None, "curve": [], "seconds": 0.0, "stopped": None}
+    search, classes = setup.search, len(pictures(setup.split, setup.train.images_per_class).data_set.classes)
+    curve: list[Epoch] = []
+    lowest, seconds, stopped = 1.0, 0.0, None
     for repeat in range(search.study.repeats):
         began = time.perf_counter()
-        training = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
-        stopped = fit(training, search.early_stopping, classes)
-        accuracy = (training.history[-1].val_accuracy or 0.0) if training.history else 0.0
+        trainer = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
+        stopped = fit(trainer, search.early_stopping, classes)
+        lowest = min(lowest, (trainer.history[-1].val_accuracy or 0.0) if trainer.history else 0.0)
         if repeat == 0:
-            found["seconds"] = time.perf_counter() - began
-            found["curve"] = [asdict(epoch) for epoch in training.history]
+            seconds, curve = time.perf_counter() - began, trainer.history
         elif stopped:
             stopped = f"{stopped} of training {repeat + 1}"
-        found["accuracy"] = min(accuracy, 1.0 if found["accuracy"] is None else found["accuracy"])
-        found["stopped"] = stopped
-        if stopped or found["accuracy"] < search.constraints.accuracy:
+        if stopped or lowest < search.constraints.accuracy:
             break
-    return found
+    return TrialResult(**asdict(figures), accuracy=lowest, curve=curve, seconds=seconds, stopped=stopped)
 
 
 def beyond(setup: Setup, figures: Cost) -> str | None:
@@ -189,26 +187,26 @@ def beyond(setup: Setup, figures: Cost) -> str | None:
     return None
 
 
-def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Training:
+def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Trainer:
     """A training about to begin, with one thread."""
     device = devices.prepare(setup.compute.model_copy(update={"threads": 1}))
     known = pictures(setup.split, setup.train.images_per_class)
-    net = new_network(wanted, known.data_set, known.train, recipe.seed)
-    devices.keep_freed_memory(net)
-    return Training(net, known.train, known.val, recipe, device)
+    return build_trainer(wanted, recipe, known.data_set, known.train, known.val, device)
 
 
-def fit(training: Training, stop: EarlyStopping | None, classes: int) -> str | None:
+def fit(trainer: Trainer, stop: EarlyStopping | None, classes: int) -> str | None:
     """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
-    train, val = (Guess.from_labels(subset.labels, classes) for subset in (training.train, training.val))
-    while len(training.history) < training.params.epochs:
-        try:
-            training.run_epoch(lambda _loss, _accuracy: None)
-        except InputError:
-            return f"diverged in epoch {len(training.history) + 1}"
-        if stop is not None and on_plateau(training.history, stop, train, val):
-            return f"on the plateau at {train.short} after epoch {len(training.history)}"
-    return None
+    train, val = (Guess.from_labels(subset.labels, classes) for subset in (trainer.train, trainer.val))
+
+    def judge(epoch: Epoch, _: float) -> str | None:
+        if stop is not None and on_plateau(trainer.history, stop, train, val):
+            return f"on the plateau at {train.short} after epoch {epoch.epoch}"
+        return None
+
+    try:
+        return trainer.run(judge)
+    except DivergedError:
+        return f"diverged in epoch {len(trainer.history) + 1}"
 
 
 def on_plateau(history: list[Epoch], stop: EarlyStopping, train: Guess, val: Guess) -> bool:
@@ -222,20 +220,20 @@ def on_plateau(history: list[Epoch], stop: EarlyStopping, train: Guess, val: Gue
     return len(history) >= stop.epochs and all(above)
 
 
-def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> dict[str, Any]:
+def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> FinalResult:
     """Train a finalist with a seed of its own, whatever its curve, and score it on the validation and test sets."""
     known = pictures(setup.split, setup.train.images_per_class)
     began = time.perf_counter()
-    training = start(setup, wanted, recipe)
-    diverged = fit(training, None, len(known.data_set.classes))
+    trainer = start(setup, wanted, recipe)
+    diverged = fit(trainer, None, len(known.data_set.classes))
     seconds = time.perf_counter() - began
     test = dataset.read(setup.split, "test", known.data_set)
-    _, test_accuracy = validation.score(training.net, test, evaluate.batch_size)
-    return {
-        "seed": recipe.seed,
-        "val_accuracy": 0.0 if diverged else training.history[-1].val_accuracy,
-        "test_accuracy": 0.0 if diverged else test_accuracy,
-        "diverged": diverged,
-        "curve": [asdict(epoch) for epoch in training.history],
-        "seconds": seconds,
-    }
+    _, test_accuracy = validation.score(trainer.net, test, evaluate.batch_size)
+    return FinalResult(
+        seed=recipe.seed,
+        val_accuracy=0.0 if diverged else trainer.history[-1].val_accuracy or 0.0,
+        test_accuracy=0.0 if diverged else test_accuracy or 0.0,
+        diverged=diverged,
+        curve=trainer.history,
+        seconds=seconds,
+    )

@@ -6,13 +6,13 @@ The rules stand here, and were here before any test set was opened: they see val
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from crosscheck.core.params import ModelParams, TrainParams
-from crosscheck.search.objective import RESULT, WANTED
+from crosscheck.search.results import FinalResult, result_of, wanted_of
 
 RULE = (
     "Of the models on the front, those of the highest validation accuracy, of the next highest and so on take turns, "
@@ -37,14 +37,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Finalist:
-    """A candidate with its second trainings: figures of `trials.run_final`, one for each seed."""
+    """A candidate with its second trainings: one for each seed."""
 
     candidate: Candidate
-    runs: list[dict[str, Any]]
+    runs: list[FinalResult]
 
-    def accuracies(self, subset: str) -> list[float]:
+    def accuracies(self, subset: Literal["val", "test"]) -> list[float]:
         """The accuracies on `val` or `test`, seed by seed."""
-        return [run[f"{subset}_accuracy"] for run in self.runs]
+        return [run.val_accuracy if subset == "val" else run.test_accuracy for run in self.runs]
 
 
 def finished(study: Study) -> list[FrozenTrial]:
@@ -54,15 +54,16 @@ def finished(study: Study) -> list[FrozenTrial]:
 
 def make_candidate(trial: FrozenTrial) -> Candidate:
     """A complete trial as a candidate."""
-    result, wanted = trial.user_attrs[RESULT], trial.user_attrs[WANTED]
-    figures = {
-        name: result[name] for name in ("accuracy", "parameters", "multiply_adds", "activations", "training_cost")
-    }
+    result, wanted = result_of(trial), wanted_of(trial)
     return Candidate(
         number=trial.number,
-        model=ModelParams.model_validate(wanted["model"]),
-        train=TrainParams.model_validate(wanted["train"]),
-        **figures,
+        accuracy=result.accuracy or 0.0,
+        parameters=result.parameters,
+        multiply_adds=result.multiply_adds,
+        activations=result.activations,
+        training_cost=result.training_cost,
+        model=wanted.model,
+        train=wanted.train,
     )
 
 

@@ -10,8 +10,9 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from crosscheck.search import pareto
-from crosscheck.search.objective import RESULT, SURPLUS, WANTED, Setup, was_trained
+from crosscheck.search.objective import Setup, was_trained
 from crosscheck.search.pareto import Candidate, Finalist
+from crosscheck.search.results import SURPLUS, result_of, wanted_of
 
 
 def findings(
@@ -58,8 +59,8 @@ def _described(each: Candidate, setup: Setup) -> dict[str, Any]:
 
 
 def _final(final: Finalist, setup: Setup) -> dict[str, Any]:
-    runs = [{name: run[name] for name in ("seed", "val_accuracy", "test_accuracy", "diverged")} for run in final.runs]
-    accuracies = {subset: final.accuracies(subset) for subset in ("val", "test")}
+    runs = [run.model_dump(exclude={"curve", "seconds"}) for run in final.runs]
+    accuracies = {"val": final.accuracies("val"), "test": final.accuracies("test")}
     return {
         **_described(final.candidate, setup),
         "runs": runs,
@@ -73,9 +74,9 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
     return [
         {
             "trial": trial.number,
-            "reason": trial.user_attrs[RESULT]["stopped"],
-            "epochs": len(trial.user_attrs[RESULT]["curve"]),
-            "of": trial.user_attrs[WANTED]["train"]["epochs"],
+            "reason": result_of(trial).stopped,
+            "epochs": len(result_of(trial).curve),
+            "of": wanted_of(trial).train.epochs,
         }
         for trial in study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
         if was_trained(trial)
@@ -120,7 +121,7 @@ def _extent(content: dict[str, Any]) -> str:
 def summary(content: dict[str, Any]) -> list[str]:
     """The winner, the smallest that reaches the accuracy, and how to train them, a line each."""
     finals = {final["trial"]: final for final in content["finalists"]}
-    reached = f"{content['limits']['accuracy']:.2%} of the validation images in the median seed"
+    reached = f"{content['constraints']['accuracy']:.2%} of the validation images in the median seed"
     if content["winner"] is None:
         return ["No trial ran to its last epoch: there is no winner."]
     best = _sentence(finals[content["winner"]], "best")
@@ -158,7 +159,7 @@ def _finalists_table(content: dict[str, Any]) -> str:
         ]
         for final in sorted(content["finalists"], key=lambda final: final["parameters"])
     ]
-    below = f"seeds below {content['limits']['accuracy']:.0%} on test"
+    below = f"seeds below {content['constraints']['accuracy']:.0%} on test"
     columns = ["trial", "parameters", "multiply-adds", "activations", "cost", "seeds", "validation, median (worst)"]
     return _table([*columns, "test, median (worst)", below], rows)
 

@@ -6,7 +6,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, as_
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from optuna import Study
 from optuna.storages import fail_stale_trials
@@ -24,6 +23,7 @@ from crosscheck.search import objective, pareto, storage, tracking
 from crosscheck.search import space as spaces
 from crosscheck.search.objective import Setup
 from crosscheck.search.pareto import Candidate, Finalist
+from crosscheck.search.results import RESULT, FinalResult, final_of
 from crosscheck.search.space import Search, SpaceParams
 from crosscheck.tracking.nested_runs import NestedRuns
 
@@ -124,7 +124,7 @@ def trials_elsewhere(study: Study, pending: int) -> int:
 
 def record(runs: NestedRuns, trial: FrozenTrial) -> None:
     """Tell MLflow of a trial, unless it came to no result."""
-    if objective.RESULT in trial.user_attrs:
+    if RESULT in trial.user_attrs:
         runs.record(tracking.trial(trial))
 
 
@@ -138,16 +138,16 @@ def train_again(
     if missing:
         finished = sum(map(objective.was_trained, pareto.finished(study)))
         study.set_user_attr(OPENINGS, [*study.user_attrs.get(OPENINGS, []), finished])
-    pending: dict[Future[dict[str, Any]], tuple[Candidate, int]] = {}
+    pending: dict[Future[FinalResult], tuple[Candidate, int]] = {}
     for each, seed in missing:
         recipe = each.train.model_copy(update={"seed": seed})
         pending[pool.submit(objective.run_final, setup, each.model, recipe, evaluate)] = (each, seed)
     for future in tqdm(as_completed(pending), total=len(pending), unit="final training", disable=None):
         each, seed = pending[future]
-        study.set_user_attr(final_key(each, seed), future.result())
+        study.set_user_attr(final_key(each, seed), future.result().model_dump())
     finals = []
     for each in chosen:
-        figures = [study.user_attrs[final_key(each, seed)] for seed in setup.search.final.seeds]
+        figures = [final_of(study, final_key(each, seed)) for seed in setup.search.final.seeds]
         for one in figures:
             runs.record(tracking.final(each, one))
         finals.append(Finalist(each, figures))

@@ -1,14 +1,13 @@
 """What MLflow is told of a search: a run for each trial and for each final training."""
 
-from typing import Any
-
 from optuna import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from crosscheck.search.objective import RESULT, WANTED
 from crosscheck.search.pareto import Candidate
+from crosscheck.search.results import FinalResult, TrialResult, Wanted, result_of, wanted_of
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 from crosscheck.tracking.run import Point
+from crosscheck.training import curves
 
 KIND = Kind("search", "crosscheck.search", "crosscheck.search.run")
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAIL: "FAILED"}
@@ -25,28 +24,26 @@ def open_runs(study: Study) -> NestedRuns:
 
 def trial(finished: FrozenTrial) -> Child:
     """The run of a trial that has a result."""
-    result = finished.user_attrs[RESULT]
+    result, wanted = result_of(finished), wanted_of(finished)
     name = f"trial {finished.number}"
-    tags = {"crosscheck.stopped": result["stopped"] or ""}
-    return Child(name, name, tags, finished.user_attrs[WANTED], figures(result), epochs(result), STATUS[finished.state])
+    tags = {"crosscheck.stopped": result.stopped or ""}
+    return Child(name, name, tags, wanted.model_dump(), figures(result), epochs(result), STATUS[finished.state])
 
 
-def final(candidate: Candidate, result: dict[str, Any]) -> Child:
+def final(candidate: Candidate, result: FinalResult) -> Child:
     """The run of a second training of a candidate."""
-    name = f"final {candidate.number} seed {result['seed']}"
-    recipe = candidate.train.model_copy(update={"seed": result["seed"]})
-    wanted = {"model": candidate.model.model_dump(), "train": recipe.model_dump()}
-    status = "FAILED" if result["diverged"] else "FINISHED"
+    name = f"final {candidate.number} seed {result.seed}"
+    recipe = candidate.train.model_copy(update={"seed": result.seed})
+    wanted = Wanted(model=candidate.model, train=recipe).model_dump()
+    status = "FAILED" if result.diverged else "FINISHED"
     return Child(name, name, {}, wanted, figures(result), epochs(result), status)
 
 
-def figures(result: dict[str, Any]) -> dict[str, float]:
+def figures(result: TrialResult | FinalResult) -> dict[str, float]:
     """The figures of a training as a whole."""
-    return {key: value for key, value in result.items() if isinstance(value, int | float) and key != "seed"}
+    return {key: value for key, value in dict(result).items() if isinstance(value, int | float) and key != "seed"}
 
 
-def epochs(result: dict[str, Any]) -> list[Point]:
+def epochs(result: TrialResult | FinalResult) -> list[Point]:
     """The figures of each epoch of a training."""
-    return [
-        (epoch["epoch"], {key: value for key, value in epoch.items() if key != "epoch"}) for epoch in result["curve"]
-    ]
+    return [(epoch.epoch, dict(curves.figures(epoch))) for epoch in result.curve]

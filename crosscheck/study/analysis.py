@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.core.files import read_json
 from crosscheck.study import baselines, findings, intervals, plateau, result_cache
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
 from crosscheck.study.plans import Plan
 from crosscheck.study.resplit import Stock
+from crosscheck.study.results import RunTiming
 from crosscheck.study.runs import Run, read_runs
 
 MOST_HARD = 4
@@ -66,7 +66,8 @@ def analyse(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
     """Read every result. Raises InputError where one is missing."""
     runs = read_runs(plan, results)
     times = {
-        name: [_timing(result_cache.result_file(timings, run.cell)) for run in each] for name, each in runs.items()
+        name: [result_cache.read_timing(result_cache.result_file(timings, run.cell)) for run in each]
+        for name, each in runs.items()
     }
     return Overview(
         runs=runs,
@@ -99,7 +100,7 @@ def sizes(plan: Plan, found: Overview) -> dict[str, list[Size]]:
     for line, names in plan.study.learning_curves.items():
         for name in names:
             runs = found.runs[name]
-            n = runs[0].result["data"]["train_images"]
+            n = runs[0].result.data.train_images
             accuracies = [run.accuracy for run in runs if not run.failed]
             neighbour = found.baselines[name].neighbour
             lines.setdefault(line, []).append(Size(n, found.means[name], accuracies, neighbour))
@@ -122,8 +123,8 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
             "reached_in_epoch": {str(run.cell.seed): run.reached for run in runs},
             "target": asdict(found.survival[name]),
             "plateau": asdict(plateau.diagnose(runs)),
-            **runs[0].result["cost"],
-            "train_images": runs[0].result["data"]["train_images"],
+            **runs[0].result.cost.model_dump(),
+            "train_images": runs[0].result.data.train_images,
             **({"baselines": asdict(found.baselines[name])} if apart else {}),
         }
         for name, runs in found.runs.items()
@@ -195,18 +196,14 @@ def _six(value: float | None) -> float | None:
     return None if value is None else round(value, 6)
 
 
-def _timing(file: Path) -> dict[str, Any]:
-    return read_json(file) if file.exists() else {}
-
-
-def _median(timings: Sequence[dict[str, Any]], name: str) -> float | None:
-    known = [timing[name] for timing in timings if timing.get(name) is not None]
+def _median(timings: Sequence[RunTiming | None], name: str) -> float | None:
+    known = [value for timing in timings if (value := getattr(timing, name, None)) is not None]
     return median(known) if known else None
 
 
-def _machines(timings: Sequence[dict[str, Any]]) -> str:
+def _machines(timings: Sequence[RunTiming | None]) -> str:
     """The processors that the runs were timed on."""
-    names = {f"{timing['machine']['cpu']} ({timing['machine']['instructions']})" for timing in timings if timing}
+    names = {f"{timing.machine['cpu']} ({timing.machine['instructions']})" for timing in timings if timing}
     return ", ".join(sorted(names)) or "which has run none of them"
 
 

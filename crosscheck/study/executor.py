@@ -104,5 +104,5 @@ def work(job: Job) -> None:
         result, timing = run_cell.execute(job.cell.params, resplit.read(job.stock))
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
-    write_json(job.timing, timing, vouched=True)
-    result_cache.write(job.result, {"key": job.keys[0], **result})
+    write_json(job.timing, timing.model_dump(), vouched=True)
+    result_cache.write(job.result, job.keys[0], result)

@@ -113,8 +113,8 @@ def robustness(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
             if not each:
                 axis.plot([], [], label=label, **look)
                 continue
-            levels = each[0].result["robustness"][kind]["level"]
-            curves = np.array([run.result["robustness"][kind]["accuracy"] for run in each])
+            levels = each[0].result.robustness[kind].level
+            curves = np.array([run.result.robustness[kind].accuracy for run in each])
             axis.plot(levels, curves.mean(0), label=label, **look)
             axis.fill_between(levels, curves.min(0), curves.max(0), color=color, alpha=0.12, linewidth=0)
         axis.set_title(kind, fontsize=10)
@@ -140,9 +140,9 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
     for axis, (name, each) in zip(axes.flat, runs.items(), strict=False):
         guess = each[0].guess
         for run in each:
-            curve = run.result["curve"]
+            curve = run.result.curve
             color = VERMILION if run.failed else BLUE
-            axis.plot(curve.get("epoch", []), curve.get("train_loss", []), color=color, linewidth=1, alpha=0.8)
+            axis.plot(curve.epoch, curve.train_loss, color=color, linewidth=1, alpha=0.8)
         axis.axhline(guess.loss, color=GREY, linestyle=":", linewidth=1)
         axis.set_title(f"{shown(name, 24)} (n = {len(each)})", fontsize=8)
         axis.set_yscale("log")

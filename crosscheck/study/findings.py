@@ -166,7 +166,8 @@ def changed_settings(first: Params, second: Params) -> list[Change]:
 def changed_costs(first: Run, second: Run) -> list[Change]:
     """The sizes in which two networks differ by more than a hundredth."""
     names = {"parameters": "parameters", "multiply_adds": "multiply-adds"}
-    pairs = {shown: (first.result["cost"][name], second.result["cost"][name]) for name, shown in names.items()}
+    costs = [run.result.cost for run in (first, second)]
+    pairs = {shown: [getattr(cost, name) for cost in costs] for name, shown in names.items()}
     return [
         Change(name, f"{old:,}", f"{new:,}") for name, (old, new) in pairs.items() if abs(new - old) > SAME_SIZE * old
     ]

@@ -5,32 +5,20 @@ speak for the second. Runs that failed to converge take no part in means; they a
 """
 
 import math
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.power import NormalIndPower, TTestPower
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_effectsize
+from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import ttost_paired
 
 from crosscheck.study import intervals
 from crosscheck.study.intervals import Estimate
 from crosscheck.study.runs import Run
-
-POWER = 0.8
-# The solvers of sample sizes have no answer for effects that samples of a few runs show.
-LARGEST_EFFECT = 2.0
-SMALLEST_SAMPLE = 2
-
-
-def _nobody_knows() -> None:
-    """The runs at hand do not say how many more would do."""
+from crosscheck.study.sample_sizes import FailedShares, PairDifferences
 
 
 @dataclass(frozen=True)
@@ -39,8 +27,7 @@ class Contrast:
 
     `n`: pairs of runs, or runs of each. `p`: of there being no difference; `p_equivalent`: of a difference beyond the
     margin; None where the data cannot say, or the measure has no margin. `favours_second`: the direction of what was
-    seen. `more()`: runs of each that it takes beside those at hand, None where the data cannot say that either;
-    `more_for_seen()` the same to confirm a difference as large as was seen, where that is beyond the margin.
+    seen. `sample`: what tells how many more runs it takes, None where the data cannot say that either.
     `detail`: what was counted, the second variant first. `guessing`: neither is better than guessing, by the margin.
     """
 
@@ -50,11 +37,18 @@ class Contrast:
     p: float | None
     p_equivalent: float | None
     favours_second: bool
-    more: Callable[[], int | None]
     test: str
     detail: str = ""
     guessing: bool = False
-    more_for_seen: Callable[[], int | None] = _nobody_knows
+    sample: PairDifferences | FailedShares | None = None
+
+    def more(self) -> int | None:
+        """Runs of each that it takes beside those at hand."""
+        return self.sample.more() if self.sample else None
+
+    def more_for_seen(self) -> int | None:
+        """The same to confirm a difference as large as was seen, where that is beyond the margin."""
+        return self.sample.more_for_seen() if self.sample else None
 
 
 def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]:
@@ -75,18 +69,13 @@ def compare_values(
     if len(pairs) > 1 and np.ptp(differences) < 1e-12:
         if measure == "accuracy" and abs(differences[0]) < 1e-12:
             return _of_images(pairs, margin, confidence)
-        return Contrast(
-            measure, len(pairs), None, None, None, bool(differences[0] > 0), _nobody_knows, "none: no variation"
-        )
+        return Contrast(measure, len(pairs), None, None, None, bool(differences[0] > 0), "none: no variation")
     if len(pairs) < 2:
-        return Contrast(
-            measure, len(pairs), None, None, None, False, _nobody_knows, "none: fewer than two pairs of runs"
-        )
+        return _undecided(measure, len(pairs), "fewer than two pairs of runs")
     test = stats.ttest_1samp(differences, 0.0)
     interval = test.confidence_interval(confidence)
     difference = Estimate(float(differences.mean()), float(interval.low), float(interval.high), "paired t")
     p_equivalent = float(ttost_paired(differences, np.zeros(len(pairs)), -margin, margin)[0])
-    seen = abs(difference.value)
     return Contrast(
         measure,
         len(pairs),
@@ -94,10 +83,9 @@ def compare_values(
         float(test.pvalue),
         p_equivalent,
         difference.value > 0,
-        partial(_more_pairs, differences, margin, confidence),
         "paired t, TOST",
         guessing=_guessing(pairs, measure, margin),
-        more_for_seen=partial(_more_pairs, differences, seen, confidence) if seen > margin else _nobody_knows,
+        sample=PairDifferences(differences, margin, confidence),
     )
 
 
@@ -122,15 +110,8 @@ def _of_images(pairs: list[tuple[Run, Run]], margin: float, confidence: float) -
         1.0,
         p_equivalent,
         False,
-        _nobody_knows,
         "exact binomial: all pairs are equal",
     )
-
-
-def _more_pairs(differences: NDArray[np.float64], size: float, confidence: float) -> int:
-    """Pairs beside those at hand to see a difference of this size four times in five, at this variation."""
-    effect = min(LARGEST_EFFECT, size / float(differences.std(ddof=1)))
-    return max(0, _sample_size(TTestPower(), effect, confidence) - len(differences))
 
 
 def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: float) -> Contrast:
@@ -148,28 +129,14 @@ def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: fl
         float(stats.fisher_exact(table).pvalue),
         None,
         shares[1] < shares[0],
-        partial(_more_runs, shares, min(totals), confidence),
         "Fisher's exact",
         f"{counts[1]} of {totals[1]} runs against {counts[0]} of {totals[0]}",
+        sample=FailedShares(shares[0], shares[1], min(totals), confidence),
     )
 
 
-def _more_runs(shares: list[float], n: int, confidence: float) -> int | None:
-    """Runs of each beside `n` to see the difference of these shares four times in five, if they are the true ones."""
-    if shares[0] == shares[1]:
-        return None
-    effect = min(LARGEST_EFFECT, abs(proportion_effectsize(*shares)))
-    return max(0, _sample_size(NormalIndPower(), effect, confidence) - n)
-
-
-def _sample_size(test: TTestPower | NormalIndPower, effect: float, confidence: float) -> int:
-    with warnings.catch_warnings(action="ignore"):
-        needed = float(np.max(test.solve_power(effect_size=effect, alpha=1 - confidence, power=POWER)))
-    return math.ceil(needed) if math.isfinite(needed) else SMALLEST_SAMPLE
-
-
 def _undecided(measure: str, n: int, why: str) -> Contrast:
-    return Contrast(measure, n, None, None, None, False, _nobody_knows, f"none: {why}")
+    return Contrast(measure, n, None, None, None, False, f"none: {why}")
 
 
 def compare_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
@@ -189,7 +156,7 @@ def compare_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
         # Where all runs reach it in the same epoch, there is no variance to test by, and no difference either.
         p = 1.0
     value = float(p) if np.isfinite(p) else 1.0
-    return Contrast("epochs", n, None, value, None, _earlier(first, second) > 0.5, _nobody_knows, "log-rank")
+    return Contrast("epochs", n, None, value, None, _earlier(first, second) > 0.5, "log-rank")
 
 
 def _earlier(first: Sequence[Run], second: Sequence[Run]) -> float:

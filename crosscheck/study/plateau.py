@@ -60,7 +60,10 @@ def _signs(runs: Iterable[Run], on: bool) -> Signs | None:
         (first, last, spread, max(dead.values(), default=0.0))
         for run in runs
         for first, last, spread, dead, here in zip(
-            *(run.result["vitals"].get(name, []) for name in ("first_gradient", "last_gradient", "spread", "dead")),
+            run.result.vitals.first_gradient,
+            run.result.vitals.last_gradient,
+            run.result.vitals.spread,
+            run.result.vitals.dead,
             run.on_plateau,
             strict=False,
         )

@@ -7,22 +7,23 @@ decide it. So adding a variant or a seed runs only what is new, and after a kill
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from crosscheck.core import bits
 from crosscheck.core import code_digest as sources
 from crosscheck.core import params as parameters
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import read_json, remove_file, write_text
+from crosscheck.core.files import remove_file, write_text
 from crosscheck.core.params import ComputeParams, Params
+from crosscheck.core.records import read_record
 from crosscheck.study import proofs, resplit
 from crosscheck.study.plans import Cell, Plan
 from crosscheck.study.resplit import Stock
+from crosscheck.study.results import RunResult, RunTiming, StoredResult
 
 # All that a result follows from besides parameters and images: the function that runs a cell and the one that chooses
 # the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
 CODE = ["crosscheck.study.run_cell.execute", "crosscheck.core.bits.pin"]
-KINDS = {"key": str, "data": dict, "cost": dict, "curve": dict, "vitals": dict, "test": dict, "robustness": dict}
+AGAIN = "remove the file and run the study again"
 
 
 def run_key(params: Params, data_digest: str, code_digest: str) -> str:
@@ -74,7 +75,7 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
     """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
     for cell, keys in zip(plan.cells, plan_keys(plan, stock), strict=True):
         file = result_file(folder, cell)
-        if read(file)["key"] not in keys:
+        if read(file).key not in keys:
             raise InputError(
                 f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
                 "another machine; run the study again"
@@ -86,24 +87,23 @@ def result_file(folder: Path, cell: Cell) -> Path:
     return folder / cell.variant / f"{cell.seed:03d}.json"
 
 
-def write(file: Path, result: dict[str, Any]) -> None:
+def write(file: Path, key: str, result: RunResult) -> None:
     """Write a result as one line of strict JSON, whole or not at all."""
     # One of other parameters or damaged makes room for it: the study's folder has its mark.
-    write_text(file, json.dumps(result, allow_nan=False) + "\n", vouched=True)
+    write_text(file, json.dumps({"key": key, **result.content()}, allow_nan=False) + "\n", vouched=True)
 
 
-def read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> StoredResult:
     """Read a result. Raises InputError where it is missing or something else."""
-    result: dict[str, Any] = read_json(file)
-    for name, kind in KINDS.items():
-        if type(result.get(name)) is not kind:
-            raise InputError(
-                f"{file}: {name} is missing or not a {kind.__name__}; remove the file and run the study again"
-            )
-    return result
+    return read_record(StoredResult, file, AGAIN)
 
 
-def known(file: Path) -> dict[str, Any] | None:
+def read_timing(file: Path) -> RunTiming | None:
+    """What the run took, or None where it did not run on this machine. Raises InputError for a damaged file."""
+    return read_record(RunTiming, file, AGAIN) if file.exists() else None
+
+
+def known(file: Path) -> StoredResult | None:
     """The result in `file`, or None where there is none that can be read."""
     try:
         return read(file)

@@ -16,92 +16,100 @@ from torch import nn
 from torch.nn import functional
 
 from crosscheck.core import devices
-from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import Subset
-from crosscheck.data.guessing import COUNTS, Guess
+from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
 from crosscheck.network import inference
 from crosscheck.study import corruptions, diagnostics, resplit
 from crosscheck.study.resplit import Dealt, Stock
+from crosscheck.study.results import (
+    Answers,
+    Curve,
+    DistortionCurve,
+    Images,
+    NetworkCost,
+    RunResult,
+    RunTiming,
+    VitalsCurve,
+)
 from crosscheck.training import validation
-from crosscheck.training.trainer import Training, new_network
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import DivergedError, Trainer, build_trainer
 
-Result = dict[str, Any]
 TEST_BATCH = 64
 
 
-def execute(params: Params, stock: Stock) -> tuple[Result, Result]:
+def execute(params: Params, stock: Stock) -> tuple[RunResult, RunTiming]:
     """Run a cell in a process of its own; give its result and, apart from it, the time and the memory it took."""
     began = time.perf_counter()
     device = devices.prepare(params.compute)
     dealt = resplit.deal(stock, params.split, params.train.images_per_class)
     train = dealt.train
-    net = new_network(params.model, stock.data_set, train, params.train.seed)
-    devices.keep_freed_memory(net)
-    training = Training(net, train, dealt.val, params.train, device)
-    vitals, seconds, diverged = fit(training)
+    trainer = build_trainer(params.model, params.train, stock.data_set, train, dealt.val, device)
+    vitals, seconds, diverged = fit(trainer)
     costs = complexity.count_complexity(params.model, stock.data_set, len(train), params.train.epochs)
-    result = {
-        "data": {
-            "classes": stock.data_set.classes,
-            "train_images": len(train),
-            COUNTS: list(Guess.from_labels(train.labels, len(stock.data_set.classes)).counts),
-            "val_images": len(dealt.val),
-            "test_images": len(dealt.test),
-        },
-        "cost": {
-            "parameters": costs.parameters,
-            "multiply_adds": costs.multiply_adds,
-            "weight_bytes": sum(tensor.nbytes for tensor in net.state_dict().values()),
-        },
-        "curve": columns([asdict(epoch) for epoch in training.history]),
-        "vitals": columns([asdict(each) for each in vitals]),
-        "diverged": diverged,
-        "test": {} if diverged else examine(training.fast_net, dealt),
-        "robustness": {} if diverged else withstand(training.fast_net, dealt.test, params.data.background),
-    }
-    return result, {
-        "seconds_per_epoch": round(statistics.median(seconds), 4) if seconds else None,
-        "training_seconds": round(sum(seconds), 3),
-        "seconds": round(time.perf_counter() - began, 3),
-        "peak_megabytes": round(peak_bytes() / 2**20, 1),
-        "machine": devices.fingerprint(),
-    }
+    result = RunResult(
+        data=Images(
+            classes=stock.data_set.classes,
+            train_images=len(train),
+            train_images_of_class=list(Guess.from_labels(train.labels, len(stock.data_set.classes)).counts),
+            val_images=len(dealt.val),
+            test_images=len(dealt.test),
+        ),
+        cost=NetworkCost(
+            parameters=costs.parameters,
+            multiply_adds=costs.multiply_adds,
+            weight_bytes=sum(tensor.nbytes for tensor in trainer.net.state_dict().values()),
+        ),
+        curve=Curve(**columns([asdict(epoch) for epoch in trainer.history])),
+        vitals=VitalsCurve(**columns([asdict(each) for each in vitals])),
+        diverged=diverged,
+        test=Answers() if diverged else examine(trainer.fast_net, dealt),
+        robustness={} if diverged else withstand(trainer.fast_net, dealt.test, params.data.background),
+    )
+    return result, RunTiming(
+        seconds_per_epoch=round(statistics.median(seconds), 4) if seconds else None,
+        training_seconds=round(sum(seconds), 3),
+        seconds=round(time.perf_counter() - began, 3),
+        peak_megabytes=round(peak_bytes() / 2**20, 1),
+        machine=devices.fingerprint(),
+    )
 
 
-def fit(training: Training) -> tuple[list[diagnostics.Vitals], list[float], bool]:
+def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
     """Train to the last epoch: the vitals and the seconds of each, and whether the loss ended as no number."""
     vitals: list[diagnostics.Vitals] = []
     seconds: list[float] = []
-    for _ in range(training.params.epochs):
-        began = time.perf_counter()
-        try:
-            training.run_epoch(lambda loss, accuracy: None)
-        except InputError as error:
-            print(f"warning: {error}", file=sys.stderr)
-            return vitals, seconds, True
-        seconds.append(time.perf_counter() - began)
-        vitals.append(diagnostics.take(training.net, training.train, training.device))
+
+    def look(_: Epoch, took: float) -> None:
+        seconds.append(took)
+        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device))
+
+    try:
+        trainer.run(look)
+    except DivergedError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return vitals, seconds, True
     return vitals, seconds, False
 
 
-def examine(net: nn.Module, dealt: Dealt) -> Result:
-    """The answers to the test images: their places in the stock, true and predicted labels, and the mean loss."""
+def examine(net: nn.Module, dealt: Dealt) -> Answers:
+    """The answers of the network to the test images."""
     logits = inference.compute_logits(net, dealt.test, TEST_BATCH)
     labels = torch.from_numpy(dealt.test.labels.copy())
-    return {
-        "row": dealt.test_rows.tolist(),
-        "actual": labels.tolist(),
-        "predicted": logits.argmax(1).tolist(),
-        "log_loss": round(functional.cross_entropy(logits.double(), labels).item(), 6),
-    }
+    return Answers(
+        row=dealt.test_rows.tolist(),
+        actual=labels.tolist(),
+        predicted=logits.argmax(1).tolist(),
+        log_loss=round(functional.cross_entropy(logits.double(), labels).item(), 6),
+    )
 
 
-def withstand(net: nn.Module, test: Subset, background: int) -> Result:
+def withstand(net: nn.Module, test: Subset, background: int) -> dict[str, DistortionCurve]:
     """The accuracy on the test images at each level of each distortion."""
     untouched = accuracy_on(net, test)
-    found: Result = {}
+    found: dict[str, DistortionCurve] = {}
     for kind, levels in corruptions.GRID.items():
         accuracies = [
             untouched
@@ -109,7 +117,7 @@ def withstand(net: nn.Module, test: Subset, background: int) -> Result:
             else accuracy_on(net, corruptions.distort(test, kind, level, background))
             for level in levels
         ]
-        found[kind] = {"level": levels, "accuracy": accuracies}
+        found[kind] = DistortionCurve(level=levels, accuracy=accuracies)
     return found
 
 
@@ -117,7 +125,7 @@ def accuracy_on(net: nn.Module, subset: Subset) -> float | None:
     return validation.score(net, subset, TEST_BATCH)[1]
 
 
-def columns(rows: list[Result]) -> Result:
+def columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Rows of the same names as a list for each name."""
     return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 

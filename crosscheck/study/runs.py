@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosscheck.data.guessing import COUNTS, Guess, only_answer
+from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.study import corruptions, result_cache
 from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.results import RunResult
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Run:
     right: NDArray[np.bool_]
     reached: int | None
     epochs: int
-    result: dict[str, Any]
+    result: RunResult
 
     @property
     def accuracy(self) -> float:
@@ -39,13 +39,13 @@ class Run:
     @property
     def guess(self) -> Guess:
         """What is right of its training images without looking at them."""
-        return Guess(tuple(self.result["data"][COUNTS]))
+        return self.result.data.guess
 
     @property
     def on_plateau(self) -> list[bool]:
         """For each epoch, whether its training loss was that of guessing."""
         guess = self.guess
-        return [guess.on_plateau(loss) for loss in self.result["curve"].get("train_loss", [])]
+        return [guess.on_plateau(loss) for loss in self.result.curve.train_loss]
 
     @property
     def answers_alike(self) -> bool:
@@ -55,15 +55,15 @@ class Run:
     @property
     def guessing(self) -> float:
         """The accuracy of always answering the most frequent class of the test images."""
-        labels = np.array(self.result["test"]["actual"], dtype=np.int64)
+        labels = np.array(self.result.test.actual, dtype=np.int64)
         return float(np.bincount(labels).max() / len(labels))
 
     def measured(self, measure: str) -> float:
         """The accuracy, or the mean accuracy over all levels of a distortion that change the images."""
         if measure == "accuracy":
             return self.accuracy
-        curve = self.result["robustness"][measure]
-        pairs = zip(curve["level"], curve["accuracy"], strict=True)
+        curve = self.result.robustness[measure]
+        pairs = zip(curve.level, curve.accuracy, strict=True)
         return float(np.mean([accuracy for level, accuracy in pairs if level != corruptions.UNTOUCHED[measure]]))
 
 
@@ -80,23 +80,22 @@ def all_even(runs: Mapping[str, Sequence[Run]]) -> bool:
     return all(run.guess.even for each in runs.values() for run in each)
 
 
-def answers_alike(result: dict[str, Any]) -> bool:
+def answers_alike(result: RunResult) -> bool:
     """Whether a run of this result takes every test image for the same class, and there are images of others."""
-    test = result["test"]
-    predicted = np.array(test.get("predicted", []), dtype=np.int64)
-    return len(set(test.get("actual", []))) > 1 and only_answer(predicted) is not None
+    predicted = np.array(result.test.predicted, dtype=np.int64)
+    return len(set(result.test.actual)) > 1 and only_answer(predicted) is not None
 
 
-def _run(cell: Cell, result: dict[str, Any], plan: Plan) -> Run:
-    curve, test = result["curve"], result["test"]
-    limit = plan.study.failed_above * Guess(tuple(result["data"][COUNTS])).loss
-    accuracies = curve.get("val_accuracy", [])
-    reached = [n for n, value in enumerate(accuracies, start=1) if value is not None and value >= plan.study.target]
+def _run(cell: Cell, result: RunResult, plan: Plan) -> Run:
+    curve, test = result.curve, result.test
+    limit = plan.study.failed_above * result.data.guess.loss
+    target = plan.study.target
+    reached = [n for n, value in enumerate(curve.val_accuracy, start=1) if value is not None and value >= target]
     return Run(
         cell=cell,
-        failed=result["diverged"] or curve["train_loss"][-1] > limit or answers_alike(result),
-        rows=np.array(test.get("row", []), dtype=np.int64),
-        right=np.array(test.get("actual", [])) == np.array(test.get("predicted", [])),
+        failed=result.diverged or curve.train_loss[-1] > limit or answers_alike(result),
+        rows=np.array(test.row, dtype=np.int64),
+        right=np.array(test.actual) == np.array(test.predicted),
         reached=reached[0] if reached else None,
         epochs=cell.params.train.epochs,
         result=result,

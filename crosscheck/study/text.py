@@ -96,13 +96,13 @@ def variant_row(name: str, found: Overview) -> list[str]:
 
 def cost_row(name: str, found: Overview) -> list[str]:
     """What one variant costs."""
-    cost, timing, median = found.runs[name][0].result["cost"], found.timings[name], found.survival[name].median
+    cost, timing, median = found.runs[name][0].result.cost, found.timings[name], found.survival[name].median
     seconds = timing.seconds_per_epoch
-    megabytes = float(f"{cost['weight_bytes'] / 1e6:.3g}")
+    megabytes = float(f"{cost.weight_bytes / 1e6:.3g}")
     return [
         name,
-        f"{cost['parameters']:,}",
-        f"{cost['multiply_adds']:,}",
+        f"{cost.parameters:,}",
+        f"{cost.multiply_adds:,}",
         f"{megabytes:,g}",
         "–" if seconds is None else f"{seconds:.2f}",
         "–" if seconds is None or median is None else f"{seconds * median:.1f}",
@@ -115,7 +115,7 @@ def limit(study: Study, found: Overview) -> str:
     even = all_even(found.runs)
     of_what = "ln(classes)" if even else "the loss of guessing by the class shares of the training images"
     limits = [(run, study.failed_above * run.guess.loss) for runs in found.runs.values() for run in runs]
-    if even and not any(run.answers_alike and run.result["curve"]["train_loss"][-1] <= most for run, most in limits):
+    if even and not any(run.answers_alike and run.result.curve.train_loss[-1] <= most for run, most in limits):
         return of_what
     return f"{of_what}, or they take every test image for the same class"
 

@@ -20,7 +20,7 @@ from crosscheck.data.dataset import DataSet
 from crosscheck.network import inference
 from crosscheck.study import corruptions, resplit, run_cell
 from crosscheck.study.resplit import Stock
-from crosscheck.training.trainer import Training, new_network
+from crosscheck.training.trainer import build_trainer
 
 SIZE, IMAGES = 16, 14
 CLASSES = ["across", "down"]
@@ -97,7 +97,7 @@ def run(name: str) -> str:
     )
     drawn = stock(3 if name == "colours" else 1)
     result, _ = run_cell.execute(params, drawn)
-    return _hash(json.dumps(result, allow_nan=False, sort_keys=True), *_trained(params, drawn))
+    return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 
 
 def stock(channels: int) -> Stock:
@@ -117,11 +117,11 @@ def stock(channels: int) -> Stock:
 def _trained(params: Params, drawn: Stock) -> list[NDArray[Any]]:
     """The weights after training and the logits of the test images: a result has rounded figures only."""
     dealt = resplit.deal(drawn, params.split, params.train.images_per_class)
-    net = new_network(params.model, drawn.data_set, dealt.train, params.train.seed)
-    training = Training(net, dealt.train, dealt.val, params.train, torch.device("cpu"))
-    run_cell.fit(training)
-    logits = inference.compute_logits(training.fast_net, dealt.test, run_cell.TEST_BATCH)
-    return [tensor.contiguous().numpy() for tensor in (*net.state_dict().values(), logits)]
+    device = torch.device("cpu")
+    trainer = build_trainer(params.model, params.train, drawn.data_set, dealt.train, dealt.val, device)
+    run_cell.fit(trainer)
+    logits = inference.compute_logits(trainer.fast_net, dealt.test, run_cell.TEST_BATCH)
+    return [tensor.contiguous().numpy() for tensor in (*trainer.net.state_dict().values(), logits)]
 
 
 def _distorted(kind: str) -> str:

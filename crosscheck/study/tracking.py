@@ -1,8 +1,7 @@
 """What MLflow is told of a study: a run for each cell."""
 
-from typing import Any
-
 from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.results import RunResult, RunTiming, StoredResult
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
@@ -14,32 +13,29 @@ def open_runs(plan: Plan) -> NestedRuns:
     return NestedRuns(KIND, f"study {plan.name}", lambda: plan.name)
 
 
-def child(cell: Cell, result: dict[str, Any], timing: dict[str, Any]) -> Child:
+def child(cell: Cell, result: StoredResult, timing: RunTiming | None) -> Child:
     """The run of a cell: another result of the same cell is another run."""
-    curve = result["curve"]
-    values = {name: column for name, column in curve.items() if name != "epoch"}
-    epochs = [
-        (epoch, {name: column[row] for name, column in values.items()})
-        for row, epoch in enumerate(curve.get("epoch", []))
-    ]
+    curve = result.curve
+    values = curve.model_dump(exclude={"epoch"})
+    epochs = [(epoch, {name: column[row] for name, column in values.items()}) for row, epoch in enumerate(curve.epoch)]
     return Child(
-        key=f"{cell.variant}/{cell.seed}/{result['key']}",
+        key=f"{cell.variant}/{cell.seed}/{result.key}",
         name=f"{cell.variant} seed {cell.seed}",
         tags={"variant": cell.variant},
         parameters={name: getattr(cell.params, name).model_dump() for name in SECTIONS},
         figures=figures(result, timing),
         epochs=epochs,
-        status="FAILED" if result["diverged"] else "FINISHED",
+        status="FAILED" if result.diverged else "FINISHED",
     )
 
 
-def figures(result: dict[str, Any], timing: dict[str, Any]) -> dict[str, float]:
+def figures(result: RunResult, timing: RunTiming | None) -> dict[str, float]:
     """The figures of a cell as a whole."""
     numbers: dict[str, float] = {
-        name: value for name, value in timing.items() if isinstance(value, int | float)
-    } | result["cost"]
-    test = result["test"]
-    if test:
-        right = sum(actual == predicted for actual, predicted in zip(test["actual"], test["predicted"], strict=True))
-        numbers |= {"test.accuracy": right / len(test["actual"]), "test.log_loss": test["log_loss"]}
+        name: value for name, value in dict(timing or {}).items() if isinstance(value, int | float)
+    } | result.cost.model_dump()
+    test = result.test
+    if test.log_loss is not None:
+        right = sum(actual == predicted for actual, predicted in zip(test.actual, test.predicted, strict=True))
+        numbers |= {"test.accuracy": right / len(test.actual), "test.log_loss": test.log_loss}
     return numbers

@@ -12,6 +12,7 @@ from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
 from crosscheck.network import model_card
 from crosscheck.network.checkpoint import load_checkpoint
+from crosscheck.network.model_card import Description
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves
 
@@ -43,18 +44,18 @@ def record(results: Results) -> Recorder:
     return recorder
 
 
-def parameters(card: dict[str, Any]) -> dict[str, Any]:
+def parameters(described: Description) -> dict[str, Any]:
     """The card's sections as flat names, such as `model.channels`."""
-    sections = {name: value for name, value in card.items() if isinstance(value, dict)}
+    sections = {name: value for name, value in described.model_dump().items() if isinstance(value, dict)}
     flat = {f"{section}.{key}": value for section, content in sections.items() for key, value in content.items()}
-    return {"parameter_count": card["parameter_count"], **flat}
+    return {"parameter_count": described.parameter_count, **flat}
 
 
 def open_run(card_file: Path) -> Recorder:
     """The run of the checkpoint that the card describes; it is made where the store does not have it."""
-    card = model_card.read(card_file)
+    card = model_card.read_card(card_file)
     recorder = Recorder()
-    recorder.find_or_restore(card["sha256"], parameters(card))
+    recorder.find_or_restore(card.sha256, parameters(card))
     return recorder
 
 

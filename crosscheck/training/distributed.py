@@ -173,7 +173,8 @@ def join(processes: int, device: torch.device) -> Iterator[Group]:
     except InputError as error:
         if not _is_watched():
             raise
-        get_error_handler().record_exception(error)
+        # The engine would tell of it by the name of its class.
+        get_error_handler().record_exception(InputError(str(error)))
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(LOST_ANOTHER)

@@ -24,14 +24,15 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import remove_state, replace_state, sha256, write_file, write_text
 from crosscheck.core.project import STATES, root
 from crosscheck.training.snapshots import Album
-from crosscheck.training.trainer import Training
+from crosscheck.training.trainer import Trainer
 
 UNREADABLE = (OSError, RuntimeError, UnpicklingError, ValueError, EOFError, KeyError, IndexError, TypeError)
 # What decides how a training begins and goes on, and what else lies in its folder.
 CODE = [
     "crosscheck.core.bits.pin",
     "crosscheck.core.devices.prepare",
-    "stages.train.begin",
+    "crosscheck.data.dataset.read_to_train",
+    "crosscheck.training.trainer.build_trainer",
     "crosscheck.training.snapshots.Album",
 ]
 
@@ -94,25 +95,25 @@ class Resumable:
         self._try_to_save(lambda: write_text(file, fresh))
         return fresh, False
 
-    def save(self, training: Training) -> None:
+    def save(self, trainer: Trainer) -> None:
         """Keep the state after the newest epoch, and the one before it. A full disk is a warning, once."""
 
         def replace() -> None:
             newest, last = self.folder / "newest.pt", self.folder / "last.pt"
-            write_file(newest, lambda partial: torch.save(training.state(), partial))
+            write_file(newest, lambda partial: torch.save(trainer.state(), partial))
             if last.exists():
                 replace_state(last, self.folder / "previous.pt")
             replace_state(newest, last)
 
         self._try_to_save(replace)
 
-    def resume(self, training: Training, album: Album) -> None:
-        """Bring `training` to the newest state that can be read and has its snapshots, if there is any."""
+    def resume(self, trainer: Trainer, album: Album) -> None:
+        """Bring `trainer` to the newest state that can be read and has its snapshots, if there is any."""
         for file in (self.folder / "last.pt", self.folder / "previous.pt"):
             if not file.exists():
                 continue
             try:
-                state = torch.load(file, map_location=training.device, weights_only=True)
+                state = torch.load(file, map_location=trainer.device, weights_only=True)
             except UNREADABLE as error:
                 problem = " ".join(str(error).split())[:120]
                 print(f"warning: {file}: not readable ({problem}); going on from an earlier epoch", file=sys.stderr)
@@ -120,8 +121,8 @@ class Resumable:
             if not album.reaches(len(state["history"])):
                 print(f"warning: {file}: without its snapshots; going on from an earlier epoch", file=sys.stderr)
                 continue
-            training.restore(state)
-            print(f"going on after epoch {len(training.history)} of {training.params.epochs}", file=sys.stderr)
+            trainer.restore(state)
+            print(f"going on after epoch {len(trainer.history)} of {trainer.params.epochs}", file=sys.stderr)
             return
 
     def finish(self) -> None:

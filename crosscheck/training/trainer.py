@@ -1,6 +1,7 @@
 """Stochastic gradient descent over a packed subset, an epoch at a time."""
 
 import math
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer, lr_scheduler
 
+from crosscheck.core import devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
@@ -21,6 +23,14 @@ from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
 from crosscheck.training.validation import score
+
+OnStep = Callable[[float, float], None]
+# What the epoch came to and the seconds that it took; gives a reason to stop the training, or None.
+AfterEpoch = Callable[[Epoch, float], str | None]
+
+
+class DivergedError(InputError):
+    """A loss or a weight became no number: the learning rate is too high."""
 
 
 def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int) -> nn.Sequential:
@@ -33,8 +43,23 @@ def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int
     return net
 
 
+def build_trainer(
+    wanted: ModelParams,
+    params: TrainParams,
+    data_set: DataSet,
+    train: Subset,
+    val: Subset,
+    device: torch.device,
+    group: Group = ALONE,
+) -> "Trainer":
+    """The trainer of a new network, before the first step. Raises InputError where the images cannot train it."""
+    net = new_network(wanted, data_set, train, params.seed)
+    devices.keep_freed_memory(net)
+    return Trainer(net, train, val, params, device, group)
+
+
 @dataclass
-class Training:
+class Trainer:
     """A network in training; `state` and `restore` carry it over an interruption without changing a bit."""
 
     net: nn.Sequential
@@ -82,11 +107,25 @@ class Training:
                 "images, which have no spread to normalise by with model.norm=batch; choose 2 or more"
             )
 
-    def run_epoch(self, on_step: Callable[[float, float], None]) -> Epoch:
+    def run(self, after_epoch: AfterEpoch | None = None, on_step: OnStep | None = None) -> str | None:
+        """Train to the last epoch, or until `after_epoch` gives a reason to stop; return that, or None.
+
+        `on_step` is as for `run_epoch`. Raises DivergedError, as that does.
+        """
+        while len(self.history) < self.params.epochs:
+            began = time.perf_counter()
+            epoch = self.run_epoch(on_step)
+            seconds = time.perf_counter() - began
+            reason = after_epoch(epoch, seconds) if after_epoch else None
+            if reason:
+                return reason
+        return None
+
+    def run_epoch(self, on_step: OnStep | None = None) -> Epoch:
         """Train for one more epoch and add it to the history.
 
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
-        Raises InputError where a loss or a weight is no longer a number; the history then stays as it was.
+        Raises DivergedError where a loss or a weight is no longer a number; the history then stays as it was.
         """
         self.fast_net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
@@ -101,7 +140,8 @@ class Training:
             loss_sum += loss.item() * count
             right += int((logits.argmax(1) == labels)[:count].sum())
             seen += count
-            on_step(loss_sum / max(seen, 1), right / max(seen, 1))
+            if on_step:
+                on_step(loss_sum / max(seen, 1), right / max(seen, 1))
         loss_sum, right, seen = self.group.sums(loss_sum, right, seen)
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
@@ -128,7 +168,7 @@ class Training:
 
     def _check_finite(self, what: str, value: float) -> None:
         if not math.isfinite(value):
-            raise InputError(
+            raise DivergedError(
                 f"the {what} became {value} in epoch {len(self.history) + 1}; "
                 f"lower train.lr in params.yaml, which is {self.params.lr}"
             )

@@ -11,19 +11,18 @@ import os
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from crosscheck.core import bits, cli
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import read_json
-from crosscheck.data.guessing import COUNTS, Guess, only_answer
+from crosscheck.data.guessing import only_answer
 from crosscheck.study import executor, plans, resplit, result_cache, tracking
 from crosscheck.study.executor import Job
 from crosscheck.study.progress import Progress, spoken
 from crosscheck.study.result_cache import result_file
+from crosscheck.study.results import RunResult
 from crosscheck.tracking.nested_runs import NestedRuns
 
 WORKERS = "STUDY_WORKERS"
@@ -58,7 +57,7 @@ def main(study: Path) -> None:
         if plan.file == plan.whole:
             result_cache.remove_strangers(plan.results, plan.cells)
         for job in jobs:
-            runs.record(tracking.child(job.cell, result_cache.read(job.result), timing_of(job)))
+            runs.record(tracking.child(job.cell, result_cache.read(job.result), result_cache.read_timing(job.timing)))
         runs.finish()
 
 
@@ -84,21 +83,16 @@ def alone(results: Path) -> FileLock:
 
 def is_done(job: Job) -> bool:
     known = result_cache.known(job.result)
-    return known is not None and known["key"] in job.keys
-
-
-def timing_of(job: Job) -> dict[str, Any]:
-    """How long the cell took, if it ran on this machine."""
-    return read_json(job.timing) if job.timing.exists() else {}
+    return known is not None and known.key in job.keys
 
 
 def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
     """The seconds that cells took here before, by variant."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for job in jobs:
-        timing = timing_of(job)
+        timing = result_cache.read_timing(job.timing)
         if timing:
-            seconds[job.cell.variant].append(timing["seconds"])
+            seconds[job.cell.variant].append(timing.seconds)
     return seconds
 
 
@@ -106,23 +100,24 @@ def teller(progress: Progress, runs: NestedRuns) -> Callable[[Job], None]:
     """What to do when a cell has ended: a line for the user, a run for MLflow."""
 
     def tell(job: Job) -> None:
-        result, timing = result_cache.read(job.result), timing_of(job)
-        progress.ended(job.cell, timing["seconds"])
-        print(f"{job.name}: {outcome(result)}, {spoken(timing['seconds'])}; {progress.line()}", flush=True)
+        result, timing = result_cache.read(job.result), result_cache.read_timing(job.timing)
+        seconds = timing.seconds if timing else 0.0
+        progress.ended(job.cell, seconds)
+        print(f"{job.name}: {outcome(result)}, {spoken(seconds)}; {progress.line()}", flush=True)
         runs.record(tracking.child(job.cell, result, timing))
 
     return tell
 
 
-def outcome(result: dict[str, Any]) -> str:
+def outcome(result: RunResult) -> str:
     """How a cell ended, in a few words."""
-    if result["diverged"]:
+    if result.diverged:
         return "the loss became no number"
-    losses = result["curve"]["train_loss"]
-    right = sum(map(int.__eq__, result["test"]["actual"], result["test"]["predicted"]))
-    guess, predicted = Guess(tuple(result["data"][COUNTS])), np.array(result["test"]["predicted"], dtype=np.int64)
-    alike = "" if guess.even or only_answer(predicted) is None else ", all taken for the same class"
-    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right{alike}"
+    losses, test = result.curve.train_loss, result.test
+    right = sum(map(int.__eq__, test.actual, test.predicted))
+    predicted = np.array(test.predicted, dtype=np.int64)
+    alike = "" if result.data.guess.even or only_answer(predicted) is None else ", all taken for the same class"
+    return f"training loss {losses[-1]:.3f}, {right} of {len(test.actual)} test images right{alike}"
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from helpers.models import write_model
 from helpers.repository import ROOT
 
 from crosscheck.commands import export
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
-from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.checkpoint import Checkpoint
 
 DIGEST = "0" * 64
 
@@ -112,9 +112,7 @@ def workspace(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, name)
     made = network(params, DataSet(["a", "b"], 20, 20, 1, "stretch", 255))
-    save_checkpoint(made, Path("models/model.pt"))
-    card = {"sha256": sha256(Path("models/model.pt")), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
-    write_json(Path("models/model.json"), {**card, "data": {"train_images": 1, "val_images": 1}})
+    write_model(Path("models"), made, params)
     Path("data/split").mkdir(parents=True)
     np.save("data/split/test.npy", pixels(70, 1, 20, 20).permute(0, 2, 3, 1).numpy())
     np.save("data/split/test_labels.npy", np.arange(70, dtype=np.int64) % 2)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.models import write_model
 from helpers.networks import plain_logits
 from helpers.project import change_params
 from helpers.repository import ROOT
@@ -21,13 +22,13 @@ from PIL import Image
 from crosscheck.commands import predict
 from crosscheck.core import cli
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import sha256, write_json
+from crosscheck.core.files import sha256
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data import synthetic
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import ood
 from crosscheck.network import model
-from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.checkpoint import Checkpoint
 
 SIZE = 40
 Answers = list[dict[str, Any]]
@@ -45,9 +46,7 @@ def write_checkpoint(folder: Path, params: Params, data_set: DataSet) -> Checkpo
     wanted = ModelParams.model_validate({**params.model.model_dump(), **small})
     torch.manual_seed(0)
     made = Checkpoint(model.build(wanted, data_set).eval(), wanted, data_set)
-    save_checkpoint(made, folder / "model.pt")
-    card = {"sha256": sha256(folder / "model.pt"), "parameter_count": 1, "model": {}, "train": {}, "compute": {}}
-    write_json(folder / "model.json", {**card, "data": {"train_images": 1, "val_images": 1}})
+    write_model(folder, made, params)
     return made
 
 

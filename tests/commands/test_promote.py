@@ -32,7 +32,7 @@ def trained(folder: Path, seed: int) -> str:
         folder / "params.yaml", model=TINY["model"], train={**TINY["train"], "seed": seed}, compute={"threads": 1}
     )
     train.main(Path("data/split"), **{name: Path(path) for name, path in OUTPUTS.items()})
-    return str(model_card.read(folder / OUTPUTS["card"])["sha256"])
+    return str(model_card.read_card(folder / OUTPUTS["card"]).sha256)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def champion() -> Any:
 def test_the_champion_is_the_checkpoint_at_hand_and_promoting_twice_changes_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = str(model_card.read(folder / OUTPUTS["card"])["sha256"])
+    first = str(model_card.read_card(folder / OUTPUTS["card"]).sha256)
     shutil.copytree(folder / "models", folder / "kept")
     for _ in range(2):
         promote.main()

@@ -83,8 +83,18 @@ DECISIVE = {
         "peak_bytes",
         "withstand",
     },
+    "study.results": {
+        "Answers",
+        "Curve",
+        "DistortionCurve",
+        "Images",
+        "NetworkCost",
+        "RunResult",
+        "RunTiming",
+        "VitalsCurve",
+    },
     "training.fast_network": {"_dense", "_first_block", "faster", "has_operators"},
-    "data.guessing": {"COUNTS", "Guess"},
+    "data.guessing": {"Guess"},
     "core.devices": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
@@ -111,15 +121,14 @@ DECISIVE = {
         "_windows",
     },
     "training.validation": {"_mean_loss_and_right", "score"},
-    "training.trainer": {"Training", "_scheduler", "new_network"},
+    "training.trainer": {"DivergedError", "Trainer", "_scheduler", "build_trainer", "new_network"},
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
     "training.distributed": {"ALONE", "Group", "mean_of_each"},
-    "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read"},
+    "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read", "read_to_train"},
     "network.checkpoint": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save_checkpoint"},
     "training.snapshots": {"Album", "INDEX", "LARGEST", "choose_epochs", "file_name"},
-    "stages.train": {"begin"},
 }
 
 
@@ -206,7 +215,7 @@ def test_what_decides_a_run_is_what_is_written_here() -> None:
 def test_what_decides_how_a_saved_training_goes_on_is_what_is_written_here() -> None:
     found = code_digest.reached(resume.CODE, code_digest.PLAIN_CARRIERS)
     assert by_module(found - code_digest.reached(result_cache.CODE)) == DECISIVE_FOR_A_STATE
-    assert {"training.trainer.Training", "training.optimizers.build_optimizer", "training.fused_linear._descend"} <= {
+    assert {"training.trainer.Trainer", "training.optimizers.build_optimizer", "training.fused_linear._descend"} <= {
         name.removeprefix("crosscheck.") for name in found
     }
 
@@ -229,7 +238,7 @@ def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
         ("study/corruptions.py", '"noise": [0.0, 0.01', '"noise": [0.0, 0.015'),
         ("study/corruptions.py", '"shift": _shift', '"shift": _scale'),
         ("study/diagnostics.py", "    first_gradient: float\n", "    first_gradient: float\n    third: float\n"),
-        ("training/trainer.py", "@dataclass\nclass Training", "@dataclass(eq=False)\nclass Training"),
+        ("training/trainer.py", "@dataclass\nclass Trainer", "@dataclass(eq=False)\nclass Trainer"),
         ("training/fused_linear.py", "class Dense(nn.Module)", "class Dense(nn.Identity)"),
         ("evaluation/complexity.py", "with torch.device(\"meta\"):", "with torch.device(\"cpu\"):"),
         ("training/optimizers.py", "torch.no_grad()", "torch.enable_grad()"),
@@ -369,7 +378,7 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
     [
         # Annotations.
         ("study/run_cell.py", "vitals: list[diagnostics.Vitals] = []", "vitals = []"),
-        ("study/run_cell.py", "-> tuple[Result, Result]", "-> object"),
+        ("study/run_cell.py", "-> tuple[RunResult, RunTiming]", "-> object"),
         ("training/trainer.py", "    params: TrainParams\n", "    params: object\n"),
         ("training/trainer.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
         # Imports.

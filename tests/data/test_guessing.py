@@ -7,20 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.models import run_result
 from helpers.project import Project
 from helpers.repository import ROOT
 from PIL import Image
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from scipy import stats
 
-from crosscheck.core.errors import InputError
+from crosscheck.core.validation_messages import describe_damage
 from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.evaluation import predictions
 from crosscheck.explain import animation
 from crosscheck.explain import text as sentences
+from crosscheck.network.model_card import CardData
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.space import EarlyStopping
 from crosscheck.study import plans, result_cache, runs
+from crosscheck.study.results import RunResult
 from crosscheck.training import curves
 from crosscheck.training.curves import Epoch
 from stages import evaluate, train
@@ -52,12 +56,13 @@ def test_otherwise_it_is_the_entropy_of_the_shares_and_the_largest_share(counts:
 
 @pytest.mark.parametrize("counts", [None, "7", [295], [295, 8], [296, 6.0], [303, -1], [True, 301]])
 def test_a_card_with_wrong_counts_is_one_line(counts: Any) -> None:
-    described = {"classes": NAMES, "train_images": 302, "train_images_of_class": counts}
-    with pytest.raises(
-        InputError, match=r"^models/model\.json: data\.train_images_of_class is .*run `dvc repro train`"
-    ):
-        Guess.from_card(described, "models/model.json")
-    assert Guess.from_card(described | {"train_images_of_class": [295, 7]}, "") == UNEVEN
+    sizes = {"height": 8, "width": 8, "channels": 1, "fit": "pad", "background": 255}
+    described = {"classes": NAMES, **sizes, "train_images": 302, "train_images_of_class": counts, "val_images": 0}
+    with pytest.raises(ValidationError) as caught:
+        CardData.model_validate(described)
+    told = describe_damage(caught.value)
+    assert told.startswith("train_images_of_class") and len(told.splitlines()) == 1
+    assert CardData.model_validate(described | {"train_images_of_class": [295, 7]}).guess == UNEVEN
 
 
 def test_images_that_are_all_taken_for_one_class_are_noticed() -> None:
@@ -127,23 +132,22 @@ def test_a_search_stops_what_has_only_learnt_the_class_shares() -> None:
     assert not on_plateau(trial((0.4, 0.9), (0.110, 0.5)), stop, UNEVEN, val)
 
 
-def result(counts: list[int], loss: float, predicted: list[int]) -> dict[str, Any]:
+def result(counts: list[int], loss: float, predicted: list[int]) -> RunResult:
     names = ["ant", "bee", "cow"][: len(counts)]
     test = {"row": [0, 1, 2, 3], "actual": [0, 0, 1, 1], "predicted": predicted, "log_loss": 0.1}
-    described = {"classes": names, "train_images": sum(counts), "train_images_of_class": counts}
-    return {
-        **{"key": "", "data": described, "cost": {}, "vitals": {}, "robustness": {}, "diverged": False, "test": test},
-        "curve": {"epoch": [1], "train_loss": [loss], "val_accuracy": [0.5]},
-    }
+    sizes = {"train_images": sum(counts), "val_images": 0, "test_images": 4}
+    described = {"classes": names, **sizes, "train_images_of_class": counts}
+    curve = {"epoch": [1], "train_loss": [loss], "val_accuracy": [0.5]}
+    return run_result(data=described, curve=curve, test=test)
 
 
-def outcome(folder: Path, params_file: Path, content: dict[str, Any]) -> runs.Run:
+def outcome(folder: Path, params_file: Path, content: RunResult) -> runs.Run:
     file = folder / "study.yaml"
     with file.open("w", encoding="utf-8") as stream:
         YAML().dump({"title": "Toy", "seeds": 1, "variants": {"small": {}}}, stream)
     plan = plans.read(file, params_file)
     (cell,) = plan.cells
-    result_cache.write(result_cache.result_file(folder, cell), content)
+    result_cache.write(result_cache.result_file(folder, cell), "", content)
     return runs.read_runs(plan, folder)["small"][0]
 
 

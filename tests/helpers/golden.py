@@ -115,12 +115,10 @@ def drawn(count: int, seed: int) -> Subset:
     return Subset(np.where(inks, 0, 255).astype(np.uint8)[..., None], np.arange(count) % 2)
 
 
-def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, val: Subset) -> trainer.Training:
+def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, val: Subset) -> trainer.Trainer:
     """A few steps of training."""
-    net = trainer.new_network(model, DATA_SET, train, recipe.seed)
-    trained = trainer.Training(net, train, val, recipe, torch.device("cpu"))
-    for _ in range(recipe.epochs):
-        trained.run_epoch(lambda loss, accuracy: None)
+    trained = trainer.build_trainer(model, recipe, DATA_SET, train, val, torch.device("cpu"))
+    trained.run()
     return trained
 
 

@@ -27,10 +27,10 @@ from sqlalchemy.exc import OperationalError
 from crosscheck.commands import search
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
-from crosscheck.search import objective, runner
+from crosscheck.search import objective, results, runner
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
-from crosscheck.training.trainer import Training
+from crosscheck.training.trainer import DivergedError, Trainer
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
     accuracies = {0: 0.9, 1: 0.7, 2: 0.8, 3: 0.6, 4: 1.0, 5: 1.0}
     seeds: list[int] = []
 
-    def fit(training: Training, stop: EarlyStopping | None, classes: int) -> None:
+    def fit(training: Trainer, stop: EarlyStopping | None, classes: int) -> None:
         seed = training.params.seed - objective.FIRST_SEED
         seeds.append(seed)
         training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
@@ -202,10 +202,10 @@ def test_known_points_are_tried_first_and_once(folder: Path) -> None:
 
 
 def test_a_trial_that_diverges_is_stopped_as_such(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverge(training: Training, on_step: Any) -> Epoch:
-        raise InputError("the training loss became nan in epoch 1")
+    def diverge(training: Trainer, on_step: Any = None) -> Epoch:
+        raise DivergedError("the training loss became nan in epoch 1")
 
-    monkeypatch.setattr(Training, "run_epoch", diverge)
+    monkeypatch.setattr(Trainer, "run_epoch", diverge)
     change_space(folder / "space.yaml", study={"trials": 1})
     found = run(folder)
     assert [each["reason"] for each in found["stopped"]] == ["diverged in epoch 1"]
@@ -241,6 +241,20 @@ def test_a_database_out_of_reach_is_one_line_without_the_password(
     assert "secret" not in message and len(message.splitlines()) == 1
 
 
+def test_a_damaged_result_in_the_database_is_one_line(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 1}, final={"models": 1, "seeds": [0]})
+    run(folder)
+    study = runner.open_study(runner.read_setup(folder / "space.yaml"))
+    (trial,) = study.get_trials()
+    assert (results.result_of(trial).parameters, results.wanted_of(trial).train.epochs > 0) == (
+        trial.user_attrs[results.RESULT]["parameters"],
+        True,
+    )
+    trial.user_attrs[results.RESULT]["seconds"] = "long"
+    with pytest.raises(InputError, match=r"^the search's database: trial 0: seconds must be a .*; give study\.name"):
+        results.result_of(trial)
+
+
 def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy_images: Path) -> None:
     split_images(toy_images, val=0)
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
@@ -261,7 +275,7 @@ def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_now
     number = objective.run(setup)
     surplus = study.get_trials()[number]
     assert surplus.state == optuna.trial.TrialState.FAIL
-    assert objective.RESULT not in surplus.user_attrs
+    assert results.RESULT not in surplus.user_attrs
     for each in (first, second):
         study.tell(each, state=optuna.trial.TrialState.FAIL)
     assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}

@@ -13,6 +13,7 @@ from crosscheck.evaluation import complexity
 from crosscheck.search import pareto, space
 from crosscheck.search.objective import on_plateau
 from crosscheck.search.pareto import Candidate, Finalist
+from crosscheck.search.results import FinalResult
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 
@@ -97,7 +98,10 @@ def test_the_finalists_are_the_smallest_of_each_accuracy_in_turn(params: Params)
 
 def test_the_winner_is_chosen_by_validation_whatever_the_test_set_says(params: Params) -> None:
     def final(number: int, val: list[float], test: float, parameters: int) -> Finalist:
-        runs = [{"val_accuracy": value, "test_accuracy": test} for value in val]
+        runs = [
+            FinalResult(seed=seed, val_accuracy=value, test_accuracy=test, diverged=None, curve=[], seconds=1.0)
+            for seed, value in enumerate(val)
+        ]
         return Finalist(candidate(params, number, 1.0, parameters), runs)
 
     steady, lucky, smaller = (

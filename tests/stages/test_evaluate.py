@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.models import write_model
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import sha256, write_json
+from crosscheck.core.files import read_json, write_json
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.evaluation import predictions
+from crosscheck.evaluation.predictions import make_predictions
 from crosscheck.network import model
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.model_card import Description, read_card, write_card
 from stages import evaluate
 
 CLASSES = ["a,b", "c"]
@@ -27,11 +29,7 @@ def trained(params: Params, tmp_path: Path) -> Checkpoint:
     wanted, data_set = ModelParams.model_validate(small), DataSet(CLASSES, 8, 9, 1, "stretch", 255)
     torch.manual_seed(0)
     checkpoint = Checkpoint(model.build(wanted, data_set), wanted, data_set)
-    save_checkpoint(checkpoint, tmp_path / "model.pt")
-    sections: dict[str, object] = {name: {} for name in ("model", "train", "compute")}
-    sizes = {"train_images": 4, "val_images": 0}
-    card = {"sha256": sha256(tmp_path / "model.pt"), "parameter_count": 1, "data": sizes, **sections}
-    write_json(tmp_path / "model.json", card)
+    write_model(tmp_path, checkpoint, params)
     describe(data_set, tmp_path)
     return checkpoint
 
@@ -69,6 +67,18 @@ def test_missing_weights_are_called_missing(trained: Checkpoint, tmp_path: Path)
     assert fault(tmp_path).startswith(f"{tmp_path / 'model.pt'}: not found")
     (tmp_path / "model.pt").mkdir()
     assert fault(tmp_path).startswith(f"{tmp_path / 'model.pt'}: not found")
+
+
+def test_a_card_has_every_section_and_reads_as_it_was_written(trained: Checkpoint, tmp_path: Path) -> None:
+    file = tmp_path / "model.json"
+    before, card = file.read_bytes(), read_card(file)
+    assert (card.data.classes, card.model.channels, card.data.guess.counts) == (CLASSES, 2, (1, 1))
+    write_card(Description(**card.model_dump(exclude={"sha256"})), tmp_path / "model.pt", file)
+    assert file.read_bytes() == before
+    content = read_json(file)
+    content["train"]["images"] = content["train"].pop("images_per_class")
+    write_json(file, content)
+    assert read_card(file) == card
 
 
 @pytest.mark.parametrize("card", ["", "[]", "{}", '{"sha256": 3}', '{"sha256": "00", "parameter_count": 1}', "\0"])
@@ -113,7 +123,7 @@ def test_a_network_whose_answers_are_no_numbers_is_one_line(trained: Checkpoint,
 
 def test_tables_of_classes_and_confusion_name_the_classes(trained: Checkpoint, params: Params, tmp_path: Path) -> None:
     odds = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.7, 0.3]])
-    found = predictions.make_predictions(["1", "2", "3", "4"], np.array([0, 0, 1, 1]), odds)
+    found = make_predictions(["1", "2", "3", "4"], np.array([0, 0, 1, 1]), odds)
     evaluate.write_classes(found, CLASSES, tmp_path / "classes.csv")
     evaluate.write_confusion(found, CLASSES, tmp_path / "confusion.csv")
     assert (tmp_path / "classes.csv").read_text(encoding="utf-8") == (
@@ -123,7 +133,7 @@ def test_tables_of_classes_and_confusion_name_the_classes(trained: Checkpoint, p
 
 
 def test_a_class_called_actual_does_not_share_a_column_of_the_confusion_table(tmp_path: Path) -> None:
-    found = predictions.make_predictions(["1", "2"], np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    found = make_predictions(["1", "2"], np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
     evaluate.write_confusion(found, ["actual", "actual_"], tmp_path / "confusion.csv")
     assert tables.read(tmp_path / "confusion.csv") == [
         {"actual__": "actual", "actual": "1", "actual_": "0"},

@@ -15,9 +15,9 @@ from torch.nn import functional
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params, VisualizeParams
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import calibration, predictions
 from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.model_card import CardData
 from crosscheck.reporting import image_grids
 from crosscheck.training.curves import Epoch
 from stages import visualize
@@ -33,7 +33,8 @@ def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:
     with torch.inference_mode():
         odds = plain_logits(checkpoint.net, checkpoint.params, pixels).double().softmax(1).numpy()
     answered = predictions.make_predictions([str(row) for row in range(len(test))], test.labels, odds)
-    card = {"classes": names, "train_images": 20, "val_images": 0}
+    counts = {"train_images": 10 * len(names), "train_images_of_class": [10] * len(names), "val_images": 0}
+    card = CardData.model_validate({**vars(checkpoint.data_set), **counts})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         chosen = visualize.choose_examples(test, names, TINY)
@@ -41,7 +42,7 @@ def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:
         visualize.draw_feature_maps(checkpoint, test, chosen[:1], folder, TINY)
         visualize.draw_answers(test, answered, names, chosen, folder, TINY)
         bins = calibration.bin_confidence(odds, test.labels, 5)
-        visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, Guess((10, 10)), folder, TINY.dpi)
+        visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, folder, TINY.dpi)
     for file in folder.iterdir():
         with Image.open(file) as image:
             image.load()

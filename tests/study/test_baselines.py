@@ -1,10 +1,10 @@
 """The baselines of a study are those of each variant's own images, in whatever order the variants stand."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.models import run_result
 from matplotlib.figure import Figure
 
 from crosscheck.core.params import Params
@@ -32,7 +32,7 @@ def run_of(params: Params, test: int, images: int | str = "all") -> list[Run]:
     split = params.split.model_copy(update={"test": test, "val": 0, "seed": 0})
     train = params.train.model_copy(update={"images_per_class": images})
     cell = Cell("arm", 0, params.model_copy(update={"split": split, "train": train}))
-    return [Run(cell, False, np.array([]), np.array([]), None, 1, {})]
+    return [Run(cell, False, np.array([]), np.array([]), None, 1, run_result())]
 
 
 def test_each_variant_has_the_baselines_of_its_own_images_whatever_comes_last(params: Params, stock: Stock) -> None:
@@ -79,8 +79,8 @@ def test_whether_two_variants_only_guess_is_judged_by_the_test_images_of_each(pa
 
     def arm(accuracy: float, actual: list[int]) -> list[Run]:
         right = [np.arange(100) < 100 * accuracy + seed for seed in range(3)]
-        result: Mapping[str, object] = {"test": {"actual": actual}}
-        return [Run(cell, False, np.arange(100), each, 1, 1, dict(result)) for each in right]
+        result = run_result(test={"actual": actual})
+        return [Run(cell, False, np.arange(100), each, 1, 1, result) for each in right]
 
     # The first answers as the largest of its classes would; the second is far better than that.
     first, second = arm(0.75, [0, 0, 0, 1]), arm(0.70, [0, 1])

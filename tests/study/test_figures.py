@@ -5,6 +5,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from helpers.models import run_result
 from matplotlib.figure import Figure
 
 from crosscheck.study import corruptions, figures
@@ -18,7 +19,7 @@ def run(accuracy: float, failed: bool) -> Run:
         kind: {"level": levels, "accuracy": [accuracy] * len(levels)} for kind, levels in corruptions.GRID.items()
     }
     right = np.arange(10) < 10 * accuracy
-    return Run(cast(Cell, None), failed, np.arange(10), right, None, 10, {"robustness": curves})
+    return Run(cast(Cell, None), failed, np.arange(10), right, None, 10, run_result(robustness=curves))
 
 
 def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_that_failed(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from helpers.models import run_result
 from scipy import stats
 
 from crosscheck.core.params import Params
@@ -29,7 +30,7 @@ def run_of(
 ) -> Run:
     right = np.arange(n) < round(accuracy * n)
     rows = np.arange(n) + 1000 * seed
-    return Run(Cell("arm", seed, params), failed, rows, right, reached, 10, {"curve": {}, "test": {"actual": [0, 1]}})
+    return Run(Cell("arm", seed, params), failed, rows, right, reached, 10, run_result(test={"actual": [0, 1]}))
 
 
 def arm(params: Params, rng: np.random.Generator, mean: float, spread: float, count: int) -> list[Run]:
@@ -199,7 +200,7 @@ def test_a_run_that_never_reaches_the_target_is_censored(params: Params) -> None
 
 def test_images_are_counted_once_however_many_runs_see_them(params: Params) -> None:
     rows, wrong = np.arange(10), np.array([False] * 4 + [True] * 6)
-    first = [Run(Cell("a", seed, params), False, rows, wrong, 1, 10, {}) for seed in range(5)]
-    second = [Run(Cell("b", seed, params), False, rows, np.ones(10, bool), 1, 10, {}) for seed in range(5)]
+    first = [Run(Cell("a", seed, params), False, rows, wrong, 1, 10, run_result()) for seed in range(5)]
+    second = [Run(Cell("b", seed, params), False, rows, np.ones(10, bool), 1, 10, run_result()) for seed in range(5)]
     wins = hypothesis_tests.image_wins(hypothesis_tests.paired(first, second))
     assert hypothesis_tests.compare_images(wins) == pytest.approx(stats.binomtest(4, 4, 0.5).pvalue)

@@ -13,9 +13,9 @@ from pydantic import Field
 from crosscheck.core import bits, code_digest, devices
 from crosscheck.core import params as parameters
 from crosscheck.core.params import Params
+from crosscheck.data import dataset
 from crosscheck.study import executor, result_cache, run_cell
-from crosscheck.training import resume, snapshots
-from stages import train
+from crosscheck.training import resume, snapshots, trainer
 
 
 class Grown(parameters.TrainParams):
@@ -90,7 +90,7 @@ def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_tr
         ("crosscheck/training/trainer", "loss_sum / seen, 6", "loss_sum / seen, 5"),
         ("crosscheck/training/distributed", "len(batch)", "len(batch) - 1"),
         ("crosscheck/data/dataset", "[:count]", "[-count:]"),
-        ("stages/train", "if recipe.images_per_class != ", "if recipe.images_per_class == "),
+        ("crosscheck/data/dataset", "if images_per_class != ", "if images_per_class == "),
         ("crosscheck/core/devices", "torch.set_num_threads(params.threads)", "torch.set_num_threads(1)"),
         ("crosscheck/network/checkpoint", "crosscheck-checkpoint-1", "crosscheck-checkpoint-2"),
     ],
@@ -141,7 +141,8 @@ def full_name(thing: Any) -> str:
 
 def test_the_functions_that_are_named_in_texts_are_those_that_run() -> None:
     assert [full_name(run_cell.execute), full_name(bits.pin)] == result_cache.CODE
-    assert [full_name(each) for each in (bits.pin, devices.prepare, train.begin, snapshots.Album)] == resume.CODE
+    begun = (dataset.read_to_train, trainer.build_trainer)
+    assert [full_name(each) for each in (bits.pin, devices.prepare, *begun, snapshots.Album)] == resume.CODE
 
 
 def test_what_a_study_loads_ahead_is_what_its_processes_run() -> None:

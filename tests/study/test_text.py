@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from helpers.models import run_result
 
 from crosscheck.study import text
 
@@ -13,7 +14,7 @@ def test_the_size_of_the_weights_is_no_power_of_ten(size: int, shown: str) -> No
     cost = {"parameters": size // 4, "multiply_adds": size, "weight_bytes": size}
     timing = SimpleNamespace(seconds_per_epoch=2.0, peak_megabytes=None)
     found: Any = SimpleNamespace(
-        runs={"a": [SimpleNamespace(result={"cost": cost})]},
+        runs={"a": [SimpleNamespace(result=run_result(cost=cost))]},
         timings={"a": timing},
         survival={"a": SimpleNamespace(median=3)},
     )

@@ -31,7 +31,7 @@ from crosscheck.network import model
 from crosscheck.pipeline import paths
 from crosscheck.training import distributed
 from crosscheck.training.distributed import ALONE, Group
-from crosscheck.training.trainer import Training
+from crosscheck.training.trainer import DivergedError, Trainer
 
 CPU = torch.device("cpu")
 EPOCHS = 3
@@ -45,18 +45,18 @@ def toy(count: int, seed: int) -> Subset:
     return Subset(images, labels)
 
 
-def training(params: Params, group: Group, **model_changes: Any) -> Training:
+def training(params: Params, group: Group, **model_changes: Any) -> Trainer:
     """28 images in batches of 9: the last batch holds one image, too few for every process to get one."""
     small = {"channels": 4, "further_channels": [5], "hidden": [40, 20], **model_changes}
     recipe = {"batch_size": 9, "epochs": EPOCHS, "momentum": 0.9, "lr": 0.05}
     torch.manual_seed(1)
     net = model.build(params.model.model_copy(update=small), DataSet(["a", "b"], 24, 24, 1, "stretch", 255))
-    return Training(net, toy(28, 0), toy(7, 1), params.train.model_copy(update=recipe), CPU, group)
+    return Trainer(net, toy(28, 0), toy(7, 1), params.train.model_copy(update=recipe), CPU, group)
 
 
-def run(learner: Training) -> Training:
+def run(learner: Trainer) -> Trainer:
     while len(learner.history) < EPOCHS:
-        learner.run_epoch(lambda loss, accuracy: None)
+        learner.run_epoch()
     return learner
 
 
@@ -66,7 +66,7 @@ def run_in_group(rank: int, folder: str, size: int) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=size)
     params, group = load(ROOT / "params.yaml"), Group(rank, size)
     whole = training(params, group)
-    whole.run_epoch(lambda loss, accuracy: None)
+    whole.run_epoch()
     torch.save(whole.state(), f"{folder}/{rank}.pt")
     run(whole)
     resumed = training(params, group)
@@ -246,8 +246,9 @@ def test_two_processes_that_are_started_here_meet_or_say_in_one_line_why_not(
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("kind", [InputError, DivergedError])
 def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kind: type[InputError], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "error.json"
     monkeypatch.setenv("WORLD_SIZE", "2")
@@ -255,7 +256,7 @@ def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
     monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
     with pytest.raises(SystemExit), distributed.join(2, CPU):
-        raise InputError("params.yaml: something is wrong")
+        raise kind("params.yaml: something is wrong")
     failures = {
         0: ProcessFailure(0, 1, distributed.LOST_ANOTHER, "none"),
         1: ProcessFailure(1, 2, 1, str(file)),

@@ -22,7 +22,8 @@ from crosscheck.network import model
 from crosscheck.network.inference import batch, compute_logits
 from crosscheck.study import plans, run_cell
 from crosscheck.study.resplit import Stock
-from crosscheck.training.trainer import Training
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import DivergedError, Trainer
 from crosscheck.training.validation import score
 
 TOY = DataSet(["bars", "dots"], 12, 12, 1, "stretch", 255)
@@ -54,18 +55,18 @@ def network(params: Params, seed: int = 0) -> nn.Sequential:
     return model.build(ModelParams.model_validate({**params.model.model_dump(), **small}), TOY)
 
 
-def training(params: Params, train: Subset, val: Subset = EMPTY, net_seed: int = 0, **recipe: Any) -> Training:
+def training(params: Params, train: Subset, val: Subset = EMPTY, net_seed: int = 0, **recipe: Any) -> Trainer:
     wanted = TrainParams.model_validate({**params.train.model_dump(), "batch_size": 8, "epochs": 4, **recipe})
-    return Training(network(params, net_seed), train, val, wanted, CPU)
+    return Trainer(network(params, net_seed), train, val, wanted, CPU)
 
 
-def run(learner: Training, epochs: int) -> Training:
+def run(learner: Trainer, epochs: int) -> Trainer:
     for _ in range(epochs):
-        learner.run_epoch(lambda loss, accuracy: None)
+        learner.run_epoch()
     return learner
 
 
-def same_weights(one: Training, other: Training) -> bool:
+def same_weights(one: Trainer, other: Trainer) -> bool:
     mine, yours = one.net.state_dict(), other.net.state_dict()
     return all(torch.equal(mine[name], yours[name]) for name in mine)
 
@@ -167,7 +168,7 @@ def test_batches_of_one_are_refused_with_batch_norm(params: Params, count: int, 
     training(params, toy(count), batch_size=batch_size)
 
 
-def sizes_of_batches(learner: Training) -> list[int]:
+def sizes_of_batches(learner: Trainer) -> list[int]:
     """The images that the network sees in each step of the next epoch, with bfloat16, which no copy of it computes."""
     seen: list[int] = []
     hook = learner.net.get_submodule("block1").register_forward_pre_hook(
@@ -215,8 +216,8 @@ def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) ->
     content["train"] |= {"batch_size": 13, "epochs": 2, "schedule": "one_cycle"}
     content["compute"] |= {"threads": 1, "portable": False}
     result, _ = run_cell.execute(Params.model_validate(content), stock)
-    assert len(result["curve"]["train_loss"]) == 2
-    assert result["data"]["train_images_of_class"] == [7, 7]
+    assert len(result.curve.train_loss) == 2
+    assert result.data.train_images_of_class == [7, 7]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
@@ -307,8 +308,8 @@ def test_without_validation_images_there_are_no_validation_figures(params: Param
 @pytest.mark.parametrize("val", [EMPTY, toy(6, 1)], ids=["without validation", "with validation"])
 def test_a_learning_rate_that_diverges_is_one_line_about_train_lr(params: Params, count: int, val: Subset) -> None:
     learner = training(params, toy(count), val, lr=1000.0, momentum=0.99, weight_decay=10.0, epochs=100)
-    with pytest.raises(InputError) as caught:
-        run(learner, 100)
+    with pytest.raises(DivergedError) as caught:
+        learner.run()
     line = str(caught.value)
     assert "lower train.lr in params.yaml, which is 1000.0" in line
     assert len(line.splitlines()) == 1
@@ -323,6 +324,23 @@ def test_weights_that_blow_up_in_the_very_last_step_are_noticed(params: Params) 
     with pytest.raises(InputError, match=r"in epoch 1.*lower train\.lr"):
         run(learner, 1)
     assert learner.history == []
+
+
+def test_a_training_ends_where_what_follows_an_epoch_gives_a_reason_and_goes_on_from_there(params: Params) -> None:
+    whole, learner = training(params, toy(20)), training(params, toy(20))
+    heard: list[int] = []
+
+    def stop(epoch: Epoch, seconds: float) -> str | None:
+        assert seconds > 0
+        heard.append(epoch.epoch)
+        return "enough" if epoch.epoch == 2 else None
+
+    assert learner.run(stop) == "enough"
+    assert heard == [1, 2] == [epoch.epoch for epoch in learner.history]
+    assert learner.run() is None
+    assert whole.run(lambda epoch, seconds: None) is None
+    assert same_weights(whole, learner)
+    assert whole.history == learner.history
 
 
 def test_batches_are_the_rows_asked_for_in_channels_last_memory() -> None:
