@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Project
-from matplotlib.figure import Figure
 from PIL import Image
 from test_visualize import toy, trained
 
@@ -108,7 +107,7 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
             assert str(attributes["href"]).startswith("#")
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "section"]
     assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation"]
-    assert sorted(file.name for file in about.folder.iterdir()) == ["training.gif", "frames", "pictures", "report.html"]
+    assert sorted(file.name for file in about.folder.iterdir()) == ["frames", "pictures", "report.html", "training.gif"]
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()
@@ -254,17 +253,12 @@ def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tm
     assert data_set.classes[: len(some)] == ["x", "y"]
 
 
-def test_the_maps_of_trained_and_untrained_weights_share_a_scale(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(figures, "save", lambda figure, *rest: drawn.append(figure))
+def test_the_maps_of_trained_and_untrained_weights_share_a_scale() -> None:
     strong, weak = np.full((8, 8), 4.0, np.float32), np.full((8, 8), 0.06, np.float32)
     empty = np.zeros((8, 8), np.float32)
     reasons = Reasons(strong, -weak), Reasons(weak, empty)
     image = np.full((8, 8, 1), 255, np.uint8)
-    figures.attributions([figures.Attribution(image, "a", "b", *reasons)], "Title", tmp_path / "x.png", 30)
-    axes = drawn[0].axes[1:]
+    axes = figures.draw_attributions([figures.Attribution(image, "a", "b", *reasons)], "Title").axes[1:]
     assert [axis.images[0].get_clim()[1] for axis in axes] == pytest.approx([4, 4, 0.06, 0.06])
     said = [axis.get_xlabel() for axis in axes]
     assert said == ["+4 to +4 nats", "+0.06 to +0.06 nats", "no positive evidence\n-0.06 to -0.06 nats", said[3]]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from crosscheck.core.params import ExplainParams
@@ -16,7 +17,7 @@ from crosscheck.evaluation import predictions
 from crosscheck.explain import activations, animation, attributions, figures, probes, receptive_fields, text
 from crosscheck.network import inference, model
 from crosscheck.network.checkpoint import Checkpoint, load_checkpoint
-from crosscheck.reporting import image_grids, page
+from crosscheck.reporting import image_grids, page, style
 from crosscheck.training import curves, snapshots
 
 UNITS, PER_CLASS = 64, 20
@@ -67,7 +68,7 @@ class Subject:
 
     @cached_property
     def probing(self) -> probes.Probing:
-        return probes.Probing.of(self.train, self.val, self.params.probe_images, len(self.classes))
+        return probes.Probing.choose(self.train, self.val, self.params.probe_images, len(self.classes))
 
 
 def summary(study: Subject, history: list[curves.Epoch]) -> list[str]:
@@ -99,46 +100,57 @@ def write_layers(study: Subject) -> list[page.Chapter]:
     return told
 
 
+def show(study: Subject, section: page.Chapter, name: str, figure: Figure, caption: str) -> None:
+    """Save the figure as NAME.png among the report's pictures, and show it in the section."""
+    file = study.pictures / f"{name}.png"
+    style.save(figure, file, study.params.dpi)
+    section.show(file, caption)
+
+
 def show_kernels(study: Subject, name: str, section: page.Chapter) -> None:
     for part in study.trained.net.get_submodule(name).modules():
         if isinstance(part, torch.nn.Conv2d):
-            file = study.pictures / f"kernels_{name}.png"
-            image_grids.kernels(part.weight.detach().numpy(), name, file, study.params.dpi)
-            section.show(file, f"The kernels of {name}, on one scale: red adds, blue subtracts.")
+            figure = image_grids.draw_kernels(part.weight.detach().numpy(), name)
+            show(
+                study,
+                section,
+                f"kernels_{name}",
+                figure,
+                f"The kernels of {name}, on one scale: red adds, blue subtracts.",
+            )
 
 
 def show_responses(study: Subject, response: activations.Response, section: page.Chapter) -> None:
     """Of maps: the response to the first test image of each class; of single values: to 20 of each class."""
     name, names = response.layer.name, study.classes[: study.params.classes]
-    file = study.pictures / f"responses_{name}.png"
     if response.layer.step:
         channels = response.drawn(study.params.channels)
         examples = activations.one_of_each_class(study.shown_test)
-        maps = compute_values(study.trained.net, name, examples)[:, channels]
+        values = compute_values(study.trained.net, name, examples)[:, channels]
+        maps = figures.DrawnMaps(values, channels, response.dead[channels])
         title = f"{name}: responses to n = {len(examples)} test images, one of each class, on one scale"
-        dead = response.dead[channels]
-        figures.map_responses(maps, channels, dead, examples, names, title, file, study.params.dpi)
+        figure = figures.draw_maps(maps, examples, names, title)
     else:
         units = response.drawn(UNITS)
         examples = dataset.first_of_each_class(study.shown_test, PER_CLASS)
         values = compute_values(study.trained.net, name, examples)[:, units]
         which = "" if len(units) == response.channels else f", the {len(units)} that vary most"
         title = f"{name}: {response.channels:,} units{which}, for n = {len(examples)} test images"
-        figures.unit_responses(values, units, examples.labels, names, title, file, study.params.dpi)
-    section.show(file, f"{title}.")
+        figure = figures.draw_units(values, units, examples.labels, names, title)
+    show(study, section, f"responses_{name}", figure, f"{title}.")
 
 
 def show_patches(study: Subject, response: activations.Response, scanned: Subset, section: page.Chapter) -> None:
     channels = response.drawn(study.params.channels)
-    file = study.pictures / f"patches_{response.layer.name}.png"
     unit = "channel" if response.layer.step else "unit"
     seen = f"the receptive fields where each {unit}" if response.layer.step else "the images to which each unit"
     title = f"{response.layer.name}: {seen} responds most, of n = {len(scanned):,} training images"
-    figures.exciting_patches(response, channels, scanned, study.params.patches, title, file, study.params.dpi)
+    figure = figures.draw_patches(response, channels, scanned, study.params.patches, title)
     which = "the first" if response.layer.step else "those that vary most,"
     cut = f"; {which} {len(channels)} of {response.channels:,} {unit}s" if len(channels) < response.channels else ""
     once = "; at most one of an image" if response.layer.step else ""
-    section.show(file, f"{title}, the strongest first, with the value{once}{cut}.")
+    caption = f"{title}, the strongest first, with the value{once}{cut}."
+    show(study, section, f"patches_{response.layer.name}", figure, caption)
 
 
 def compute_values(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
@@ -154,29 +166,32 @@ def write_probes(study: Subject) -> page.Chapter:
     shown = ["image", *names[1:]]
     nets = study.trained.net, study.untrained
     probing = study.probing
-    trained, untrained = (probing.accuracies(net, names, study.batch, study.threads) for net in nets)
-    section = page.Chapter("probes", "Linear probes", [text.describe_probes(shown, trained, untrained)])
-    n = len(probing.fitted), len(probing.scored)
-    file = study.pictures / "probes.png"
-    figures.probe_chart(shown, trained, untrained, probing.chance, n, file, study.params.dpi)
+    found = probes.LayerAccuracies(shown, *(probing.accuracies(net, names, study.batch, study.threads) for net in nets))
+    section = page.Chapter("probes", "Linear probes", [text.describe_probes(found)])
+    fitted, scored = len(probing.fitted), len(probing.scored)
     cut = f", first {probes.MOST_CLASSES} classes" if len(study.classes) > probes.MOST_CLASSES else ""
-    section.show(
-        file,
+    caption = (
         f"Logistic regression on what each layer gives, maps averaged over a grid of at most {probes.GRID} x "
-        f"{probes.GRID} cells; fitted on n = {n[0]} training images, scored on n = {n[1]} {probing.source} "
-        f"images{cut}.",
+        f"{probes.GRID} cells; fitted on n = {fitted} training images, scored on n = {scored} {probing.source} "
+        f"images{cut}."
     )
+    show(study, section, "probes", figures.draw_probes(found, probing.chance, fitted, scored), caption)
+    show_views(study, names, shown, section)
+    return section
+
+
+def show_views(study: Subject, names: list[str], shown: list[str], section: page.Chapter) -> None:
+    """The test images at the layers `names`, which the picture calls `shown`."""
     drawn = study.classes[: study.params.classes]
     some = activations.sample(study.shown_test, study.params.probe_images, len(drawn))
-    values = [probes.features(net, names, some, study.batch) for net in nets]
+    values = [probes.features(net, names, some, study.batch) for net in (study.trained.net, study.untrained)]
     seen = [
         figures.Seen(word, *(probes.view(found[name], study.threads) for found in values))
         for word, name in zip(shown, names, strict=True)
     ]
     title = f"Test images at each layer, along two principal components (n = {len(some)})"
-    figures.views(seen, some.labels, drawn, title, file := study.pictures / "views.png", study.params.dpi)
-    section.show(file, f"{title}. Only shown: nothing is fitted to their classes.")
-    return section
+    figure = figures.draw_views(seen, some.labels, drawn, title)
+    show(study, section, "views", figure, f"{title}. Only shown: nothing is fitted to their classes.")
 
 
 def write_attributions(study: Subject, answered: predictions.Predictions) -> page.Chapter:
@@ -203,8 +218,8 @@ def write_attributions(study: Subject, answered: predictions.Predictions) -> pag
             f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images): "
             "red speaks for the answer, blue against it"
         )
-        figures.attributions(found, title, file := study.pictures / f"attribution_{word}.png", study.params.dpi)
-        section.show(file, f"{title}. Trained and untrained share a scale; below each map, its extremes.")
+        caption = f"{title}. Trained and untrained share a scale; below each map, its extremes."
+        show(study, section, f"attribution_{word}", figures.draw_attributions(found, title), caption)
     return section
 
 
@@ -236,8 +251,9 @@ def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -
     examples = activations.one_of_each_class(activations.take_first_classes(study.test, animation.MOST_EXAMPLES))
     scenes = [scene(study, epoch, load_checkpoint(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
-    scored_on = len(study.probing.scored)
-    pictures = animation.draw(scenes, history, names, study.guess, scored_on, study.folder / "frames")
+    story = animation.Story(scenes, history, study.guess, names, len(study.probing.scored))
+    files_drawn = style.save_all(animation.draw_frames(story), study.folder / "frames", animation.DPI)
+    pictures = list(files_drawn.values())
     animation.animate(pictures, study.folder / "training.gif")
     captions = [animation.caption(epoch, history, study.guess) for epoch in files]
     return words, [page.embedded(file, caption) for file, caption in zip(pictures, captions, strict=True)]

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess
 from crosscheck.explain.activations import Response
+from crosscheck.explain.probes import LayerAccuracies
 from crosscheck.explain.receptive_fields import Layer
 from crosscheck.training.curves import Epoch, plateau_end
 
@@ -33,8 +34,9 @@ def seen(layer: Layer) -> str:
     return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
 
 
-def describe_probes(names: list[str], trained: list[float], untrained: list[float]) -> str:
+def describe_probes(found: LayerAccuracies) -> str:
     """Where the classes are easiest to tell apart, and what training added."""
+    names, trained, untrained = found.layers, found.trained, found.untrained
     best = int(np.argmax(trained))
     gains = [after - before for after, before in zip(trained, untrained, strict=True)]
     most = int(np.argmax(gains))
