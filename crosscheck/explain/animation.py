@@ -189,7 +189,7 @@ def _along_epochs(axis: Axes, last: int) -> None:
     axis.grid(alpha=0.3)
 
 
-def animate(frames: list[Path], file: Path) -> None:
+def write_gif(frames: list[Path], file: Path) -> None:
     """An endless GIF of the frames, the last one longer. All share one palette; the same frames give the same bytes."""
     pictures = [Image.open(frame).convert("RGB") for frame in frames]
     width, height = pictures[0].size

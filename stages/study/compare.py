@@ -32,9 +32,9 @@ def main(study: Path) -> None:
     report = plan.folder / "report"
     with fresh_folder(report, marked=True) as folder:
         pictures = style.save_all(draw(plan, found, packed), folder)
-        blocks = study_report.blocks(plan, found, pictures)
-        document.write_markdown(plan.study.title, blocks, folder / "report.md")
-        document.write_html(plan.study.title, blocks, folder / "report.html")
+        built = study_report.build_document(plan, found, pictures)
+        document.write_markdown(built, folder / "report.md")
+        document.write_html(built, folder / "report.html")
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
 
 
