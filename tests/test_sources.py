@@ -332,7 +332,9 @@ def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
     ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
     change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
-    change(code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"')
+    change(
+        code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"'
+    )
     assert digest(code) == before
 
 
