@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
@@ -30,11 +31,11 @@ from benchmarks import processes
 from crosscheck.core import devices
 from crosscheck.core.files import write_json, write_text
 from crosscheck.pipeline.paths import DVC_FILE
-from crosscheck.reporting import style as canvas
+from crosscheck.reporting import style
 from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
-COLOURS = dict(zip(STAGES, (canvas.BLUE, canvas.VERMILION, canvas.GREEN, canvas.GREY), strict=True))
+COLOURS = dict(zip(STAGES, (style.BLUE, style.VERMILION, style.GREEN, style.GREY), strict=True))
 MARKERS = dict(zip(STAGES, "os^D", strict=True))
 # The axes end at whole powers of ten.
 AROUND = (math.floor, math.ceil)
@@ -53,7 +54,7 @@ def main() -> None:
             found.append(measure(count, Path(scratch)))
         write_json(asked.results / "scale.json", {"machine": machine, "network": NETWORK, "counts": found})
         write_text(asked.results / "scale.md", table(found, machine))
-        draw(found, asked.results / "scale.png")
+        style.save(draw(found), asked.results / "scale.png")
         print(json.dumps(found[-1]), flush=True)
 
 
@@ -159,17 +160,17 @@ def forecast(found: list[dict[str, Any]]) -> list[str]:
     return [*lines, "", f"Disk, with DVC's cache: {disk:,.0f} GiB; while split runs, the packed images once more."]
 
 
-def draw(found: list[dict[str, Any]], file: Path) -> None:
+def draw(found: list[dict[str, Any]]) -> Figure:
     """Time and memory of each stage over the count, on logarithmic axes."""
-    figure = canvas.new_figure((11, 4.6))
+    figure = style.new_figure((11, 4.6))
     time_axis, memory_axis = figure.subplots(1, 2)
     counts = [row["images"] for row in found]
     for stage in STAGES:
         usage = [row["stages"][stage] for row in found]
-        style: dict[str, Any] = {"color": COLOURS[stage], "marker": MARKERS[stage]}
-        time_axis.plot(counts, [each["seconds"] for each in usage], label=stage, **style)
-        time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **style)
-        memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **style)
+        look: dict[str, Any] = {"color": COLOURS[stage], "marker": MARKERS[stage]}
+        time_axis.plot(counts, [each["seconds"] for each in usage], label=stage, **look)
+        time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **look)
+        memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **look)
     time_axis.plot([], [], color="black", linestyle=":", label="DVC, hashing its outputs")
     time_axis.set_ylabel("wall time (s)")
     memory_axis.set_ylabel("peak memory of its own, all processes (MiB)")
@@ -183,7 +184,7 @@ def draw(found: list[dict[str, Any]], file: Path) -> None:
         axis.grid(which="major", alpha=0.3)
         axis.legend(fontsize=9)
     figure.suptitle(f"Cost of each stage (n = 1 run of each of {len(counts)} counts)", fontsize=12)
-    canvas.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":

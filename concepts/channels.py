@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
@@ -37,7 +38,7 @@ def main(figures: Path) -> None:
         "multiplications": INPUTS * KERNEL * KERNEL, "weights": int(weights.size), "biases": OUTPUTS,
         "parameters": int(weights.size + biases.size),
     }  # fmt: skip
-    draw(maps, weights[OUTPUT], sums, numbers, figures / "channels.png")
+    style.save(draw(maps, weights[OUTPUT], sums, numbers), figures / "channels.png")
     lessons.write(figures, "channels", numbers)
 
 
@@ -67,8 +68,7 @@ def draw(
     kernels: NDArray[np.float32],
     sums: NDArray[np.float32],
     numbers: dict[str, Any],
-    file: Path,
-) -> None:
+) -> Figure:
     """A row for each input channel: its map, the kernel, and the products that are added up."""
     figure = style.new_figure((8, 7.4))
     terms = " ".join(f"{each:+.0f}" for each in sums)
@@ -90,7 +90,7 @@ def draw(
         line[2].set_xlabel(f"sum: {sums[channel]:.0f}")
     for axis, title in zip(axes[0], ("what comes in", f"kernel {OUTPUT}, by channel", "products"), strict=True):
         axis.set_title(title, fontsize=10)
-    style.save(figure, file)
+    return figure
 
 
 def table(axis: Axes, values: NDArray[np.float32], colors: str, limit: float) -> None:

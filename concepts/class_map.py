@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from concepts import board, lessons
@@ -41,8 +42,8 @@ def main(figures: Path) -> None:
         "two_classes": measure(look(without, BOARDS_TO_TEST), threshold, apart),
         "three_classes": measure(look(with_neither, BOARDS_TO_TEST), threshold, apart),
     }
-    draw(with_neither, threshold, apart, BOARDS_TO_TEST[0], figures / "class_map.png")
-    draw(without, threshold, apart, BOARDS_TO_TEST[0], figures / "class_map_two.png")
+    for name, trained in (("class_map", with_neither), ("class_map_two", without)):
+        style.save(draw(trained, threshold, apart, BOARDS_TO_TEST[0]), figures / f"{name}.png")
     lessons.write(figures, "class_map", numbers)
 
 
@@ -100,7 +101,7 @@ def choose(looked: Looked) -> tuple[float, int]:
     return min(rules, key=errors)
 
 
-def draw(trained: Checkpoint, threshold: float, apart: int, seed: int, file: Path) -> None:
+def draw(trained: Checkpoint, threshold: float, apart: int, seed: int) -> Figure:
     """A board with the marks that were found, beside the map of each class."""
     drawn, _ = board.draw(seed)
     probabilities = board.class_map(trained.net, drawn)
@@ -124,7 +125,7 @@ def draw(trained: Checkpoint, threshold: float, apart: int, seed: int, file: Pat
     for axis in axes:
         axis.set_xlabel("px")
     axes[0].set_ylabel("px")
-    style.save(figure, file)
+    return figure
 
 
 def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -63,7 +64,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "narrow": NARROW, "map": SIZE // 2 - 1, "train": TRAIN, "test": TEST,
         "epochs": list(EPOCHS), "seeds": len(SEEDS), "blocks": found,
     }  # fmt: skip
-    draw(numbers, figures / "one_by_one.png")
+    style.save(draw(numbers), figures / "one_by_one.png")
     lessons.write(figures, "one_by_one", numbers)
 
 
@@ -89,7 +90,7 @@ def multiply_adds(block: nn.Sequential) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Parameters, multiply-adds and accuracy, side by side."""
     found = numbers["blocks"]
     figure = style.new_figure((9, 3.3))
@@ -119,7 +120,7 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     axes[2].set_ylabel(f"accuracy (%), n = {TEST} test images")
     axes[2].set_title(f"mean and range of {len(SEEDS)} seeds", fontsize=9)
     axes[2].grid(alpha=0.3)
-    style.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from concepts import lessons
@@ -33,7 +34,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "hidden": HIDDEN[0], "train": TRAIN, "test": TEST, "epochs": EPOCHS,
         "seeds": len(SEEDS), "shifts": list(SHIFTS), "pools": {pool: of_pool(pool, train, test) for pool in POOLS},
     }  # fmt: skip
-    draw(numbers, figures / "pooling.png")
+    style.save(draw(numbers), figures / "pooling.png")
     lessons.write(figures, "pooling", numbers)
 
 
@@ -77,7 +78,7 @@ def last_maps(net: torch.nn.Sequential, images: np.ndarray) -> torch.Tensor:
     return next(values for name, values in inference.outputs(net, pixels) if name == "block2").flatten(1)
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Values kept, and accuracy by shift."""
     figure = style.new_figure((9, 3.6))
     figure.suptitle(f"Four ways through two convolutions, {SIZE} x {SIZE} px images", fontsize=11)
@@ -103,7 +104,7 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     right.yaxis.set_major_formatter(PercentFormatter(1))
     right.legend(frameon=False, fontsize=8)
     right.grid(alpha=0.3)
-    style.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":

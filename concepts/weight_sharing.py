@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 from torch.nn import functional
@@ -81,7 +82,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "out": OUT, "values": CHANNELS * OUT * OUT, "train": TRAIN, "test": TEST,
         "epochs": EPOCHS, "seeds": len(SEEDS), "shifts": list(SHIFTS), "layers": found,
     }  # fmt: skip
-    draw(numbers, figures / "weight_sharing.png")
+    style.save(draw(numbers), figures / "weight_sharing.png")
     lessons.write(figures, "weight_sharing", numbers)
 
 
@@ -97,7 +98,7 @@ def network(layer: Callable[[], nn.Module]) -> nn.Sequential:
     return nn.Sequential(OrderedDict(parts, classify=nn.Linear(CHANNELS, len(lessons.CLASSES))))
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Parameters of each layer, and accuracy by shift."""
     found = numbers["layers"]
     figure = style.new_figure((9, 3.6))
@@ -124,7 +125,7 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     right.yaxis.set_major_formatter(PercentFormatter(1))
     right.legend(frameon=False, fontsize=8)
     right.grid(alpha=0.3)
-    style.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":

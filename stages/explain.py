@@ -19,8 +19,9 @@ from crosscheck.core.params import load_section
 from crosscheck.data import dataset
 from crosscheck.evaluation.predictions import read_predictions_for
 from crosscheck.explain import chapters
+from crosscheck.explain.subject import Subject
 from crosscheck.network import model_card
-from crosscheck.reporting import fonts, page
+from crosscheck.reporting import document, fonts
 from crosscheck.training import curves
 
 TITLE = "What the network learnt"
@@ -45,16 +46,17 @@ def main(
             chapters.write_attributions(study, answered),
         ]
         try:
-            words, frames = animating.result()
+            told.append(animating.result())
         except BrokenProcessPool:
             raise InputError(
                 "the animation's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
                 "params.yaml for a report without an animation"
             ) from None
-        page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
+        opening = map(document.Paragraph, chapters.summary(study, history))
+        document.write_html(document.Document(TITLE, [*opening, *told]), folder / "report.html")
 
 
-def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Subject:
+def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> Subject:
     """What the chapters are about, the report going to `folder`."""
     params, compute = load_section("explain"), load_section("compute")
     # Chapters and animation share the threads.
@@ -63,15 +65,13 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
     trained = model_card.load_trained(checkpoint, card)
     described = model_card.read_card(card)
     train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return chapters.Subject(
-        trained, described.train.seed, described.data.guess, train, val, test, params, threads, folder
-    )
+    return Subject(trained, described.train.seed, described.data.guess, train, val, test, params, threads, folder)
 
 
 def animation(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
-) -> tuple[str, list[page.ReportPicture]]:
-    """The animation's words and frames, made in a process of its own."""
+) -> document.Section:
+    """The animation's section, made in a process of its own."""
     return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from crosscheck.core import cli
 from crosscheck.core.params import load_section
 from crosscheck.data import dataset, packing, report
-from crosscheck.reporting import fonts, image_grids
+from crosscheck.reporting import fonts, image_grids, style
 
 
 def main(split: Path, samples: Path) -> None:
@@ -20,7 +20,8 @@ def main(split: Path, samples: Path) -> None:
     found = packing.split_and_pack(data, params, split)
     data_set = dataset.read_data_set(split)
     fonts.tell(data_set.classes)
-    image_grids.sample_sheet(dataset.read(split, "train", data_set), data_set, params.samples, samples)
+    sheet = image_grids.draw_samples(dataset.read(split, "train", data_set), data_set, params.samples)
+    style.save(sheet, samples)
     print(report.summary(found))
 
 

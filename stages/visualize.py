@@ -7,7 +7,7 @@
 Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
 """
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import CardData
-from crosscheck.reporting import charts, fonts, image_grids
+from crosscheck.reporting import charts, fonts, image_grids, style
+from crosscheck.reporting.style import NamedFigures
 from crosscheck.training import curves
 
 MOST_CLASSES = 10
@@ -48,11 +49,14 @@ def main(
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
+    pictures = chain(
+        draw_kernels(trained),
+        draw_feature_maps(trained, test, chosen),
+        draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
+        draw_charts(history, answered, bins, model_card.read_card(card).data),
+    )
     with fresh_folder(plots) as folder:
-        draw_kernels(trained, folder, params)
-        draw_feature_maps(trained, test, chosen, folder, params)
-        draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        draw_charts(history, answered, bins, model_card.read_card(card).data, folder, params.dpi)
+        style.save_all(pictures, folder, params.dpi)
 
 
 def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
@@ -69,17 +73,14 @@ def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeP
     return rows
 
 
-def draw_kernels(trained: Checkpoint, folder: Path, params: VisualizeParams) -> None:
+def draw_kernels(trained: Checkpoint) -> NamedFigures:
     for name, layer in trained.net.named_modules():
         if isinstance(layer, torch.nn.Conv2d):
             block = name.split(".")[0]
-            weights = layer.weight.detach().numpy()
-            image_grids.kernels(weights, block, folder / f"kernels_{block}.png", params.dpi)
+            yield f"kernels_{block}", image_grids.draw_kernels(layer.weight.detach().numpy(), block)
 
 
-def draw_feature_maps(
-    trained: Checkpoint, test: dataset.Subset, chosen: list[int], folder: Path, params: VisualizeParams
-) -> None:
+def draw_feature_maps(trained: Checkpoint, test: dataset.Subset, chosen: list[int]) -> NamedFigures:
     linear = "norm" if trained.params.norm == "batch" else "convolution"
     for row in chosen:
         image = torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy())
@@ -94,7 +95,7 @@ def draw_feature_maps(
                 steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
             drawn = {name: maps.numpy() for name, maps in steps.items()}
-            image_grids.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
+            yield f"maps_{block}_class{label}", image_grids.draw_feature_maps(drawn, title)
 
 
 def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Tensor:
@@ -108,13 +109,8 @@ def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Ten
 
 
 def draw_answers(
-    test: dataset.Subset,
-    answered: Predictions,
-    classes: list[str],
-    chosen: list[int],
-    folder: Path,
-    params: VisualizeParams,
-) -> None:
+    test: dataset.Subset, answered: Predictions, classes: list[str], chosen: list[int], most_mistakes: int
+) -> NamedFigures:
     confidence = answered.probabilities.max(axis=1)
 
     def answer(row: int) -> image_grids.AnsweredImage:
@@ -122,29 +118,24 @@ def draw_answers(
         return image_grids.AnsweredImage(test.images[row], actual, predicted, float(confidence[row]))
 
     title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
-    image_grids.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
+    yield "examples", image_grids.draw_answers([answer(row) for row in chosen], title, "")
     wrong: NDArray[np.int64] = np.flatnonzero(answered.predicted != answered.labels)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][: params.mistakes]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most_mistakes]
     title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
     nothing = "There is no mistake to show."
-    image_grids.answers([answer(int(row)) for row in worst], title, nothing, folder / "mistakes.png", params.dpi)
+    yield "mistakes", image_grids.draw_answers([answer(int(row)) for row in worst], title, nothing)
 
 
 def draw_charts(
-    history: list[curves.Epoch],
-    answered: Predictions,
-    bins: list[Bin],
-    described: CardData,
-    folder: Path,
-    dpi: int,
-) -> None:
+    history: list[curves.Epoch], answered: Predictions, bins: list[Bin], described: CardData
+) -> NamedFigures:
     classes = described.classes
     counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(counts, (answered.labels, answered.predicted), 1)
     sizes = (described.train_images, described.val_images)
-    charts.training_curves(history, described.guess, sizes, folder / "curves.png", dpi)
-    charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)
-    charts.reliability(bins, folder / "calibration.png", dpi)
+    yield "curves", charts.draw_training_curves(history, described.guess, sizes)
+    yield "confusion", charts.draw_confusion_matrix(counts, classes)
+    yield "calibration", charts.draw_reliability(bins)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ docs/search.md explains the space and the report.
 from pathlib import Path
 
 from crosscheck.core import bits, ownership
-from crosscheck.core.files import fresh_folder, write_json, write_text
-from crosscheck.search import figures as search_charts
-from crosscheck.search import pareto, tracking
+from crosscheck.core.files import fresh_folder, write_json
+from crosscheck.reporting import document, style
+from crosscheck.search import figures, pareto, tracking
 from crosscheck.search import report as search_report
 from crosscheck.search.runner import OPENINGS, explore, open_study, read_setup, record, train_again, worker_pool
 
@@ -35,8 +35,9 @@ def main(space: Path) -> None:
 
     findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
     with fresh_folder(report, marked=True) as folder:
-        search_charts.front(study, candidates, findings["winner"], folder / "pareto_front.png")
+        picture = folder / "pareto_front.png"
+        style.save(figures.draw_front(study, candidates, findings["winner"]), picture)
         write_json(folder / "report.json", findings)
-        write_text(folder / "report.md", search_report.in_words(findings))
+        document.write_markdown(search_report.build_document(findings, picture), folder / "report.md")
     runs.finish(findings["trials"])
     print(*search_report.summary(findings), f"Report: {report / 'report.md'}", sep="\n")

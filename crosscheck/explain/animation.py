@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from crosscheck.reporting.style import (
     GREY,
     POSITIVE,
     SIGNED,
+    NamedFigures,
     colormap,
     new_figure,
-    save,
     shown,
 )
 from crosscheck.training.curves import Epoch, plateau_end
@@ -44,35 +45,44 @@ class Scene:
     probes: dict[str, float]
 
 
-def draw(
-    scenes: list[Scene], history: list[Epoch], names: list[str], guess: Guess, scored_on: int, folder: Path
-) -> list[Path]:
-    """A PNG for each scene, all on the same scales.
+@dataclass(frozen=True)
+class Story:
+    """What the animation tells: the scenes in order, and the training's curve.
 
-    `names`: the classes of the examples; `scored_on`: the images that probes are scored on.
+    `guess`: what is right without looking at an image; `names`: the classes of the examples; `scored_on`: how many
+    images the probes are scored on.
     """
-    kernel_limit = max(float(np.abs(scene.kernels).max()) for scene in scenes) or 1.0
-    map_limit = max(float(scene.maps.max()) for scene in scenes) or 1.0
-    files = []
-    for scene in scenes:
+
+    scenes: list[Scene]
+    history: list[Epoch]
+    guess: Guess
+    names: list[str]
+    scored_on: int
+
+    @cached_property
+    def kernel_limit(self) -> float:
+        """The end of the scale of all kernels, which is symmetric about 0."""
+        return max(float(np.abs(scene.kernels).max()) for scene in self.scenes) or 1.0
+
+    @cached_property
+    def map_limit(self) -> float:
+        """The end of the scale of all maps, which begins at 0."""
+        return max(float(scene.maps.max()) for scene in self.scenes) or 1.0
+
+
+def draw_frames(story: Story) -> NamedFigures:
+    """A figure for each scene, all on the same scales."""
+    for scene in story.scenes:
         figure = new_figure((10, 5.2), layout=None)
-        figure.suptitle(caption(scene.epoch, history, guess), fontsize=12)
+        figure.suptitle(caption(scene.epoch, story.history, story.guess), fontsize=12)
         # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
-        _draw_kernels(
-            figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025)), scene, kernel_limit
-        )
-        _draw_maps(
-            figure.add_axes((0.27, 0.2, 0.33, 0.66)),
-            figure.add_axes((0.31, 0.12, 0.25, 0.025)),
-            scene,
-            map_limit,
-            names,
-        )
-        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, history, guess)
-        _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, scenes, scored_on)
-        files.append(folder / f"epoch_{scene.epoch:03d}.png")
-        save(figure, files[-1], DPI)
-    return files
+        kernels, kernel_bar = figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025))
+        _draw_kernels(kernels, kernel_bar, scene, story.kernel_limit)
+        maps, map_bar = figure.add_axes((0.27, 0.2, 0.33, 0.66)), figure.add_axes((0.31, 0.12, 0.25, 0.025))
+        _draw_maps(maps, map_bar, scene, story.map_limit, story.names)
+        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, story.history, story.guess)
+        _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, story.scenes, story.scored_on)
+        yield f"epoch_{scene.epoch:03d}", figure
 
 
 def caption(epoch: int, history: list[Epoch], guess: Guess) -> str:
@@ -179,7 +189,7 @@ def _along_epochs(axis: Axes, last: int) -> None:
     axis.grid(alpha=0.3)
 
 
-def animate(frames: list[Path], file: Path) -> None:
+def write_gif(frames: list[Path], file: Path) -> None:
     """An endless GIF of the frames, the last one longer. All share one palette; the same frames give the same bytes."""
     pictures = [Image.open(frame).convert("RGB") for frame in frames]
     width, height = pictures[0].size

@@ -1,18 +1,21 @@
-"""The pictures of the report: responses, exciting patches, probes, views, reasons."""
+"""The pictures of the report: responses, exciting patches, probes, views, reasons.
+
+Each function returns its figure; `style.save` writes it.
+"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from crosscheck.data.dataset import Subset
 from crosscheck.explain.activations import Response, patches
 from crosscheck.explain.attributions import Map, Reasons
-from crosscheck.explain.probes import View
+from crosscheck.explain.probes import LayerAccuracies, View
 from crosscheck.reporting.image_grids import mosaic
 from crosscheck.reporting.style import (
     BLUE,
@@ -26,7 +29,6 @@ from crosscheck.reporting.style import (
     fit_height,
     grid,
     new_figure,
-    save,
     show_image,
     shown,
 )
@@ -38,15 +40,21 @@ MOST_NUMBERS = 20
 NOTHING = 0.05
 
 
-def map_responses(
-    maps: NDArray[np.float32], channels: NDArray[np.int64], dead: NDArray[np.bool_], examples: Subset,
-    names: list[str], title: str, file: Path, dpi: int,
-) -> None:  # fmt: skip
-    """The maps of `channels`, float32 (classes, channels, height, width), of one example of each class, on one scale.
+@dataclass(frozen=True)
+class DrawnMaps:
+    """Some maps of a layer: `values`, float32 (images, channels, height, width), of the channels of these numbers.
 
-    `dead`: bool for each of these channels; a dead one is marked.
+    `dead`: bool (channels,).
     """
-    rows, columns, _, width = maps.shape
+
+    values: NDArray[np.float32]
+    channels: NDArray[np.int64]
+    dead: NDArray[np.bool_]
+
+
+def draw_maps(maps: DrawnMaps, examples: Subset, names: list[str], title: str) -> Figure:
+    """The maps of one example of each class, on one scale; a dead channel is marked. `names`: of the classes."""
+    rows, columns, _, width = maps.values.shape
     # Wide maps are drawn at about the side of a thumbnail.
     side = 0.85 if columns <= 12 else 0.65
     tall = fit_height(examples.images[0], side)
@@ -59,26 +67,28 @@ def map_responses(
     step = len(stacked) / rows
     pictures.set_yticks([(row + 0.5) * step for row in range(rows)], [shown(name, 14) for name in names])
     pictures.set_title("image", fontsize=8)
-    limit, signed = float(np.abs(maps).max()) or 1.0, bool((maps < 0).any())
+    limit, signed = float(np.abs(maps.values).max()) or 1.0, bool((maps.values < 0).any())
     drawn = drawing.imshow(
-        mosaic(maps), cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
+        mosaic(maps.values), cmap=colormap(SIGNED if signed else POSITIVE), vmin=-limit if signed else 0, vmax=limit,
         interpolation="nearest", aspect="auto",
     )  # fmt: skip
     drawing.spines[:].set_visible(False)
     drawing.tick_params(length=0, labelbottom=False, labeltop=True)
     drawing.set_xticks([column * (width + 1) + (width - 1) / 2 for column in range(columns)])
-    _name_channels(drawing.xaxis, channels, dead)
+    _name_channels(drawing.xaxis, maps.channels, maps.dead)
     pictures.tick_params(labelsize=8, length=0)
     pictures.set_aspect("auto")
     figure.colorbar(drawn, ax=drawing, label="value", pad=0.01)
-    save(figure, file, dpi)
+    return figure
 
 
-def unit_responses(
-    values: NDArray[np.float32], units: NDArray[np.int64], labels: NDArray[np.int64], names: list[str],
-    title: str, file: Path, dpi: int,
-) -> None:  # fmt: skip
-    """The values of single units, float32 (images, units), the images sorted by class, on one scale."""
+def draw_units(
+    values: NDArray[np.float32], units: NDArray[np.int64], labels: NDArray[np.int64], names: list[str], title: str
+) -> Figure:
+    """The values of single units on one scale, float32 (images, units); the images are sorted by class.
+
+    `units`: their numbers, int64 (units,); `labels`: the classes of the images, int64 (images,), by `names`.
+    """
     order = np.argsort(labels, kind="stable")
     figure = new_figure((9, 3.2))
     figure.suptitle(title, fontsize=11)
@@ -97,12 +107,10 @@ def unit_responses(
     axis.set_xlabel("unit")
     axis.set_ylabel("images, by class")
     figure.colorbar(drawn, ax=axis, label="value", pad=0.01)
-    save(figure, file, dpi)
+    return figure
 
 
-def exciting_patches(
-    response: Response, channels: NDArray[np.int64], subset: Subset, count: int, title: str, file: Path, dpi: int
-) -> None:
+def draw_patches(response: Response, channels: NDArray[np.int64], subset: Subset, count: int, title: str) -> Figure:
     """A row for each channel: the patches that excite it most, from the strongest on, with their peaks."""
     count = min(count, len(subset))
     found = [list(patches(response, subset, int(channel), count)) for channel in channels]
@@ -128,7 +136,7 @@ def exciting_patches(
     axis.tick_params(length=0)
     axis.set_yticks([row * sheet.shape[1] + band + (height - 1) / 2 for row in range(len(channels))])
     _name_channels(axis.yaxis, channels, response.dead[channels])
-    save(figure, file, dpi)
+    return figure
 
 
 def _two_figures(value: float) -> str:
@@ -144,29 +152,21 @@ def _name_channels(axis: Axis, channels: NDArray[np.int64], dead: NDArray[np.boo
         label.set_color(VERMILION if no else "black")
 
 
-def probe_chart(
-    names: list[str],
-    trained: list[float],
-    untrained: list[float],
-    chance: float,
-    n: tuple[int, int],
-    file: Path,
-    dpi: int,
-) -> None:
-    """Accuracy of a linear probe by layer; `n`: images fitted on and scored on."""
+def draw_probes(found: LayerAccuracies, chance: float, fitted: int, scored: int) -> Figure:
+    """Accuracy of a linear probe by layer; `fitted` and `scored`: how many images probes are fitted and scored on."""
     figure = new_figure((8, 3.6))
     axis = figure.subplots()
-    figure.suptitle(f"Linear probes, fitted on n = {n[0]} images and scored on n = {n[1]} others", fontsize=11)
-    axis.plot(names, trained, color=BLUE, marker="o", label="trained weights")
-    axis.plot(names, untrained, color=VERMILION, marker="s", linestyle="--", label="untrained weights")
+    figure.suptitle(f"Linear probes, fitted on n = {fitted} images and scored on n = {scored} others", fontsize=11)
+    axis.plot(found.layers, found.trained, color=BLUE, marker="o", label="trained weights")
+    axis.plot(found.layers, found.untrained, color=VERMILION, marker="s", linestyle="--", label="untrained weights")
     axis.axhline(chance, color=GREY, linestyle=":", label="most frequent class")
     axis.set_ylabel("accuracy of the probe")
     axis.set_xlabel("layer, from the image to the answer")
     axis.yaxis.set_major_formatter(PercentFormatter(1))
-    axis.set_ylim(max(0, min(chance, *trained, *untrained) - 0.05), 1.02)
+    axis.set_ylim(max(0, min(chance, *found.trained, *found.untrained) - 0.05), 1.02)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=3)
-    save(figure, file, dpi)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Seen:
     untrained: View
 
 
-def views(layers: list[Seen], labels: NDArray[np.int64], names: list[str], title: str, file: Path, dpi: int) -> None:
+def draw_views(layers: list[Seen], labels: NDArray[np.int64], names: list[str], title: str) -> Figure:
     """The images at each layer in two dimensions: trained above, untrained below."""
     figure = new_figure((max(5.0, 1.9 * len(layers)), 4.9))
     figure.suptitle(title, fontsize=11)
@@ -201,7 +201,7 @@ def views(layers: list[Seen], labels: NDArray[np.int64], names: list[str], title
         axis.set_ylabel(f"{word}\n{axis.get_ylabel()}", fontsize=8)
     handles, texts = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=min(6, len(names)), frameon=False, fontsize=8)
-    save(figure, file, dpi)
+    return figure
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class Attribution:
     untrained: Reasons
 
 
-def attributions(found: list[Attribution], title: str, file: Path, dpi: int) -> None:
+def draw_attributions(found: list[Attribution], title: str) -> Figure:
     """A row for each answer: the image, occlusion, Grad-CAM, trained beside untrained, each such pair on one scale."""
     tall = fit_height(found[0].image, 1.5)
     figure, axes = grid(len(found), 5, 1.5, tall + 0.35, title, 1.3)
@@ -236,11 +236,11 @@ def attributions(found: list[Attribution], title: str, file: Path, dpi: int) -> 
             # On a scale of its own, the noise of untrained weights would look like a reason.
             limit = max(NOTHING, *(float(np.abs(values).max()) for values in pair))
             for axis, values in zip(axes_of_pair, pair, strict=True):
-                _reason(axis, values, limit, each.image)
-    save(figure, file, dpi)
+                _draw_reason(axis, values, limit, each.image)
+    return figure
 
 
-def _reason(axis: Axes, values: Map, limit: float, image: NDArray[np.uint8]) -> None:
+def _draw_reason(axis: Axes, values: Map, limit: float, image: NDArray[np.uint8]) -> None:
     """A map from -limit to limit with the image drawn through it; red speaks for the answer, blue against it."""
     highest = float(values.max())
     axis.imshow(values, cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")

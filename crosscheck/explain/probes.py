@@ -91,6 +91,15 @@ def view(values: NDArray[np.float64], threads: int) -> View:
 
 
 @dataclass(frozen=True)
+class LayerAccuracies:
+    """The accuracy of a probe on each layer, from 0 to 1, with trained and with untrained weights."""
+
+    layers: list[str]
+    trained: list[float]
+    untrained: list[float]
+
+
+@dataclass(frozen=True)
 class Probing:
     """The images that probes are fitted on and scored on, and what the latter are called."""
 
@@ -99,7 +108,7 @@ class Probing:
     source: str
 
     @classmethod
-    def of(cls, train: Subset, val: Subset, count: int, classes: int) -> "Probing":
+    def choose(cls, train: Subset, val: Subset, count: int, classes: int) -> "Probing":
         """At most `count` training and `count` validation images; without the latter, other training images."""
         kinds = min(classes, MOST_CLASSES)
         train, val = take_few_classes(train), take_few_classes(val)

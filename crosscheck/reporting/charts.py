@@ -1,22 +1,24 @@
-"""The charts: training curves, confusion matrix, calibration."""
+"""The charts: training curves, confusion matrix, calibration.
 
-from pathlib import Path
+Each function returns its figure; `style.save` writes it.
+"""
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin, expected_calibration_error
 from crosscheck.evaluation.metrics import exact_interval
-from crosscheck.reporting.style import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, save, shown
+from crosscheck.reporting.style import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, shown
 from crosscheck.training.curves import Epoch
 
 MOST_COUNTS = 30
 MOST_MARKERS = 60
 
 
-def training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], file: Path, dpi: int) -> None:
+def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int]) -> Figure:
     """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images."""
     train_n, val_n = sizes
     figure = new_figure((9, 3.8))
@@ -46,11 +48,11 @@ def training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], 
     accuracy.yaxis.set_major_formatter(PercentFormatter(1))
     for axis in (loss, accuracy):
         axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, frameon=False)
-    save(figure, file, dpi)
+    return figure
 
 
-def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, dpi: int) -> None:
-    """Counts of true against predicted classes; printed in the cells up to 30 classes."""
+def draw_confusion_matrix(counts: NDArray[np.int64], classes: list[str]) -> Figure:
+    """Counts of true against predicted classes, int64 (classes, classes); printed in the cells up to 30 classes."""
     side = min(12.0, 2.6 + 0.55 * len(classes))
     figure = new_figure((side + 1.2, side))
     axis = figure.subplots()
@@ -71,10 +73,10 @@ def confusion_matrix(counts: NDArray[np.int64], classes: list[str], file: Path, 
     else:
         axis.set_xlabel("predicted class, by number")
         axis.set_ylabel("true class, by number")
-    save(figure, file, dpi)
+    return figure
 
 
-def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
+def draw_reliability(bins: list[Bin]) -> Figure:
     """Accuracy against confidence, bin by bin, above the number of images in each bin."""
     figure = new_figure((5.5, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
@@ -98,4 +100,4 @@ def reliability(bins: list[Bin], file: Path, dpi: int) -> None:
     lower.set_xlim(-0.02, 1.02)
     for axis in (upper, lower):
         axis.grid(alpha=0.3)
-    save(figure, file, dpi)
+    return figure

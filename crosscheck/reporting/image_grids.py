@@ -1,18 +1,20 @@
-"""The pictures made of images: samples, kernels, feature maps, examples and mistakes."""
+"""The pictures made of images: samples, kernels, feature maps, examples and mistakes.
+
+Each function returns its figure; `style.save` writes it.
+"""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.reporting.style import (
-    DEFAULT_DPI,
     EDGE,
     MOST_CHANNELS,
     POSITIVE,
@@ -21,7 +23,6 @@ from crosscheck.reporting.style import (
     colormap,
     fit_height,
     grid,
-    save,
     show_image,
     shown,
 )
@@ -44,7 +45,7 @@ class AnsweredImage:
     confidence: float
 
 
-def sample_sheet(train: Subset, data_set: DataSet, per_class: int, file: Path) -> None:
+def draw_samples(train: Subset, data_set: DataSet, per_class: int) -> Figure:
     """The first training images of each class, a row for each of at most 20 classes."""
     classes = data_set.classes[:MOST_CLASSES]
     more = "" if len(classes) == len(data_set.classes) else f", {len(classes)} of {len(data_set.classes)} classes"
@@ -57,11 +58,11 @@ def sample_sheet(train: Subset, data_set: DataSet, per_class: int, file: Path) -
             show_image(axis, train.images[row])
         for axis in axes[label, max(1, len(rows)) :]:
             axis.set_visible(False)
-    save(figure, file, DEFAULT_DPI)
+    return figure
 
 
-def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> None:
-    """The kernels of one convolution, (out, in, height, width), on one scale that is symmetric about 0."""
+def draw_kernels(weights: NDArray[np.float32], layer: str) -> Figure:
+    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0."""
     outputs, inputs, height, width = weights.shape
     drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
     cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
@@ -83,7 +84,7 @@ def kernels(weights: NDArray[np.float32], layer: str, file: Path, dpi: int) -> N
             place = x[number % columns], y[number // columns] - height / 2
             axis.annotate(f"out {number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
     figure.colorbar(image, ax=axis, label="weight", aspect=max(10, 3 * rows))
-    save(figure, file, dpi)
+    return figure
 
 
 def in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
@@ -105,8 +106,8 @@ def mosaic(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
     return spaced.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
 
 
-def feature_maps(steps: dict[str, NDArray[np.float32]], title: str, file: Path, dpi: int) -> None:
-    """The maps of one block, a row for each step: (channels, height, width) by the step's name.
+def draw_feature_maps(steps: dict[str, NDArray[np.float32]], title: str) -> Figure:
+    """The maps of one block, a row for each step: float32 (channels, height, width) by the step's name.
 
     A row has one scale for all of its channels: symmetric where values are signed, from 0 where none is negative.
     Each map tells its value farthest from 0, and those that are 0 everywhere are marked: a weak one is not a dead one.
@@ -126,7 +127,7 @@ def feature_maps(steps: dict[str, NDArray[np.float32]], title: str, file: Path, 
         axis.set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
         bar = figure.colorbar(scale, ax=axis, aspect=10 * lines, pad=0.01)
         bar.ax.tick_params(labelsize=6)
-    save(figure, file, dpi)
+    return figure
 
 
 def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float, scale: ScalarMappable) -> None:
@@ -160,7 +161,7 @@ def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
     return f"{channel}: to {values.flat[np.abs(values).argmax()]:.2g}", "black"
 
 
-def answers(shown_answers: list[AnsweredImage], title: str, nothing: str, file: Path, dpi: int) -> None:
+def draw_answers(shown_answers: list[AnsweredImage], title: str, nothing: str) -> Figure:
     """Images with their true and their predicted class; `nothing` is said where there is none."""
     columns = min(4, max(1, len(shown_answers)))
     rows = max(1, -(-len(shown_answers) // columns))
@@ -179,4 +180,4 @@ def answers(shown_answers: list[AnsweredImage], title: str, nothing: str, file: 
         axis.set_visible(False)
     if not shown_answers:
         figure.text(0.5, 0.45, nothing, ha="center", fontsize=10)
-    save(figure, file, dpi)
+    return figure

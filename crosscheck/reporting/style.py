@@ -2,6 +2,7 @@
 
 import textwrap
 import warnings
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,8 @@ DEFAULT_DPI = 120
 # Colours of values that have a sign, and of those that have none.
 SIGNED, POSITIVE = "RdBu_r", "viridis"
 MOST_CHANNELS = 36
+# Figures with their names, drawn one by one: each is gone from memory before the next but one begins.
+NamedFigures = Iterator[tuple[str, Figure]]
 # Around images, so that white paper ends somewhere.
 EDGE = "#BBBBBB"
 
@@ -52,6 +55,15 @@ def save(figure: Figure, file: Path, dpi: int = DEFAULT_DPI) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
         write_file(file, lambda partial: figure.savefig(partial, format="png", dpi=dpi, facecolor="white"))
+
+
+def save_all(pictures: Iterable[tuple[str, Figure]], folder: Path, dpi: int = DEFAULT_DPI) -> dict[str, Path]:
+    """Write each figure as NAME.png in `folder`, as soon as it is drawn. Returns the files by name."""
+    files = {}
+    for name, figure in pictures:
+        files[name] = folder / f"{name}.png"
+        save(figure, files[name], dpi)
+    return files
 
 
 def grid(

@@ -1,7 +1,6 @@
 """The picture of the front: validation errors against parameters, of every trial of a search."""
 
-from pathlib import Path
-
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, PercentFormatter
 from optuna import Study
 from optuna.trial import TrialState
@@ -11,7 +10,7 @@ from crosscheck.search.objective import was_trained
 from crosscheck.search.pareto import Candidate, finished, make_candidate
 
 
-def front(study: Study, candidates: list[Candidate], winner: int | None, file: Path) -> None:
+def draw_front(study: Study, candidates: list[Candidate], winner: int | None) -> Figure:
     """Validation accuracy against the number of parameters and against the cost of training; the front stands out."""
     complete = [make_candidate(trial) for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     trained = sum(map(was_trained, finished(study)))
@@ -45,4 +44,4 @@ def front(study: Study, candidates: list[Candidate], winner: int | None, file: P
         axis.grid(alpha=0.3)
     figure.axes[0].set_ylabel("validation accuracy")
     figure.axes[0].legend(frameon=False, fontsize=8, loc="center left")
-    style.save(figure, file)
+    return figure

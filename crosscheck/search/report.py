@@ -3,12 +3,14 @@
 import json
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 from optuna import Study
 from optuna.trial import TrialState
 
+from crosscheck.reporting.document import Block, Bullets, Code, Document, Paragraph, Picture, Section, Table
 from crosscheck.search import pareto
 from crosscheck.search.objective import Setup, was_trained
 from crosscheck.search.pareto import Candidate, Finalist
@@ -83,26 +85,26 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def in_words(content: dict[str, Any]) -> str:
-    """The findings as Markdown; the picture of the Pareto front is beside it."""
+def build_document(content: dict[str, Any], picture: Path) -> Document:
+    """The findings in words; `picture` is the PNG file of the Pareto front."""
     opened = " and again after ".join(map(str, content["trials_at_test"])) or "no"
-    parts = [
-        f"# Search {content['search']!r}",
-        _extent(content),
-        "![Validation accuracy against parameters and cost](pareto_front.png)",
-        "## The answers",
-        "\n".join(f"- {line}" for line in summary(content)),
-        "## The finalists, with several seeds each",
-        f"{content['rule']} The test set was read after {opened} finished trials.",
-        _finalists_table(content),
-        "## Pareto front",
+    finalists = f"{content['rule']} The test set was read after {opened} finished trials."
+    front = (
         "Models within all limits (or, where none is, the most accurate ones) that no other beats in every objective. "
-        f"Validation is the lowest of {content['repeats']} trainings.",
-        _front_table(content["front"]),
-        "## Stopped early",
-        _stopped_table(content["stopped"]),
-    ]
-    return "\n\n".join(parts) + "\n"
+        f"Validation is the lowest of {content['repeats']} trainings."
+    )
+    answers = [(f"{sentence} ", Code(command)) if command else sentence for sentence, command in _answers(content)]
+    return Document(
+        f"Search {content['search']!r}",
+        [
+            Paragraph(_extent(content)),
+            Picture(picture, "Validation accuracy against parameters and cost", captioned=False),
+            Section("The answers", [Bullets(answers)]),
+            Section("The finalists, with several seeds each", [Paragraph(finalists), _finalists_table(content)]),
+            Section("Pareto front", [Paragraph(front), _front_table(content["front"])]),
+            Section("Stopped early", [_stopped_table(content["stopped"])]),
+        ],
+    )
 
 
 def _extent(content: dict[str, Any]) -> str:
@@ -120,21 +122,29 @@ def _extent(content: dict[str, Any]) -> str:
 
 def summary(content: dict[str, Any]) -> list[str]:
     """The winner, the smallest that reaches the accuracy, and how to train them, a line each."""
+    return [f"{sentence} `{command}`" if command else sentence for sentence, command in _answers(content)]
+
+
+def _answers(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was found, each with the command that trains it, which is empty where nothing was found."""
     finals = {final["trial"]: final for final in content["finalists"]}
     reached = f"{content['constraints']['accuracy']:.2%} of the validation images in the median seed"
     if content["winner"] is None:
-        return ["No trial ran to its last epoch: there is no winner."]
-    best = _sentence(finals[content["winner"]], "best")
+        return [("No trial ran to its last epoch: there is no winner.", "")]
+    best = finals[content["winner"]]
+    found = [(f"Winner: {_sentence(best)}", command("best", best["overrides"]))]
     if content["smallest"] is None:
-        return [f"Winner: {best}", f"No finalist reaches {reached}."]
-    return [f"Winner: {best}", f"Smallest that reaches {reached}: {_sentence(finals[content['smallest']], 'smallest')}"]
+        return [*found, (f"No finalist reaches {reached}.", "")]
+    least = finals[content["smallest"]]
+    words = f"Smallest that reaches {reached}: {_sentence(least)}"
+    return [*found, (words, command("smallest", least["overrides"]))]
 
 
-def _sentence(final: dict[str, Any], name: str) -> str:
+def _sentence(final: dict[str, Any]) -> str:
     return (
         f"trial {final['trial']}, {final['parameters']:,} parameters, {final['cost_share']:.1%} of the cost; over "
         f"{len(final['runs'])} seeds, test accuracy {final['test_median']:.2%} in the median and "
-        f"{final['test_min']:.2%} at worst. `{command(name, final['overrides'])}`"
+        f"{final['test_min']:.2%} at worst."
     )
 
 
@@ -144,7 +154,7 @@ def command(name: str, overrides: dict[str, Any]) -> str:
     return " ".join([f"dvc exp run --temp -n {name}", *(f"-S {shlex.quote(word)}" for word in words)])
 
 
-def _finalists_table(content: dict[str, Any]) -> str:
+def _finalists_table(content: dict[str, Any]) -> Block:
     rows = [
         [
             final["trial"],
@@ -164,7 +174,7 @@ def _finalists_table(content: dict[str, Any]) -> str:
     return _table([*columns, "test, median (worst)", below], rows)
 
 
-def _front_table(front: list[dict[str, Any]]) -> str:
+def _front_table(front: list[dict[str, Any]]) -> Block:
     rows = [
         [
             each["trial"],
@@ -180,13 +190,11 @@ def _front_table(front: list[dict[str, Any]]) -> str:
     return _table(["trial", "validation", "parameters", "multiply-adds", "activations", "cost", "what it is"], rows)
 
 
-def _stopped_table(stopped: list[dict[str, Any]]) -> str:
+def _stopped_table(stopped: list[dict[str, Any]]) -> Block:
     return _table(
         ["trial", "epochs", "why"], [[s["trial"], f"{s['epochs']} of {s['of']}", s["reason"]] for s in stopped]
     )
 
 
-def _table(header: list[str], rows: list[list[Any]]) -> str:
-    if not rows:
-        return "None."
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (header, ["---"] * len(header), *rows))
+def _table(header: list[str], rows: list[list[Any]]) -> Block:
+    return Table(header, [[*map(str, row)] for row in rows]) if rows else Paragraph("None.")

@@ -1,10 +1,13 @@
-"""The pictures of a study: every run as a dot, convergence, robustness, accuracy by training images, hard images."""
+"""The pictures of a study: every run as a dot, convergence, robustness, accuracy by training images, hard images.
+
+Each function returns its figure; `style.save` writes it.
+"""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from crosscheck.reporting.style import (
@@ -15,7 +18,6 @@ from crosscheck.reporting.style import (
     fit_height,
     grid,
     new_figure,
-    save,
     show_image,
     shown,
 )
@@ -29,16 +31,14 @@ STYLES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":")]
 MARKERS = "osD^"
 
 
-def dots(
-    runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | None], confidence: float, file: Path
-) -> None:
+def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | None], confidence: float) -> Figure:
     """Test accuracy of every run, a line for each variant: as a whole, and where those that converged are."""
     count = len(runs)
     figure = new_figure((9, 1.4 + 0.3 * count))
     whole, near = figure.subplots(1, 2, sharey=True, width_ratios=[1, 2])
     for line, (name, each) in enumerate(runs.items()):
         for axis in (whole, near):
-            _dots_of(axis, line, each, means[name])
+            _draw_runs(axis, line, each, means[name])
     converged = [run.accuracy for each in runs.values() for run in each if not run.failed]
     lowest = min(converged, default=0.0)
     whole.set_xlim(-0.03, 1.03)
@@ -57,10 +57,10 @@ def dots(
         f"bar: mean with {confidence:.0%} interval",
         fontsize=10,
     )
-    save(figure, file)
+    return figure
 
 
-def _dots_of(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None) -> None:
+def _draw_runs(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None) -> None:
     for failed, marker, color in ((False, "o", BLUE), (True, "x", VERMILION)):
         found = [(run.accuracy, line + 0.22 * ((run.cell.seed % 5) - 2) / 2) for run in runs if run.failed == failed]
         for accuracy, height in found:
@@ -71,7 +71,7 @@ def _dots_of(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None) 
         axis.errorbar(mean.value, line, xerr=errors, color="black", fmt="|", capsize=3, linewidth=1.2)
 
 
-def survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: float, file: Path) -> None:
+def draw_survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: float) -> Figure:
     """The share of runs that have not reached the target yet, by epoch."""
     figure = new_figure((6.5, 3.6))
     axis = figure.subplots()
@@ -92,10 +92,10 @@ def survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: f
     figure.suptitle(
         f"Until {100 * target:g} % of the validation images are right (Kaplan–Meier; a bar: censored)", fontsize=10
     )
-    save(figure, file)
+    return figure
 
 
-def robustness(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
+def draw_robustness(runs: Mapping[str, Sequence[Run]]) -> Figure:
     """Mean accuracy of the converged runs on distorted test images, with the range of the runs, for each distortion.
 
     The legend also names a variant none of whose runs converged, and says of how many runs a mean is.
@@ -128,10 +128,10 @@ def robustness(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
     figure.suptitle(
         "Distorted test images: mean of the runs that converged, shaded from the worst to the best", fontsize=10
     )
-    save(figure, file)
+    return figure
 
 
-def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
+def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
     """The training loss of every run by epoch, a panel for each variant, with the plateau's height."""
     columns = 4
     rows = -(-len(runs) // columns)
@@ -154,10 +154,10 @@ def losses(runs: Mapping[str, Sequence[Run]], file: Path) -> None:
     figure.supylabel("training loss, nats", fontsize=9)
     plateau = "ln(classes)" if all_even(runs) else "guessing by class shares"
     figure.suptitle(f"Every run's loss; dotted: the plateau, {plateau}; red: failed to converge", fontsize=10)
-    save(figure, file)
+    return figure
 
 
-def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
+def draw_sizes(lines: Mapping[str, Sequence[Size]]) -> Figure:
     """Test accuracy by the number of training images."""
     figure = new_figure((6.5, 4))
     axis = figure.subplots()
@@ -184,10 +184,10 @@ def sizes(lines: Mapping[str, Sequence[Size]], file: Path) -> None:
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8)
     figure.suptitle("What a smaller training set is worth: runs that converged, mean and interval", fontsize=10)
-    save(figure, file)
+    return figure
 
 
-def hardest(images: NDArray[np.uint8], captions: Sequence[str], file: Path) -> None:
+def draw_hardest(images: NDArray[np.uint8], captions: Sequence[str]) -> Figure:
     """The images that most runs got wrong, uint8 (n, height, width, channels)."""
     width = 2.2
     height = fit_height(images[0], width) + 0.4
@@ -195,4 +195,4 @@ def hardest(images: NDArray[np.uint8], captions: Sequence[str], file: Path) -> N
     for axis, image, caption in zip(axes.flat, images, captions, strict=True):
         show_image(axis, image)
         axis.set_xlabel(caption, fontsize=7)
-    save(figure, file)
+    return figure

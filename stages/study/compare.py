@@ -11,7 +11,8 @@ from pathlib import Path
 
 from crosscheck.core import cli
 from crosscheck.core.files import fresh_folder, write_json
-from crosscheck.reporting import document, fonts
+from crosscheck.reporting import document, fonts, style
+from crosscheck.reporting.style import NamedFigures
 from crosscheck.study import analysis, figures, plans, resplit, result_cache
 from crosscheck.study import report as study_report
 from crosscheck.study.analysis import Overview
@@ -30,34 +31,29 @@ def main(study: Path) -> None:
     fonts.tell([*found.runs, *(packed.paths[hard.row] for hard in found.hardest)])
     report = plan.folder / "report"
     with fresh_folder(report, marked=True) as folder:
-        blocks = study_report.blocks(plan, found, draw(plan, found, packed, folder))
-        document.write_markdown(plan.study.title, blocks, folder / "report.md")
-        document.write_html(plan.study.title, blocks, folder / "report.html")
+        pictures = style.save_all(draw(plan, found, packed), folder)
+        built = study_report.build_document(plan, found, pictures)
+        document.write_markdown(built, folder / "report.md")
+        document.write_html(built, folder / "report.html")
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
 
 
-def draw(plan: Plan, found: Overview, stock: Stock, folder: Path) -> dict[str, Path]:
-    """Draw the pictures of the report into `folder`, and say which is which."""
-    pictures = {name: folder / f"{name}.png" for name in ("dots", "losses")}
-    figures.dots(found.runs, found.means, plan.study.confidence, pictures["dots"])
-    figures.losses(found.runs, pictures["losses"])
+def draw(plan: Plan, found: Overview, stock: Stock) -> NamedFigures:
+    """The pictures of the report, each with its name."""
+    yield "dots", figures.draw_dots(found.runs, found.means, plan.study.confidence)
+    yield "losses", figures.draw_losses(found.runs)
     for name, question in plan.study.questions.items():
         runs = {arm: found.runs[arm] for arm in question.compare}
         epochs = {arm: each[0].epochs for arm, each in runs.items()}
         survival = {arm: found.survival[arm] for arm in runs}
-        pictures[f"survival-{name}"] = folder / f"survival-{name}.png"
-        figures.survival(survival, epochs, plan.study.target, pictures[f"survival-{name}"])
+        yield f"survival-{name}", figures.draw_survival(survival, epochs, plan.study.target)
         if any(not run.failed for each in runs.values() for run in each):
-            pictures[f"robustness-{name}"] = folder / f"robustness-{name}.png"
-            figures.robustness(runs, pictures[f"robustness-{name}"])
+            yield f"robustness-{name}", figures.draw_robustness(runs)
     if plan.study.learning_curves:
-        pictures["sizes"] = folder / "sizes.png"
-        figures.sizes(analysis.sizes(plan, found), pictures["sizes"])
+        yield "sizes", figures.draw_sizes(analysis.sizes(plan, found))
     if found.hardest:
-        pictures["hardest"] = folder / "hardest.png"
         captions = [f"{stock.paths[hard.row]}\nwrong in {hard.wrong} of {hard.tested} runs" for hard in found.hardest]
-        figures.hardest(stock.images[[hard.row for hard in found.hardest]], captions, pictures["hardest"])
-    return pictures
+        yield "hardest", figures.draw_hardest(stock.images[[hard.row for hard in found.hardest]], captions)
 
 
 if __name__ == "__main__":

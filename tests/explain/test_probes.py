@@ -58,9 +58,9 @@ def test_images_that_are_all_alike_are_one_point() -> None:
 
 def test_probes_without_validation_images_are_scored_on_other_training_images() -> None:
     train, none = toy(DATA, 20), Subset(np.zeros((0, 24, 24, 1), np.uint8), np.zeros(0, np.int64))
-    probing = probes.Probing.of(train, none, 8, 2)
+    probing = probes.Probing.choose(train, none, 8, 2)
     assert (len(probing.fitted), len(probing.scored), probing.source) == (8, 8, "other training")
     pixels = [{image.tobytes() for image in part.images} for part in (probing.fitted, probing.scored)]
     assert not pixels[0] & pixels[1]
     assert probing.chance == 0.5
-    assert probes.Probing.of(train, toy(DATA, 6), 8, 2).source == "validation"
+    assert probes.Probing.choose(train, toy(DATA, 6), 8, 2).source == "validation"

@@ -31,7 +31,7 @@ from crosscheck.evaluation import calibration, metrics, ood, predictions
 from crosscheck.explain import attributions, probes
 from crosscheck.network import inference
 from crosscheck.network.checkpoint import Checkpoint
-from crosscheck.reporting import charts
+from crosscheck.reporting import charts, style
 from crosscheck.study import corruptions, intervals
 from crosscheck.training import fused_linear, trainer
 
@@ -92,9 +92,8 @@ def results(folder: Path) -> dict[str, str]:
         found[f"training, {name}"] = digest(*trained.net.state_dict().values(), *map(astuple, trained.history))
         if name == "base":
             net, history = trained.net, trained.history
-    charts.training_curves(
-        history, Guess.from_labels(train.labels, len(CLASSES)), (TRAIN, VAL), folder / "curves.png", 50
-    )
+    figure = charts.draw_training_curves(history, Guess.from_labels(train.labels, len(CLASSES)), (TRAIN, VAL))
+    style.save(figure, folder / "curves.png", 50)
     found["plot"] = digest((folder / "curves.png").read_bytes())
     found["evaluation"] = evaluated(net, train, test, folder / "predictions.csv")
     learnt = ood.fit_detector(net, train, val, "")

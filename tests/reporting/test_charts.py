@@ -23,7 +23,7 @@ from crosscheck.training.curves import Epoch
 )
 def test_training_curves(tmp_path: Path, history: list[Epoch]) -> None:
     val = 9 if history[0].val_loss is not None else 0
-    size = draw_twice(lambda file: charts.training_curves(history, Guess((5,) * 40), (300, val), file, DPI), tmp_path)
+    size = draw_twice(lambda: charts.draw_training_curves(history, Guess((5,) * 40), (300, val)), tmp_path)
     assert size == (9 * DPI, 3.8 * DPI)
 
 
@@ -32,13 +32,13 @@ def test_confusion_matrix(tmp_path: Path, classes: int) -> None:
     names = (STRANGE + [f"class {n}" for n in range(classes)])[:classes]
     counts = np.random.default_rng(0).integers(0, 12_000, (classes, classes))
     side = min(12.0, 2.6 + 0.55 * classes)
-    size = draw_twice(lambda file: charts.confusion_matrix(counts, names, file, DPI), tmp_path)
+    size = draw_twice(lambda: charts.draw_confusion_matrix(counts, names), tmp_path)
     assert size == pytest.approx(((side + 1.2) * DPI, side * DPI), abs=1)
 
 
 def test_confusion_matrix_of_a_perfect_answer_and_of_one_image(tmp_path: Path) -> None:
     for counts in (np.diag([3, 4]), np.array([[0, 1], [0, 0]])):
-        draw_twice(lambda file, counts=counts: charts.confusion_matrix(counts, ["a", "b"], file, DPI), tmp_path)
+        draw_twice(lambda counts=counts: charts.draw_confusion_matrix(counts, ["a", "b"]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_confusion_matrix_of_a_perfect_answer_and_of_one_image(tmp_path: Path) -
     ],
 )
 def test_reliability(tmp_path: Path, bins: list[Bin]) -> None:
-    assert draw_twice(lambda file: charts.reliability(bins, file, DPI), tmp_path) == (5.5 * DPI, 5.5 * DPI)
+    assert draw_twice(lambda: charts.draw_reliability(bins), tmp_path) == (5.5 * DPI, 5.5 * DPI)

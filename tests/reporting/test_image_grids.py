@@ -22,7 +22,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         seen.append(figure)
         write(figure, *rest)
 
-    monkeypatch.setattr(image_grids, "save", save)
+    monkeypatch.setattr(style, "save", save)
     return seen
 
 
@@ -39,7 +39,7 @@ def visible(figure: Figure) -> int:
 @pytest.mark.parametrize("shape", [(2, 1), (64, 1), (3, 3), (40, 38), (1, 5)])
 def test_kernels(tmp_path: Path, figures: list[Figure], shape: tuple[int, int]) -> None:
     weights = np.random.default_rng(0).normal(size=(*shape, 3, 3)).astype(np.float32)
-    draw_twice(lambda file: image_grids.kernels(weights, "block2", file, DPI), tmp_path)
+    draw_twice(lambda: image_grids.draw_kernels(weights, "block2"), tmp_path)
     drawn = np.asarray(figures[0].axes[0].images[0].get_array().filled(np.nan))
     assert np.isfinite(drawn).sum() == weights[:36, :36].size
     for out, channel in ((0, 0), (shape[0] // 2, shape[1] // 2), (1, 0)):
@@ -56,7 +56,7 @@ def test_kernels(tmp_path: Path, figures: list[Figure], shape: tuple[int, int]) 
 
 @pytest.mark.parametrize("value", [0.0, 0.2, -3.0])
 def test_kernels_that_are_all_equal(tmp_path: Path, figures: list[Figure], value: float) -> None:
-    draw_twice(lambda file: image_grids.kernels(np.full((2, 3, 3, 3), value, np.float32), "b", file, DPI), tmp_path)
+    draw_twice(lambda: image_grids.draw_kernels(np.full((2, 3, 3, 3), value, np.float32), "b"), tmp_path)
     low, high = figures[0].axes[0].images[0].get_clim()
     assert (low, high) == pytest.approx((-(abs(value) or 1), abs(value) or 1))
 
@@ -65,7 +65,7 @@ def test_feature_maps_mark_dead_channels_and_tell_weak_ones(tmp_path: Path, figu
     maps = np.zeros((4, 6, 5), dtype=np.float32)
     maps[1, 2, 3], maps[2, 0, 0], maps[3] = -8, 0.001, 2
     steps = {"after convolution": maps, "after ReLU": np.maximum(maps, 0)}
-    draw_twice(lambda file: image_grids.feature_maps(steps, "Maps of " + "".join(STRANGE), file, DPI), tmp_path)
+    draw_twice(lambda: image_grids.draw_feature_maps(steps, "Maps of " + "".join(STRANGE)), tmp_path)
     before, after = figures[0].axes[:2]
     assert [text.get_text() for text in before.texts] == ["0: all 0", "1: to -8", "2: to 0.001", "3: to 2"]
     assert [text.get_text() for text in after.texts] == ["0: all 0", "1: all 0", "2: to 0.001", "3: to 2"]
@@ -80,7 +80,7 @@ def test_feature_maps_of_many_channels_stand_in_several_rows(
     tmp_path: Path, figures: list[Figure], channels: int, cells: int
 ) -> None:
     maps = np.random.default_rng(0).normal(size=(channels, 4, 4)).astype(np.float32)
-    size = draw_twice(lambda file: image_grids.feature_maps({"after convolution": maps}, "Maps", file, DPI), tmp_path)
+    size = draw_twice(lambda: image_grids.draw_feature_maps({"after convolution": maps}, "Maps"), tmp_path)
     (axis, _) = figures[0].axes
     assert len(axis.images) == len(axis.texts) == cells
     places = [tuple(drawn.get_extent()) for drawn in axis.images]
@@ -101,7 +101,7 @@ def test_answers(tmp_path: Path, figures: list[Figure], count: int) -> None:
         )
         for row in range(count)
     ]
-    draw_twice(lambda file: image_grids.answers(found, "Mistakes", "There is no mistake to show.", file, DPI), tmp_path)
+    draw_twice(lambda: image_grids.draw_answers(found, "Mistakes", "There is no mistake to show."), tmp_path)
     assert visible(figures[0]) == count
     assert ("There is no mistake to show." in texts(figures[0])) == (count == 0)
     assert texts(figures[0]).count("confidence 98.7%") == count
@@ -113,7 +113,7 @@ def test_sample_sheet_shows_twenty_of_forty_classes(tmp_path: Path, figures: lis
     labels = np.concatenate([np.arange(40), np.arange(2)]).astype(np.int64)
     images = np.random.default_rng(0).integers(0, 256, (42, 6, 9, channels), dtype=np.uint8)
     train, data_set = Subset(images, labels), DataSet(names, 6, 9, channels, "pad", 0)
-    draw_twice(lambda file: image_grids.sample_sheet(train, data_set, 3, file), tmp_path)
+    draw_twice(lambda: image_grids.draw_samples(train, data_set, 3), tmp_path)
     assert visible(figures[0]) == 22
     assert "n = 42 training images, 20 of 40 classes" in texts(figures[0])
 

@@ -43,17 +43,19 @@ from pathlib import Path
 import numpy as np
 from crosscheck.evaluation import calibration
 from crosscheck.explain import attributions
-from crosscheck.reporting import charts, image_grids
+from crosscheck.reporting import charts, image_grids, style
 from crosscheck.training.curves import Epoch
 from crosscheck.data.guessing import Guess
 folder = Path(sys.argv[1])
 history = [Epoch(epoch, 0.7 / epoch, 0.5, 0.7, 0.5) for epoch in (1, 2, 3)]
-charts.training_curves(history, Guess((10, 10)), (20, 10), folder / "curves.png", 60)
-charts.confusion_matrix(np.array([[1500, 2], [3, 1]]), ["a$b$", "ü"], folder / "confusion.png", 60)
+style.save(charts.draw_training_curves(history, Guess((10, 10)), (20, 10)), folder / "curves.png", 60)
+matrix = charts.draw_confusion_matrix(np.array([[1500, 2], [3, 1]]), ["a$b$", "ü"])
+style.save(matrix, folder / "confusion.png", 60)
 odds = np.linspace(0.1, 0.9, 20)
 bins = calibration.bin_confidence(np.stack([odds, 1 - odds], 1), np.arange(20) % 2, 5)
-charts.reliability(bins, folder / "calibration.png", 60)
-image_grids.kernels(np.linspace(-1, 1, 54).reshape(3, 2, 3, 3), "block1", folder / "kernels.png", 60)
+style.save(charts.draw_reliability(bins), folder / "calibration.png", 60)
+kernels = image_grids.draw_kernels(np.linspace(-1, 1, 54).reshape(3, 2, 3, 3), "block1")
+style.save(kernels, folder / "kernels.png", 60)
 """
 PICTURES = ("calibration.png", "confusion.png", "curves.png", "kernels.png")
 

@@ -1,6 +1,7 @@
 """The pictures of the last stage, for every kind of network and data; their feature maps against an oracle."""
 
 import warnings
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import calibration, predictions
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import CardData
-from crosscheck.reporting import image_grids
+from crosscheck.reporting import image_grids, style
 from crosscheck.training.curves import Epoch
 from stages import visualize
 
@@ -38,11 +39,14 @@ def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         chosen = visualize.choose_examples(test, names, TINY)
-        visualize.draw_kernels(checkpoint, folder, TINY)
-        visualize.draw_feature_maps(checkpoint, test, chosen[:1], folder, TINY)
-        visualize.draw_answers(test, answered, names, chosen, folder, TINY)
         bins = calibration.bin_confidence(odds, test.labels, 5)
-        visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card, folder, TINY.dpi)
+        pictures = chain(
+            visualize.draw_kernels(checkpoint),
+            visualize.draw_feature_maps(checkpoint, test, chosen[:1]),
+            visualize.draw_answers(test, answered, names, chosen, TINY.mistakes),
+            visualize.draw_charts([Epoch(1, 0.7, 0.5, None, None)], answered, bins, card),
+        )
+        style.save_all(pictures, folder, TINY.dpi)
     for file in folder.iterdir():
         with Image.open(file) as image:
             image.load()
@@ -78,15 +82,14 @@ def test_the_feature_maps_are_those_of_a_forward_pass_written_out(
     data_set = DataSet(NAMES, 20, 22, 3, "pad", 0)
     checkpoint, test = trained(params, data_set, pool=pool, centre=True), toy(data_set)
     weights = checkpoint.net.state_dict()
-    drawn: dict[str, dict[str, NDArray[np.float32]]] = {}
 
-    def keep(steps: dict[str, NDArray[np.float32]], title: str, file: Path, dpi: int) -> None:
+    def keep(steps: dict[str, NDArray[np.float32]], title: str) -> dict[str, NDArray[np.float32]]:
         # Copied: an activation that works in place would change them later.
-        drawn[file.name] = {name: values.copy() for name, values in steps.items()}
+        return {name: values.copy() for name, values in steps.items()}
 
-    monkeypatch.setattr(image_grids, "feature_maps", keep)
-    visualize.draw_feature_maps(checkpoint, test, [4], tmp_path, TINY)
-    assert sorted(drawn) == ["maps_block1_class1.png", "maps_block2_class1.png"]
+    monkeypatch.setattr(image_grids, "draw_feature_maps", keep)
+    drawn: dict[str, Any] = dict(visualize.draw_feature_maps(checkpoint, test, [4]))
+    assert sorted(drawn) == ["maps_block1_class1", "maps_block2_class1"]
 
     x = torch.from_numpy(test.images[4:5].astype(np.float32)).permute(0, 3, 1, 2) / 255
     for number in (1, 2):
@@ -97,7 +100,7 @@ def test_the_feature_maps_are_those_of_a_forward_pass_written_out(
             expected["after max pooling"] = functional.max_pool2d(convolved.relu(), 2)
         if pool == "avg":
             expected["after avg pooling"] = functional.avg_pool2d(convolved.relu(), 2)
-        found = drawn[f"maps_block{number}_class1.png"]
+        found = drawn[f"maps_block{number}_class1"]
         assert list(found) == list(expected)
         assert (found["after convolution"] < 0).any()
         for name, values in expected.items():
@@ -135,14 +138,9 @@ def test_mistakes_are_the_most_confident_ones_in_order(
     test = toy(data_set, 6)
     odds = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8], [0.95, 0.05], [0.4, 0.6], [0.45, 0.55]])
     answered = predictions.make_predictions([""] * 6, test.labels, odds)
-    drawn: dict[str, tuple[list[image_grids.AnsweredImage], str]] = {}
-
-    def keep(shown: list[image_grids.AnsweredImage], title: str, nothing: str, file: Path, dpi: int) -> None:
-        drawn[file.name] = shown, title
-
-    monkeypatch.setattr(image_grids, "answers", keep)
-    visualize.draw_answers(test, answered, data_set.classes, [0, 1], tmp_path, TINY)
-    mistakes, title = drawn["mistakes.png"]
+    monkeypatch.setattr(image_grids, "draw_answers", lambda shown, title, nothing: (shown, title))
+    drawn: dict[str, Any] = dict(visualize.draw_answers(test, answered, data_set.classes, [0, 1], TINY.mistakes))
+    mistakes, title = drawn["mistakes"]
     assert [(each.actual, each.predicted, each.confidence) for each in mistakes] == [
         ("y", "x", 0.95),
         ("x", "y", 0.8),
@@ -150,4 +148,4 @@ def test_mistakes_are_the_most_confident_ones_in_order(
     ]
     assert np.array_equal(mistakes[0].image, test.images[3])
     assert "3 of 4, among n = 6 test images" in title
-    assert [each.actual for each in drawn["examples.png"][0]] == ["x", "y"]
+    assert [each.actual for each in drawn["examples"][0]] == ["x", "y"]

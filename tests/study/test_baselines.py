@@ -1,11 +1,9 @@
 """The baselines of a study are those of each variant's own images, in whatever order the variants stand."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.models import run_result
-from matplotlib.figure import Figure
 
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet
@@ -63,14 +61,10 @@ def test_variants_of_the_same_images_are_one_figure_and_others_are_named() -> No
     assert baselines.shared(apart.values()) == {"majority": None, "neighbour": {40: None, 10: 0.8}}
 
 
-def test_the_chart_by_training_images_shows_every_baseline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(figures, "save", lambda figure, file: drawn.append(figure))
+def test_the_chart_by_training_images_shows_every_baseline() -> None:
     lines = {"one": [Size(40, None, [], 0.9), Size(10, None, [], 0.8)], "two": [Size(40, None, [], 0.7)]}
     for order in (lines, dict(reversed(lines.items()))):
-        figures.sizes(order, tmp_path / "sizes.png")
-    for figure in drawn:
-        (line,) = figure.axes[0].lines
+        (line,) = figures.draw_sizes(order).axes[0].lines
         assert sorted(zip(line.get_xdata(), line.get_ydata(), strict=True)) == [(10, 0.8), (40, 0.7), (40, 0.9)]
 
 

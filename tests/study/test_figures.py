@@ -1,12 +1,9 @@
 """The pictures of a study leave no variant and no failed run out."""
 
-from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pytest
 from helpers.models import run_result
-from matplotlib.figure import Figure
 
 from crosscheck.study import corruptions, figures
 from crosscheck.study.plans import Cell
@@ -22,18 +19,13 @@ def run(accuracy: float, failed: bool) -> Run:
     return Run(cast(Cell, None), failed, np.arange(10), right, None, 10, run_result(robustness=curves))
 
 
-def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_that_failed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    drawn: list[Figure] = []
-    monkeypatch.setattr(figures, "save", lambda figure, file: drawn.append(figure))
+def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_that_failed() -> None:
     runs = {
         "all": [run(0.9, False), run(0.7, False)],
         "some": [run(0.8, False), run(0.5, True)],
         "none": [run(0.5, True)],
     }
-    figures.robustness(runs, tmp_path / "robustness.png")
-    axis = drawn[0].axes[0]
+    axis = figures.draw_robustness(runs).axes[0]
     legend = axis.get_legend()
     assert legend
     assert [text.get_text() for text in legend.get_texts()] == ["all (n = 2)", "some (n = 1 of 2)", "none (n = 0 of 1)"]
