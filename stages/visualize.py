@@ -22,6 +22,7 @@ from crosscheck.core.params import VisualizeParams, load_section
 from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin, read_bins
+from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
@@ -143,8 +144,7 @@ def draw_charts(
     dpi: int,
 ) -> None:
     classes = described["classes"]
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (answered.labels, answered.predicted), 1)
+    counts = count_confusions(answered.predicted, answered.labels, len(classes))
     sizes = (described["train_images"], described["val_images"])
     charts.training_curves(history, guess, sizes, folder / "curves.png", dpi)
     charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)

@@ -6,7 +6,7 @@ python -m crosscheck ui
 from crosscheck.core import addresses
 from crosscheck.core.errors import InputError
 from crosscheck.tracking import store
-from crosscheck.tracking.outages import describe, outages
+from crosscheck.tracking.outages import explained
 
 
 def main() -> None:
@@ -17,10 +17,5 @@ def main() -> None:
     file = addresses.sqlite_file(address)
     if file is not None and not file.exists():
         raise InputError(f"{file}: nothing is recorded yet; run `make repro` first")
-    try:
+    with explained("cannot be shown"):
         store.prepare()
-    except outages() as error:
-        problem, remedy = describe(error)
-        raise InputError(
-            f"MLflow at {store.shown_uri()} cannot be shown ({problem}); {remedy or 'fix that first'}"
-        ) from None

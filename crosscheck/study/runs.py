@@ -34,7 +34,7 @@ class Run:
     @property
     def accuracy(self) -> float:
         """Share of right answers; 0 where there are none."""
-        return float(self.right.mean()) if len(self.right) else 0.0
+        return share_right(self.right)
 
     @property
     def guess(self) -> Guess:
@@ -80,6 +80,18 @@ def all_even(runs: Mapping[str, Sequence[Run]]) -> bool:
     return all(run.guess.even for each in runs.values() for run in each)
 
 
+def right_answers(result: dict[str, Any]) -> NDArray[np.bool_]:
+    """Which test images, in the order of their rows, a run of this result got right; (0,) where it gives no answers."""
+    test = result["test"]
+    right: NDArray[np.bool_] = np.array(test.get("actual", [])) == np.array(test.get("predicted", []))
+    return right
+
+
+def share_right(right: NDArray[np.bool_]) -> float:
+    """The accuracy of these answers; 0 where there are none."""
+    return float(right.mean()) if len(right) else 0.0
+
+
 def answers_alike(result: dict[str, Any]) -> bool:
     """Whether a run of this result takes every test image for the same class, and there are images of others."""
     test = result["test"]
@@ -96,7 +108,7 @@ def _run(cell: Cell, result: dict[str, Any], plan: Plan) -> Run:
         cell=cell,
         failed=result["diverged"] or curve["train_loss"][-1] > limit or answers_alike(result),
         rows=np.array(test.get("row", []), dtype=np.int64),
-        right=np.array(test.get("actual", [])) == np.array(test.get("predicted", [])),
+        right=right_answers(result),
         reached=reached[0] if reached else None,
         epochs=cell.params.train.epochs,
         result=result,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.runs import right_answers, share_right
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
@@ -40,6 +41,5 @@ def figures(result: dict[str, Any], timing: dict[str, Any]) -> dict[str, float]:
     } | result["cost"]
     test = result["test"]
     if test:
-        right = sum(actual == predicted for actual, predicted in zip(test["actual"], test["predicted"], strict=True))
-        numbers |= {"test.accuracy": right / len(test["actual"]), "test.log_loss": test["log_loss"]}
+        numbers |= {"test.accuracy": share_right(right_answers(result)), "test.log_loss": test["log_loss"]}
     return numbers

@@ -24,6 +24,7 @@ from crosscheck.study import executor, plans, resplit, result_cache, tracking
 from crosscheck.study.executor import Job
 from crosscheck.study.progress import Progress, spoken
 from crosscheck.study.result_cache import result_file
+from crosscheck.study.runs import right_answers
 from crosscheck.tracking.nested_runs import NestedRuns
 
 WORKERS = "STUDY_WORKERS"
@@ -119,10 +120,10 @@ def outcome(result: dict[str, Any]) -> str:
     if result["diverged"]:
         return "the loss became no number"
     losses = result["curve"]["train_loss"]
-    right = sum(map(int.__eq__, result["test"]["actual"], result["test"]["predicted"]))
+    right = right_answers(result)
     guess, predicted = Guess(tuple(result["data"][COUNTS])), np.array(result["test"]["predicted"], dtype=np.int64)
     alike = "" if guess.even or only_answer(predicted) is None else ", all taken for the same class"
-    return f"training loss {losses[-1]:.3f}, {right} of {len(result['test']['actual'])} test images right{alike}"
+    return f"training loss {losses[-1]:.3f}, {right.sum()} of {len(right)} test images right{alike}"
 
 
 if __name__ == "__main__":
