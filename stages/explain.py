@@ -71,7 +71,7 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.S
 def animation(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
 ) -> tuple[str, list[page.ReportPicture]]:
-    """The animation's words and frames, made in a process of its own."""
+    """The animation's words and frames, made in a separate process."""
     return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 

@@ -12,7 +12,7 @@ from crosscheck.tracking.outages import explained
 def main() -> None:
     address = store.uri()
     if address.startswith(("http:", "https:")):
-        print(f"MLFLOW_TRACKING_URI is a server, which has a UI of its own: open {store.shown_uri()}")
+        print(f"MLFLOW_TRACKING_URI is a server, which has its own UI: open {store.shown_uri()}")
         return
     file = addresses.sqlite_file(address)
     if file is not None and not file.exists():

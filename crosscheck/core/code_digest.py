@@ -19,7 +19,7 @@ PLAIN_CARRIERS = frozenset(
     f"crosscheck.core.{name}"
     for name in ("errors", "files", "ownership", "params", "project", "tables", "validation_messages", "yaml_files")
 )
-# Of a study: images, and how they are dealt out, are hashed as they arrive; a group of one process hands every batch on
+# Of a study: images, and how they are split, are hashed as they arrive; a group of one process hands every batch on
 # as it is.
 CARRIERS = PLAIN_CARRIERS | {
     "crosscheck.data.dataset",

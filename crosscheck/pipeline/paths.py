@@ -14,7 +14,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.yaml_files import read_yaml
 
 DVC_FILE = Path("dvc.yaml")
-# DVC itself gives up after three seconds, or, told to wait, never; a command of its own that takes longer is stuck.
+# DVC itself gives up after three seconds, or, told to wait, never; one of these commands that takes longer is stuck.
 LONGEST_WAIT = 600
 LOCKED = "Unable to acquire lock"
 

@@ -86,7 +86,7 @@ def _markdown(block: Block, folder: Path) -> str:
 
 
 def _plain(text: str) -> str:
-    """Names of files and classes are the user's: they are no markup."""
+    """Names of files and classes are the user's: they are not markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("*", r"\*").replace("`", r"\`")
 
 

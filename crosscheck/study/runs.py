@@ -18,7 +18,7 @@ class Run:
     """One trained network.
 
     `failed`: its last training loss is above the study's limit or became no number, or it takes every test image for
-    the same class. `rows`, int64 (n,), are the places of its test images in the stock, `right`, bool (n,), which of
+    the same class. `rows`, int64 (n,), are the places of its test images in the data set, `right`, bool (n,), which of
     them it got right; both are empty where the loss became no number. `reached`: the first epoch whose validation
     accuracy is the study's target, if there is one.
     """
