@@ -30,6 +30,7 @@ from ruamel.yaml import YAML
 from benchmarks import processes
 from crosscheck.core import devices
 from crosscheck.core.files import write_json, write_text
+from crosscheck.core.yaml_files import read_yaml
 from crosscheck.pipeline.paths import DVC_FILE
 from crosscheck.reporting import style
 from crosscheck.tracking import store
@@ -72,7 +73,7 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
     subprocess.run(["git", "clone", "-q", Path.cwd(), clone], check=True)
     change(clone / "params.yaml", count)
     os.environ |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch), "DVC_ROOT": str(clone)}
-    commands = YAML(typ="safe").load(clone / DVC_FILE)["stages"]
+    commands = read_yaml(clone / DVC_FILE)["stages"]
     subprocess.run([sys.executable, *shlex.split(commands["check"]["cmd"])[1:]], cwd=clone, check=True)
     stages = {}
     for stage in STAGES:
@@ -95,8 +96,8 @@ def change(params: Path, count: int) -> None:
     """Ask for `count` images of both classes, and keep the shares of the subsets."""
     yaml = YAML()
     content = yaml.load(params)
-    of_each, before = count // 2, content["synthesize"]["count"]
-    content["synthesize"]["count"] = of_each
+    of_each, before = count // 2, content["synthesize"]["images_per_class"]
+    content["synthesize"]["images_per_class"] = of_each
     for subset in ("test", "val"):
         content["split"][subset] = content["split"][subset] * of_each // before
     content["model"].update(NETWORK)

@@ -121,7 +121,7 @@ def write_confusion(table: Predictions, names: list[str], file: Path) -> None:
 
     The first column is called `actual`; where a class has this name, an underscore follows.
     """
-    by_class = zip(names, count_confusions(table.probabilities, table.labels), strict=True)
+    by_class = zip(names, count_confusions(table.predicted, table.labels, len(names)), strict=True)
     # Of two columns of one name, readers of tables keep the last.
     first = "actual"
     while first in names:

@@ -71,7 +71,7 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> Subject:
 def animation(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
 ) -> document.Section:
-    """The animation's section, made in a process of its own."""
+    """The animation's section, made in a separate process."""
     return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 

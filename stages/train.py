@@ -6,7 +6,7 @@
 
 `card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `machine`
 names what trained it, the processor included; neither git nor DVC keeps that file, since the same bits from another
-machine are no other result. Progress shows on a terminal only.
+machine are not another result. Progress shows on a terminal only.
 """
 
 import sys

@@ -20,6 +20,7 @@ from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import VisualizeParams, load_section
 from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
+from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
@@ -130,8 +131,7 @@ def draw_charts(
     history: list[curves.Epoch], answered: Predictions, bins: list[Bin], described: CardData
 ) -> NamedFigures:
     classes = described.classes
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (answered.labels, answered.predicted), 1)
+    counts = count_confusions(answered.predicted, answered.labels, len(classes))
     sizes = (described.train_images, described.val_images)
     yield "curves", charts.draw_training_curves(history, described.guess, sizes)
     yield "confusion", charts.draw_confusion_matrix(counts, classes)

@@ -39,7 +39,7 @@ def encode(image: Tensor, verdict: Verdict, responses: dict[str, Tensor]) -> byt
 
 
 def _as_maps(values: Tensor) -> Tensor:
-    """Float (channels, height, width) of at most so many and so large; a vector becomes one map, row by row."""
+    """Float (channels, height, width), limited in number and size; a vector becomes one map, row by row."""
     if values.ndim == 1:
         values = values[:MOST_UNITS]
         columns = min(len(values), max(8, round((4 * len(values)) ** 0.5)))

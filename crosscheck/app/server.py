@@ -70,12 +70,12 @@ def app(variants: list[LoadedNetwork], threads: int) -> FastAPI:
         began = time.perf_counter()
         found = decoding.decode_bytes(content, "", variant.preparation)
         if found.pixels is None:
-            raise HTTPException(422, found.note or "this file is no image in a format that is read here")
+            raise HTTPException(422, found.note or "this file is not an image in a format that is read here")
         image = classify.batch([found.pixels])
         torch.set_num_threads(threads_for(net, threads))
         responses = inference.responses(net, image)
         if not all(bool(torch.isfinite(values).all()) for values in responses.values()):
-            raise HTTPException(422, "this network's answers are no numbers: its training went astray")
+            raise HTTPException(422, "this network's answers are not numbers: its training diverged")
         learnt = variant.learnt if choice.epoch is None else None
         (verdict,) = classify.classify(responses, learnt)
         answer = encoding.encode(image, verdict, responses)

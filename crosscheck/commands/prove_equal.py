@@ -1,11 +1,11 @@
-"""Proves that the code at hand gives the results of older code, so that a study keeps these.
+"""Proves that the current code gives the results of older code, so that a study keeps these.
 
     python -m crosscheck prove_equal
     python -m crosscheck prove_equal --begin
 
 It runs tiny cells of every kind. Where each one is the same byte for byte as in `crosscheck/study/proofs.json`, the
 code's hash is added there: commit the file. Where one is not, the study has to run again. If that is meant, `--begin`
-makes the results of the code at hand the ones that later code is compared with.
+makes the results of the current code the ones that later code is compared with.
 """
 
 import sys

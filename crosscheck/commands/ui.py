@@ -6,21 +6,16 @@ python -m crosscheck ui
 from crosscheck.core import addresses
 from crosscheck.core.errors import InputError
 from crosscheck.tracking import store
-from crosscheck.tracking.outages import describe, outages
+from crosscheck.tracking.outages import explained
 
 
 def main() -> None:
     address = store.uri()
     if address.startswith(("http:", "https:")):
-        print(f"MLFLOW_TRACKING_URI is a server, which has a UI of its own: open {store.shown_uri()}")
+        print(f"MLFLOW_TRACKING_URI is a server, which has its own UI: open {store.shown_uri()}")
         return
     file = addresses.sqlite_file(address)
     if file is not None and not file.exists():
         raise InputError(f"{file}: nothing is recorded yet; run `make repro` first")
-    try:
+    with explained("cannot be shown"):
         store.prepare()
-    except outages() as error:
-        problem, remedy = describe(error)
-        raise InputError(
-            f"MLflow at {store.shown_uri()} cannot be shown ({problem}); {remedy or 'fix that first'}"
-        ) from None

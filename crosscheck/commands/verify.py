@@ -16,11 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from crosscheck.core import addresses
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
+from crosscheck.core.yaml_files import parse_yaml, read_yaml
 from crosscheck.pipeline import file_diff, paths
 from crosscheck.tracking import store
 
@@ -37,8 +36,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="crosscheck-verify-") as temporary:
         clone = Path(temporary) / "clone" / _output(["git", "rev-parse", "--show-prefix"], Path.cwd())
         rerun(Path(temporary) / "clone", clone, cache)
-        committed = YAML(typ="safe", pure=True).load(_output(["git", "show", f"HEAD:./{LOCK}"], Path.cwd()))
-        rebuilt = YAML(typ="safe", pure=True).load((clone / LOCK).read_text(encoding="utf-8"))
+        committed = parse_yaml(_output(["git", "show", f"HEAD:./{LOCK}"], Path.cwd()), LOCK)
+        rebuilt = read_yaml(clone / LOCK)
         same = report(committed["stages"], rebuilt["stages"], cache, clone)
         before, after = (
             committed_card(committed["stages"], at["train"]["card"], cache),

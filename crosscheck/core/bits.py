@@ -17,7 +17,7 @@ from typing import Literal
 Mode = Literal["portable", "native"]
 
 # Read as numpy, its OpenBLAS, scikit-learn and torch load, so the same in every mode. One thread each, since their
-# number would be that of the processor's cores; `hardware.prepare` gives torch as many as the parameter says.
+# number would be that of the processor's cores; `devices.prepare` gives torch the number that the parameter says.
 FIXED = {
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "OPENBLAS_CORETYPE": "Haswell",

@@ -17,9 +17,19 @@ from crosscheck.core.syntax import Text, read_text
 # They carry and check values and files, or word errors; what passes through them comes out as it went in.
 PLAIN_CARRIERS = frozenset(
     f"crosscheck.core.{name}"
-    for name in ("errors", "files", "ownership", "params", "project", "records", "tables", "validation_messages")
+    for name in (
+        "errors",
+        "files",
+        "ownership",
+        "params",
+        "project",
+        "records",
+        "tables",
+        "validation_messages",
+        "yaml_files",
+    )
 )
-# Of a study: images, and how they are dealt out, are hashed as they arrive; a group of one process hands every batch on
+# Of a study: images, and how they are split, are hashed as they arrive; a group of one process hands every batch on
 # as it is.
 CARRIERS = PLAIN_CARRIERS | {
     "crosscheck.data.dataset",

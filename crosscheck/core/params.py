@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from crosscheck.core import validation_messages
 from crosscheck.core.errors import InputError
 from crosscheck.core.records import Record
+from crosscheck.core.yaml_files import check_section, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 MAX_SEED = 2**32 - 1
@@ -186,42 +184,17 @@ def load(file: Path = PARAMS_FILE) -> Params:
 
     Raises InputError, in one line, for a file that cannot be read, an unknown, missing or wrong key.
     """
-    params: Params = checked(Params, read(file), file)
+    params: Params = check_section(Params, _read(file), file)
     return params
 
 
 def load_section(name: str, file: Path = PARAMS_FILE) -> Any:
     """Read and check the one section `name` of `file`; the others are neither read nor checked."""
-    content = read(file)
+    content = _read(file)
     if name not in content:
         raise InputError(f"{file}: the section {name!r} is missing; docs/parameters.md shows every section")
-    return checked(SECTIONS[name], content[name], file, (name,))
+    return check_section(SECTIONS[name], content[name], file, (name,))
 
 
-def read(file: Path) -> dict[str, Any]:
-    """The sections of a YAML file, as DVC reads them. Raises InputError, in one line, where it is not one."""
-    try:
-        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run the stages from the project's root folder") from None
-    except RecursionError:
-        raise InputError(f"{file}: not readable as YAML: nested too deeply; remove some brackets") from None
-    except (OSError, UnicodeDecodeError, ValueError, YAMLError) as error:
-        problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; fix this: {problem}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: must hold sections such as 'train:', got {validation_messages.shown(content)}")
-    return content
-
-
-def checked(
-    kind: type[Section], content: Any, file: Path, where: tuple[str, ...] = (), guide: str = validation_messages.GUIDE
-) -> Any:
-    """The `content` of `file` as a `kind`; `where` it stands there, and the `guide` that explains it, are for errors.
-
-    Raises InputError, in one line.
-    """
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{file}: {validation_messages.describe_error(error, kind, where, guide)}") from None
+def _read(file: Path) -> dict[str, Any]:
+    return read_yaml(file, "train", "run the stages from the project's root folder")

@@ -53,7 +53,7 @@ def pool(
 
 @contextmanager
 def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[Future[T]]:
-    """Let `work` run in a process of its own meanwhile; it ends at once where the block ends in an error.
+    """Let `work` run in a separate process meanwhile; it ends at once where the block ends in an error.
 
     Ctrl-C is for this process alone: one that is still loading would answer with a traceback. For the main thread.
     """

@@ -4,15 +4,18 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_file
+
+Record = TypeVar("Record")
 
 
 def cell(name: str) -> str:
-    """A name as it stands in a table: bytes of file names that are no UTF-8 are escaped."""
+    """A name as it stands in a table: bytes of file names that are not UTF-8 are escaped."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -34,6 +37,23 @@ def each(file: Path) -> Iterator[dict[str, str]]:
             yield row
     if not number:
         raise ValueError("it has no rows")
+
+
+def read_records(
+    file: Path, make_record: Callable[[dict[str, str]], Record | None], kind: str, stage: str
+) -> list[Record]:
+    """What `make_record` makes of each row, by column, of the table that the stage `stage` wrote; None is left out.
+
+    `make_record` raises ValueError or KeyError for a wrong row. Raises InputError, in one line, where the file is
+    missing, cannot be read, or is not `kind`, as in "a manifest".
+    """
+    try:
+        records = map(make_record, each(file))
+        return [record for record in records if record is not None]
+    except FileNotFoundError:
+        raise InputError(f"{file}: not found; run `dvc repro {stage}` to make it") from None
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise InputError(f"{file}: not {kind} ({error!r}); run `dvc repro {stage}` to make it again") from None
 
 
 def finite(text: str) -> float:

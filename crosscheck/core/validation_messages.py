@@ -27,7 +27,7 @@ def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[s
     if problem["type"] == "missing":
         return f"{key} is missing; add it{f' ({field})' if field else ''}"
     if problem["type"] == "invalid_key":
-        return f"{key} is not a parameter (its name is no text); remove it; {guide} lists every key"
+        return f"{key} is not a parameter (its name is not a text); remove it; {guide} lists every key"
     if problem["type"] == "extra_forbidden":
         if renamed := new_name(_model_at(kind, location[:-1]), location[-1]):
             return f"{key} is called {renamed!r} now; rename it"

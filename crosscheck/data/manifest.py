@@ -1,6 +1,5 @@
 """The manifest: which file of the user's became which row of which subset."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -30,12 +29,11 @@ def read_paths(file: Path, subset: str, count: int) -> list[str]:
 
     Raises InputError where the manifest is missing or does not name just that many.
     """
-    try:
-        found = [(int(row["row"]), row["path"]) for row in tables.each(file) if row["subset"] == subset]
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run `dvc repro split` to make it") from None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{file}: not a manifest ({error!r}); run `dvc repro split` to make it again") from None
+
+    def numbered(row: dict[str, str]) -> tuple[int, str] | None:
+        return (int(row["row"]), row["path"]) if row["subset"] == subset else None
+
+    found = tables.read_records(file, numbered, "a manifest", "split")
     if sorted(row for row, _ in found) != list(range(count)):
         raise InputError(f"{file}: does not name the {count} images of {subset}; run `dvc repro split` again")
     return [path for _, path in sorted(found)]

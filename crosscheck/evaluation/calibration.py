@@ -1,6 +1,5 @@
 """Does a confidence of 90 % mean being right nine times in ten? Bins of confidence, and their CSV file."""
 
-import csv
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosscheck.core import tables
-from crosscheck.core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,7 @@ def write_bins(found: list[Bin], file: Path) -> None:
 
 def read_bins(file: Path) -> list[Bin]:
     """Read what `write` wrote. Raises InputError where it is missing or something else."""
-    try:
-        return [_bin(row) for row in tables.read(file)]
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run `dvc repro evaluate` to make it") from None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{file}: not a calibration table ({error!r}); run `dvc repro evaluate` again") from None
+    return tables.read_records(file, _bin, "a calibration table", "evaluate")
 
 
 def _bin(row: dict[str, str]) -> Bin:

@@ -50,9 +50,11 @@ def score_classes(probabilities: Probabilities, labels: Labels) -> list[ClassSco
     return [ClassScore(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*columns, strict=True)]
 
 
-def count_confusions(probabilities: Probabilities, labels: Labels) -> NDArray[np.int64]:
-    """Counts, (classes, classes): a row for each true class, a column for each predicted one."""
-    matrix = confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(probabilities.shape[1]))
+def count_confusions(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
+    """Counts, (classes, classes), of predicted and true labels (n,): a row for each true class, a column for each
+    predicted one.
+    """
+    matrix = confusion_matrix(labels, predicted, labels=range(classes))
     return np.asarray(matrix, dtype=np.int64)
 
 

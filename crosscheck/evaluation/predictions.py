@@ -1,6 +1,5 @@
 """The table of predictions: one line per test image, in the order of the test arrays."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from crosscheck.core.errors import InputError
 from crosscheck.data.dataset import Subset
 
 PROBABILITY = "p_"
-AGAIN = "run `dvc repro evaluate` to make it again"
 
 
 @dataclass(frozen=True)
@@ -45,22 +43,21 @@ def read_predictions(file: Path, classes: list[str]) -> Predictions:
     """Read a table that `write` wrote for the same classes. Raises InputError where it is missing or is not one."""
     names = [tables.cell(name) for name in classes]
     label_of = {name: label for label, name in enumerate(names)}
-    try:
-        rows = tables.read(file)
-        labels = [label_of[row["actual"]] for row in rows]
-        predicted = [label_of[row["predicted"]] for row in rows]
-        values = [[tables.finite(row[PROBABILITY + name]) for name in names] for row in rows]
-        paths = [row["path"] for row in rows]
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run `dvc repro evaluate` to make it") from None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{file}: not a table of predictions for these classes ({error!r}); {AGAIN}") from None
-    return Predictions(paths, np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64))
+
+    def answer(row: dict[str, str]) -> tuple[str, int, int, list[float]]:
+        values = [tables.finite(row[PROBABILITY + name]) for name in names]
+        return row["path"], label_of[row["actual"]], label_of[row["predicted"]], values
+
+    answers = tables.read_records(file, answer, "a table of predictions for these classes", "evaluate")
+    paths, labels, predicted, values = zip(*answers, strict=True)
+    return Predictions(
+        list(paths), np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64)
+    )
 
 
 def read_predictions_for(file: Path, classes: list[str], test: Subset) -> Predictions:
     """Read what `evaluate` wrote of just these images. Raises InputError where the table is missing or of others."""
     answered = read_predictions(file, classes)
     if not np.array_equal(answered.labels, test.labels):
-        raise InputError(f"{file}: not of the test images of this split; {AGAIN}")
+        raise InputError(f"{file}: not of the test images of this split; run `dvc repro evaluate` to make it again")
     return answered

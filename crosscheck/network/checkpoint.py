@@ -142,7 +142,7 @@ def _kind(shape: torch.Size, dtype: torch.dtype) -> str:
 def _found_kind(value: Any) -> str:
     """As `_kind` for a tensor that holds each of its values in memory; other words for all else."""
     if not isinstance(value, Tensor):
-        return "no tensor"
+        return "not a tensor"
     if value.layout != torch.strided or value.device.type != "cpu" or not value.is_contiguous():
         return "a tensor without a value for each place"
     return _kind(value.shape, value.dtype)

@@ -38,16 +38,14 @@ def responses(net: nn.Sequential, images: Tensor) -> dict[str, Tensor]:
 
     `images`: uint8 (n, channels, height, width) on the network's device.
     """
-    values: dict[str, Tensor] = {}
-    net.eval()
-    with torch.inference_mode():
-        for name, layer in net.named_children():
-            images = values[name] = layer(images)
-    return values
+    return dict(outputs(net, images))
 
 
 def outputs(net: nn.Sequential, images: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """What each layer gives, by its name: (n, channels, height, width) or (n, channels); `scale` gives the image."""
+    """As `responses`, a layer at a time, so that those of many images need not all be in memory.
+
+    A layer gives (n, channels, height, width) or (n, channels); the layer `scale` gives the image.
+    """
     net.eval()
     values = images
     with torch.inference_mode():

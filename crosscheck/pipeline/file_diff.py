@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from crosscheck.core.nesting import flatten
+
 # What the readers of the kinds below raise where a file is not what its ending says.
 UNREADABLE = (AttributeError, EOFError, KeyError, OSError, RuntimeError, TypeError, UnpicklingError, ValueError)
 
@@ -24,14 +26,12 @@ def difference(old: Path, new: Path, name: str) -> str:
         return f"{old.stat().st_size} bytes became {new.stat().st_size} others"
 
 
-def numbers(content: Any, prefix: str = "") -> dict[str, float]:
+def numbers(content: Any) -> dict[str, float]:
     """Every number of a JSON value by its dotted name."""
-    if isinstance(content, dict | list):
-        parts = content.items() if isinstance(content, dict) else enumerate(content)
-        return {name: value for key, part in parts for name, value in numbers(part, f"{prefix}{key}.").items()}
-    if isinstance(content, int | float) and not isinstance(content, bool):
-        return {prefix.rstrip("."): float(content)}
-    return {}
+    values = flatten(content, lists=True).items()
+    return {
+        name: float(value) for name, value in values if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _json(old: Path, new: Path) -> str:

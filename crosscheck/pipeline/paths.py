@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from crosscheck.core.errors import InputError
+from crosscheck.core.yaml_files import read_yaml
 
 DVC_FILE = Path("dvc.yaml")
-# DVC itself gives up after three seconds, or, told to wait, never; a command of its own that takes longer is stuck.
+# DVC itself gives up after three seconds, or, told to wait, never; one of these commands that takes longer is stuck.
 LONGEST_WAIT = 600
 LOCKED = "Unable to acquire lock"
 
@@ -34,12 +32,10 @@ def read_paths_by_stage(*stages: str) -> dict[str, dict[str, Path]]:
 
     Raises InputError where `dvc.yaml` is missing or has no such stage.
     """
+    content = read_yaml(DVC_FILE)
     try:
-        content = YAML(typ="safe", pure=True).load(DVC_FILE.read_text(encoding="utf-8"))
         commands = {stage: content["stages"][stage]["cmd"] for stage in stages}
-    except FileNotFoundError:
-        raise InputError(f"{DVC_FILE}: not found; run this from the project's root folder") from None
-    except (YAMLError, LookupError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{DVC_FILE}: does not describe the stage {', '.join(stages)} ({problem}); fix it") from None
     return {stage: _options(command) for stage, command in commands.items()}
@@ -97,17 +93,15 @@ def outputs(file: Path) -> list[Path]:
 
     Raises InputError where the file is missing or is not a pipeline.
     """
+    content = read_yaml(file)
     try:
-        stages = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))["stages"]
         return [
             Path(os.path.normpath(file.parent / stage.get("wdir", "") / path))
-            for stage in stages.values()
+            for stage in content["stages"].values()
             for path, settings in _entries(stage)
             if not settings.get("persist")
         ]
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run this from the project's root folder") from None
-    except (OSError, ValueError, YAMLError, LookupError, TypeError, AttributeError) as error:
+    except (LookupError, TypeError, AttributeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{file}: does not describe a pipeline ({problem}); correct it") from None
 

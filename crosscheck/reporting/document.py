@@ -131,5 +131,5 @@ def _render(template: str, **content: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Names of files and classes are the user's: they are no Markdown."""
+    """Names of files and classes are the user's: they are not markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("*", r"\*").replace("`", r"\`")

@@ -10,7 +10,6 @@ from optuna import Trial
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from crosscheck.core import params
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import (
     Channels,
@@ -25,6 +24,7 @@ from crosscheck.core.params import (
     TrainParams,
     Width,
 )
+from crosscheck.core.yaml_files import check_section, read_yaml
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import shapes
 
@@ -173,7 +173,7 @@ def load(file: Path, data_set: DataSet) -> Search:
 
     Raises InputError, in one line, for an unknown, missing or wrong key, and for more convolutions than fit.
     """
-    search: Search = params.checked(Search, params.read(file), file, guide=GUIDE)
+    search: Search = check_section(Search, read_yaml(file, "space"), file, guide=GUIDE)
     space = search.space
     for pool in space.pool:
         fitting = next(n for n in range(space.convolutions.high, -1, -1) if _fits(n, pool, data_set))

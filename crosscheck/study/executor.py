@@ -1,4 +1,4 @@
-"""Runs the cells of a study side by side, each in a process of its own that leaves its result as a file.
+"""Runs the cells of a study side by side, each in a separate process that leaves its result as a file.
 
 The processes are forked from one that has torch loaded, so a cell starts in a fraction of a second, with clean memory.
 One is ended with the study, however that ends; its cell then runs again next time.
@@ -89,7 +89,7 @@ def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
 def _failure(job: Job, exit_code: int) -> str:
     if exit_code == -signal.SIGKILL:
         return f"{job.name} was killed, most likely for lack of memory; run this again with fewer workers"
-    return f"{job.name} failed; the lines above say why; fix it and run this again: finished cells are kept"
+    return f"{job.name} failed; the lines above say why; fix it and run this again: finished runs are kept"
 
 
 def work(job: Job) -> None:

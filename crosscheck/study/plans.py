@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import AfterValidator, Field
 
 from crosscheck.core import ownership, validation_messages
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import PARAMS_FILE, SECTIONS, Params, Section, load
+from crosscheck.core.yaml_files import check_section, read_yaml
 from crosscheck.network import shapes
 
 MOST_SEEDS = 1000
@@ -96,10 +95,8 @@ class Study(Section):
     reported: list[Reported] = Field(default_factory=list)
 
 
-class Part(BaseModel):
+class Part(Section):
     """A study file that takes only some of another one."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     part_of: str
     seeds: Seeds
@@ -167,13 +164,13 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
 
     Raises InputError, in one line, for unknown keys, wrong values, and names of variants that there are not.
     """
-    content, whole = _yaml(file), file
+    content, whole = _read(file), file
     if "part_of" in content:
-        part = _checked(Part, content, file)
+        part = check_section(Part, content, file)
         whole = file.parent / part.part_of
-        study = _part(_checked(Study, _yaml(whole), whole), part, file)
+        study = _part(check_section(Study, _read(whole), whole), part, file)
     else:
-        study = _checked(Study, content, file)
+        study = check_section(Study, content, file)
     _check_names(study, file)
     base = load(params_file)
     shared = _apply(base, study.params, file, "params")
@@ -259,27 +256,9 @@ def _apply(params: Params, settings: Settings, file: Path, where: str) -> Params
             remedy = f"it is called '{section}.{renamed}' now; rename it" if renamed else "correct the name"
             raise InputError(f"{file}: {where} sets {dotted!r}, which params.yaml does not have; {remedy}")
         content[section][key] = value
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{file}: {where}: {validation_messages.describe_error(error, Params, ())}") from None
+    applied: Params = check_section(Params, content, f"{file}: {where}")
+    return applied
 
 
-def _checked(kind: type[Any], content: dict[str, Any], file: Path) -> Any:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{file}: {validation_messages.describe_error(error, kind, ())}") from None
-
-
-def _yaml(file: Path) -> dict[str, Any]:
-    try:
-        content = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; name a study file, such as study/variants.yaml") from None
-    except (OSError, UnicodeDecodeError, ValueError, YAMLError, RecursionError) as error:
-        problem = " ".join(str(error).split())[:400]
-        raise InputError(f"{file}: not readable as YAML; fix this: {problem}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: must hold keys such as 'variants:', got {validation_messages.shown(content)}")
-    return content
+def _read(file: Path) -> dict[str, Any]:
+    return read_yaml(file, "variants", "name a study file, such as study/variants.yaml")

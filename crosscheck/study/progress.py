@@ -27,11 +27,11 @@ class Progress:
         return max(sum(each) / self.workers, max(each, default=0.0))
 
     def line(self) -> str:
-        """Such as "12 of 190 cells, about 34 min left"."""
+        """Such as "12 of 190 runs, about 34 min left"."""
         done = self.total - len(self.waiting)
         if not self.waiting:
-            return f"{done} of {self.total} cells"
-        return f"{done} of {self.total} cells, about {spoken(self.left())} left"
+            return f"{done} of {self.total} runs"
+        return f"{done} of {self.total} runs, about {spoken(self.left())} left"
 
 
 def spoken(seconds: float) -> str:

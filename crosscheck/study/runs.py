@@ -18,7 +18,7 @@ class Run:
     """One trained network.
 
     `failed`: its last training loss is above the study's limit or became no number, or it takes every test image for
-    the same class. `rows`, int64 (n,), are the places of its test images in the stock, `right`, bool (n,), which of
+    the same class. `rows`, int64 (n,), are the places of its test images in the data set, `right`, bool (n,), which of
     them it got right; both are empty where the loss became no number. `reached`: the first epoch whose validation
     accuracy is the study's target, if there is one.
     """
@@ -34,7 +34,7 @@ class Run:
     @property
     def accuracy(self) -> float:
         """Share of right answers; 0 where there are none."""
-        return float(self.right.mean()) if len(self.right) else 0.0
+        return share_right(self.right)
 
     @property
     def guess(self) -> Guess:
@@ -80,6 +80,17 @@ def all_even(runs: Mapping[str, Sequence[Run]]) -> bool:
     return all(run.guess.even for each in runs.values() for run in each)
 
 
+def right_answers(result: RunResult) -> NDArray[np.bool_]:
+    """Which test images, in the order of their rows, a run of this result got right; (0,) where it gives no answers."""
+    right: NDArray[np.bool_] = np.array(result.test.actual) == np.array(result.test.predicted)
+    return right
+
+
+def share_right(right: NDArray[np.bool_]) -> float:
+    """The accuracy of these answers; 0 where there are none."""
+    return float(right.mean()) if len(right) else 0.0
+
+
 def answers_alike(result: RunResult) -> bool:
     """Whether a run of this result takes every test image for the same class, and there are images of others."""
     predicted = np.array(result.test.predicted, dtype=np.int64)
@@ -95,7 +106,7 @@ def _run(cell: Cell, result: RunResult, plan: Plan) -> Run:
         cell=cell,
         failed=result.diverged or curve.train_loss[-1] > limit or answers_alike(result),
         rows=np.array(test.row, dtype=np.int64),
-        right=np.array(test.actual) == np.array(test.predicted),
+        right=right_answers(result),
         reached=reached[0] if reached else None,
         epochs=cell.params.train.epochs,
         result=result,

@@ -2,6 +2,7 @@
 
 from crosscheck.study.plans import Cell, Plan
 from crosscheck.study.results import RunResult, RunTiming, StoredResult
+from crosscheck.study.runs import right_answers, share_right
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
@@ -34,8 +35,6 @@ def figures(result: RunResult, timing: RunTiming | None) -> dict[str, float]:
     numbers: dict[str, float] = {
         name: value for name, value in dict(timing or {}).items() if isinstance(value, int | float)
     } | result.cost.model_dump()
-    test = result.test
-    if test.log_loss is not None:
-        right = sum(actual == predicted for actual, predicted in zip(test.actual, test.predicted, strict=True))
-        numbers |= {"test.accuracy": right / len(test.actual), "test.log_loss": test.log_loss}
+    if result.test.log_loss is not None:
+        numbers |= {"test.accuracy": share_right(right_answers(result)), "test.log_loss": result.test.log_loss}
     return numbers

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crosscheck.core.nesting import flatten
 from crosscheck.tracking import store
 from crosscheck.tracking.names import split_constants
-from crosscheck.tracking.outages import outages, warn
+from crosscheck.tracking.outages import try_to_record
 from crosscheck.tracking.run import Point, log_metrics, log_parameters
 
 PARENT_TAG = "mlflow.parentRunId"
@@ -88,9 +89,7 @@ class NestedRuns:
         tags = {PARENT_TAG: self.parent, self.kind.child_tag: child.key, **child.tags}
         run_id = client.create_run(self.experiment, run_name=child.name, tags=tags).info.run_id
         measured, constants = split_constants(child.figures)
-        sections = child.parameters.items()
-        flat = {f"{name}.{key}": value for name, content in sections for key, value in content.items()}
-        log_parameters(client, run_id, constants | flat)
+        log_parameters(client, run_id, constants | flatten(child.parameters))
         log_metrics(client, run_id, [(0, dict(measured)), *child.epochs])
         client.set_terminated(run_id, child.status)
 
@@ -120,10 +119,6 @@ class NestedRuns:
                 return keys
 
     def _attempt(self, action: Callable[[], object]) -> None:
-        if self.failed:
-            return
-        try:
-            action()
-        except outages() as error:
-            self.failed = True
-            warn(error, self.kind.name, f"the next `{self.kind.command}` records it")
+        if not self.failed:
+            later = f"the next `{self.kind.command}` records it"
+            self.failed = not try_to_record(action, self.kind.name, later)

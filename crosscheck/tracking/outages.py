@@ -3,12 +3,13 @@
 import re
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from crosscheck.core import addresses
-from crosscheck.core.errors import StoreError
+from crosscheck.core.errors import InputError, StoreError
 from crosscheck.core.project import root
 from crosscheck.tracking import store
 
@@ -38,8 +39,30 @@ def outages() -> tuple[type[Exception], ...]:
     return StoreError, MlflowException, SQLAlchemyError, CommandError, sqlite3.Error, OSError
 
 
-def warn(error: Exception, what: str, later: str) -> None:
-    """Print one line on stderr: `what` is not recorded, why, and which command records it `later`."""
+def try_to_record(record: Callable[[], object], what: str, later: str) -> bool:
+    """Call `record`, and say whether the store took it.
+
+    An outage is one line on stderr: `what` is not recorded, why, and which command records it `later`.
+    """
+    try:
+        record()
+    except outages() as error:
+        _warn(error, what, later)
+        return False
+    return True
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Raise InputError where the store fails within the block; `what` it does not do then, as in "does not answer"."""
+    try:
+        yield
+    except outages() as error:
+        problem, remedy = describe(error)
+        raise InputError(f"MLflow at {store.shown_uri()} {what} ({problem}); {remedy or 'fix that first'}") from None
+
+
+def _warn(error: Exception, what: str, later: str) -> None:
     problem, remedy = describe(error)
     print(
         f"warning: MLflow at {store.shown_uri()} does not record this {what} ({problem}); "

@@ -10,7 +10,7 @@ from crosscheck.core import addresses
 from crosscheck.core.errors import InputError
 from crosscheck.core.project import root
 from crosscheck.tracking import store
-from crosscheck.tracking.outages import describe, outages
+from crosscheck.tracking.outages import describe, explained, outages
 from crosscheck.tracking.run import CHECKPOINT_TAG
 
 MODEL, ALIAS = "crosscheck", "champion"
@@ -26,17 +26,12 @@ def make_champion(run_id: str, checkpoint: str) -> int:
     `run_id`: the MLflow run that has its model. Returns the version. Raises InputError where the store fails, and
     where MLflow cannot load the model: then neither a version nor the alias is changed.
     """
-    try:
+    with explained("does not register the model"):
         mlflow, _ = store.connect()
         client = mlflow.MlflowClient()
         with store.lock():
             version = _known(mlflow, client, checkpoint) or _register(mlflow, client, run_id, checkpoint)
             client.set_registered_model_alias(MODEL, ALIAS, version.version)
-    except outages() as error:
-        problem, remedy = describe(error)
-        raise InputError(
-            f"MLflow at {store.shown_uri()} does not register the model ({problem}); {remedy or 'fix that first'}"
-        ) from None
     return int(version.version)
 
 

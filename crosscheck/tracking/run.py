@@ -16,7 +16,7 @@ from typing import Any
 
 from crosscheck.tracking import store
 from crosscheck.tracking.names import metric_name
-from crosscheck.tracking.outages import outages, warn
+from crosscheck.tracking.outages import try_to_record
 
 CHECKPOINT_TAG = "crosscheck.checkpoint"
 TRAINING_TAG = "crosscheck.training"
@@ -165,10 +165,7 @@ class Recorder:
             return
         asked = time.monotonic()
         try:
-            action()
-        except outages() as error:
-            self.failed = True
-            warn(error, "run", "`make sync` records it later")
+            self.failed = not try_to_record(action, "run", "`make sync` records it later")
         finally:
             self.waited += time.monotonic() - asked
 

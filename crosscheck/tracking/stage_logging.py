@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.core.files import read_json, sha256
+from crosscheck.core.nesting import flatten
 from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
 from crosscheck.network import model_card
@@ -47,8 +48,7 @@ def record(results: Results) -> Recorder:
 def parameters(described: Description) -> dict[str, Any]:
     """The card's sections as flat names, such as `model.channels`."""
     sections = {name: value for name, value in described.model_dump().items() if isinstance(value, dict)}
-    flat = {f"{section}.{key}": value for section, content in sections.items() for key, value in content.items()}
-    return {"parameter_count": described.parameter_count, **flat}
+    return {"parameter_count": described.parameter_count, **flatten(sections)}
 
 
 def open_run(card_file: Path) -> Recorder:
@@ -100,7 +100,8 @@ def evaluation(recorder: Recorder, metrics: Path, predictions: Path) -> None:
     """The figures on the test set, and the table of predictions."""
 
     def record() -> None:
-        recorder.points([(0, dict(_flat(read_json(metrics))))])
+        values = flatten(read_json(metrics), "_").items()
+        recorder.points([(0, {name: float(value) for name, value in values if isinstance(value, int | float)})])
         recorder.files(metrics, predictions)
 
     recorder.part("evaluation", sha256(metrics) + sha256(predictions), record)
@@ -119,13 +120,3 @@ def explanation(recorder: Recorder, folder: Path) -> None:
 def _content(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, float]:
-    figures: dict[str, float] = {}
-    for name, value in content.items():
-        if isinstance(value, dict):
-            figures |= _flat(value, f"{prefix}{name}_")
-        elif isinstance(value, int | float):
-            figures[f"{prefix}{name}"] = float(value)
-    return figures

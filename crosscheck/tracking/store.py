@@ -31,7 +31,7 @@ SETTINGS = {
     "DO_NOT_TRACK": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-# How MLflow builds its tables is no news, and what fails comes as an exception too, without a traceback.
+# How MLflow builds its tables is not news, and what fails comes as an exception too, without a traceback.
 QUIET = {
     "mlflow.store.db.utils": logging.CRITICAL,
     "mlflow.tracking.client": logging.WARNING,

@@ -1,11 +1,9 @@
 """The training curve: one line per epoch, in memory and as CSV."""
 
-import csv
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 from crosscheck.core import tables
-from crosscheck.core.errors import InputError
 from crosscheck.data.guessing import Guess
 
 
@@ -36,12 +34,7 @@ def write(history: list[Epoch], file: Path) -> None:
 
 def read(file: Path) -> list[Epoch]:
     """Read a curve that `write` wrote. Raises InputError where it is missing or is not one."""
-    try:
-        return [_epoch(row) for row in tables.read(file)]
-    except FileNotFoundError:
-        raise InputError(f"{file}: not found; run `dvc repro train` to make it") from None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"{file}: not a training curve ({error!r}); run `dvc repro train` to make it again") from None
+    return tables.read_records(file, _epoch, "a training curve", "train")
 
 
 def _epoch(row: dict[str, str]) -> Epoch:

@@ -63,7 +63,7 @@ class Group:
     size: int = 1
 
     def share(self, count: int) -> slice:
-        """Which of `count` things fall to this process: as many as to any other, or one less or more."""
+        """Which of `count` things fall to this process: the same number as to any other, or one less or more."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
     def share_of(self, batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
@@ -155,7 +155,7 @@ def launch(processes: int) -> bool:
 
 @contextmanager
 def join(processes: int, device: torch.device) -> Iterator[Group]:
-    """The group that this process trains in; of its own where `processes` is 1.
+    """The group that this process trains in, alone where `processes` is 1.
 
     Raises InputError where another number of processes was started, and where they cannot reach each other. In a group
     it goes to what started it, which reports the first one, and so does the loss of another process.
@@ -179,7 +179,7 @@ def join(processes: int, device: torch.device) -> Iterator[Group]:
     except KeyboardInterrupt:
         sys.exit(LOST_ANOTHER)
     except RuntimeError as error:
-        # gloo has no exception of its own.
+        # gloo has no own exception.
         if not isinstance(error, torch.distributed.DistError) and "gloo" not in str(error):
             raise
         lost = InputError(

@@ -88,7 +88,7 @@ def read(folder: Path) -> tuple[dict[int, Path], str]:
     index = read_json(folder / INDEX)
     epochs, left_out = index.get("epochs"), index.get("left_out")
     if not isinstance(epochs, list) or not all(type(epoch) is int for epoch in epochs) or not isinstance(left_out, str):
-        raise InputError(f"{folder / INDEX}: is no index of snapshots; {AGAIN}")
+        raise InputError(f"{folder / INDEX}: is not an index of snapshots; {AGAIN}")
     files = {epoch: folder / file_name(epoch) for epoch in epochs}
     for file in files.values():
         if not file.is_file():

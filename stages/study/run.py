@@ -2,8 +2,8 @@
 
     python -m stages.study.run --study study/variants.yaml
 
-Reads `dataset` and writes `results` and `timings` in the study's folder, which has the name of its file. As many cells
-run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the cells that have
+Reads `dataset` and writes `results` and `timings` in the study's folder, which has the name of its file. As many runs
+run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the runs that have
 ended. `timings` is left out of DVC: it tells of this machine.
 """
 
@@ -23,6 +23,7 @@ from crosscheck.study.executor import Job
 from crosscheck.study.progress import Progress, spoken
 from crosscheck.study.result_cache import result_file
 from crosscheck.study.results import RunResult
+from crosscheck.study.runs import right_answers
 from crosscheck.tracking.nested_runs import NestedRuns
 
 WORKERS = "STUDY_WORKERS"
@@ -45,7 +46,7 @@ def main(study: Path) -> None:
     ]
     with alone(plan.results):
         new = [job for job in jobs if not is_done(job)]
-        print(f"{plan.study.title}: {len(jobs)} cells, {len(jobs) - len(new)} of them known; {count} at a time")
+        print(f"{plan.study.title}: {len(jobs)} runs, {len(jobs) - len(new)} of them cached; {count} at a time")
         runs = tracking.open_runs(plan)
         if new:
             for compute in [job.cell.params.compute for job in new]:
@@ -62,12 +63,12 @@ def main(study: Path) -> None:
 
 
 def worker_count() -> int:
-    """How many cells run at a time. Raises InputError where STUDY_WORKERS is no such number."""
+    """How many runs go on at a time. Raises InputError where STUDY_WORKERS is not such a number."""
     asked = os.environ.get(WORKERS, "")
     if not asked:
         return os.cpu_count() or 1
     if not asked.isdecimal() or not 1 <= int(asked) <= 1024:
-        raise InputError(f"{WORKERS} is {asked!r}; set it to a number of cells at a time, such as 2, or unset it")
+        raise InputError(f"{WORKERS} is {asked!r}; set it to a number of runs at a time, such as 2, or unset it")
     return int(asked)
 
 
@@ -87,7 +88,7 @@ def is_done(job: Job) -> bool:
 
 
 def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
-    """The seconds that cells took here before, by variant."""
+    """The seconds that runs took here before, by variant."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for job in jobs:
         timing = result_cache.read_timing(job.timing)
@@ -113,11 +114,10 @@ def outcome(result: RunResult) -> str:
     """How a cell ended, in a few words."""
     if result.diverged:
         return "the loss became no number"
-    losses, test = result.curve.train_loss, result.test
-    right = sum(map(int.__eq__, test.actual, test.predicted))
-    predicted = np.array(test.predicted, dtype=np.int64)
+    losses, right = result.curve.train_loss, right_answers(result)
+    predicted = np.array(result.test.predicted, dtype=np.int64)
     alike = "" if result.data.guess.even or only_answer(predicted) is None else ", all taken for the same class"
-    return f"training loss {losses[-1]:.3f}, {right} of {len(test.actual)} test images right{alike}"
+    return f"training loss {losses[-1]:.3f}, {right.sum()} of {len(right)} test images right{alike}"
 
 
 if __name__ == "__main__":

@@ -101,8 +101,8 @@ WRONG = [
     ("lr: 0.1", "lr: !!python/name:os.system x", ["not readable as YAML"]),
     ("lr: 0.1", "lr: !!binary '*'", ["params.yaml"]),
     ("lr: 0.1", 'lr: 0.1\n  "a\\nb": 1', ["train.", "not a parameter"]),
-    ("lr: 0.1", "lr: 0.1\n  7: 1", ["train.7 is not a parameter", "no text"]),
-    ("lr: 0.1", "lr: 0.1\n  [1, 2]: 1", ["train"]),
+    ("lr: 0.1", "lr: 0.1\n  7: 1", ["train.7 is not a parameter", "its name is not a text"]),
+    ("lr: 0.1", "lr: 0.1\n  [1, 2]: 1", ["unhashable key (line", "[1, 2]: 1"]),
     ("lr: 0.1", "lr: " + "[" * 3000, ["not readable as YAML"]),
     ("lr: 0.1", "lr: &a [*a]", ["train.lr must be a number"]),
 ]

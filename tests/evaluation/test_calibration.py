@@ -71,7 +71,7 @@ def test_a_damaged_table_is_one_line(tmp_path: Path, content: bytes) -> None:
         calibration.read_bins(file)
     line = str(caught.value)
     assert line.startswith(f"{file}: not a calibration table")
-    assert line.endswith("run `dvc repro evaluate` again")
+    assert line.endswith("run `dvc repro evaluate` to make it again")
     assert len(line.splitlines()) == 1
     assert len(line) < 500
 

@@ -55,7 +55,7 @@ def test_a_class_that_is_never_predicted_has_precision_recall_and_f1_of_nothing(
 
 def test_confusion_has_a_row_for_each_true_class() -> None:
     labels = np.array([0, 0, 1, 2, 2, 2])
-    matrix = metrics.count_confusions(sure_of([0, 0, 0, 2, 2, 0], 4), labels)
+    matrix = metrics.count_confusions(np.array([0, 0, 0, 2, 2, 0]), labels, 4)
     assert matrix.tolist() == [[2, 0, 0, 0], [1, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
 
 

@@ -114,7 +114,7 @@ def test_wrong_weights_are_named(checkpoint_file: Path) -> None:
         (right.to_sparse(), "without a value for each place"),
         (torch.zeros(1).expand(right.shape), "without a value for each place"),
         (right.to("meta"), "without a value for each place"),
-        (3, "no tensor"),
+        (3, "not a tensor"),
     ]
     for value, words in cases:
         line = fault(tampered(checkpoint_file, weights={**weights, name: value}))

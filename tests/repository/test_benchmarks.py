@@ -13,7 +13,7 @@ from helpers.project import Project
 from helpers.repository import ROOT
 from torch.nn import functional
 
-from benchmarks import comparison, drawings, layers, reference, rows, table, training
+from benchmarks import comparison, drawings, layers, reference, rows, scale, table, training
 from benchmarks.comparison import Row
 from benchmarks.rows import Setting
 from crosscheck.core.params import load
@@ -200,6 +200,16 @@ def test_the_shipped_parameters_are_those_that_are_compared() -> None:
     shipped = load(ROOT / "params.yaml")
     asked = training.arguments(["--split", "x", "--epochs", str(shipped.train.epochs)])
     assert training.parameters(asked) == shipped
+
+
+def test_a_scale_asks_for_its_number_of_images_and_keeps_the_shares_of_the_subsets(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_bytes((ROOT / "params.yaml").read_bytes())
+    before = load(file)
+    scale.change(file, 4 * before.synthesize.images_per_class)
+    after = load(file)
+    assert after.synthesize.images_per_class == 2 * before.synthesize.images_per_class
+    assert (after.split.test, after.split.val) == (2 * before.split.test, 2 * before.split.val)
 
 
 def test_what_is_not_measured_again_stays_with_its_commit_unless_the_machine_is_another(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The baselines of a study are those of each variant's own images, in whatever order the variants stand."""
 
-
 import numpy as np
 import pytest
 from helpers.models import run_result

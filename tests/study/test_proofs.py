@@ -156,11 +156,11 @@ def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_aga
     assert "run the study again" in unproven.stderr
     done = copied.command("prove_equal")
     assert done.stdout == f"equal: {len(tiny_runs.names())} tiny results are the same; commit proofs.json\n"
-    assert "4 cells, 4 of them known" in copied.run(*command("run")).stdout
+    assert "4 runs, 4 of them cached" in copied.run(*command("run")).stdout
     assert files_of(copied) == before
     copied.run(*command("compare"))
     change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
-    assert "4 cells, 0 of them known" in copied.run(*command("run")).stdout
+    assert "4 runs, 0 of them cached" in copied.run(*command("run")).stdout
 
 
 # Without running anything.

@@ -75,10 +75,10 @@ def test_a_cell_can_be_run_again_to_the_same_bytes(studied: Project, copied: Pro
 
 def test_what_is_known_does_not_run_again_and_a_new_variant_and_seed_do(copied: Project) -> None:
     before = files_of(copied)
-    assert "4 cells, 4 of them known" in run(copied)
+    assert "4 runs, 4 of them cached" in run(copied)
     grown = TOY | {"seeds": 3, "variants": {**TOY["variants"], "wider_still": {"set": {"model.channels": 5}}}}
     write_study(copied, grown)
-    assert "9 cells, 4 of them known" in run(copied)
+    assert "9 runs, 4 of them cached" in run(copied)
     after = files_of(copied)
     assert len(after) == 9
     assert {name: after[name] for name in before} == before
@@ -86,13 +86,13 @@ def test_what_is_known_does_not_run_again_and_a_new_variant_and_seed_do(copied: 
 
 def test_a_variant_that_changes_runs_again_and_one_that_is_gone_is_removed(copied: Project) -> None:
     write_study(copied, TOY | {"variants": {"small": {"set": {"train.lr": 0.05}}}, "questions": {}})
-    assert "2 cells, 0 of them known" in run(copied)
+    assert "2 runs, 0 of them cached" in run(copied)
     assert list(files_of(copied)) == ["small/000.json", "small/001.json"]
 
 
 def test_a_damaged_result_runs_again(studied: Project, copied: Project) -> None:
     (copied.folder / "mine" / "results" / "small" / "000.json").write_text('{"key": ', encoding="utf-8")
-    assert "3 of them known" in run(copied)
+    assert "3 of them cached" in run(copied)
     assert files_of(copied) == files_of(studied)
 
 
@@ -159,7 +159,7 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
     assert not _processes(study.pid)
     done = files_of(copied)
     assert done
-    assert f"{len(done)} of them known" in run(copied)
+    assert f"{len(done)} of them cached" in run(copied)
     after = files_of(copied)
     assert len(after) == 4 and {name: after[name] for name in done} == done
 
@@ -207,13 +207,13 @@ def test_dvc_runs_the_study_apart_from_the_pipeline_and_keeps_what_is_good(proje
     project.run("dvc", "repro", "study/dvc.yaml")
     assert json.loads(project.read("study/variants/summary.json"))["small"]["runs"] == 2
     assert not (project.folder / "models").exists()
-    assert "4 of them known" not in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    assert "4 of them cached" not in project.run("dvc", "repro", "study/dvc.yaml").stdout
     write(seeds=3)
-    assert "6 cells, 4 of them known" in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    assert "6 runs, 4 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
     shutil.rmtree(project.folder / "study" / "variants" / "results")
     project.run("dvc", "checkout", "study/dvc.yaml")
     write(seeds=4)
-    assert "8 cells, 6 of them known" in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    assert "8 runs, 6 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
 
 
 @pytest.mark.soak
