@@ -127,7 +127,7 @@ def test_own_memory_leaves_mapped_files_out_and_keeps_what_was_freed(tmp_path: P
 
 def test_the_fast_recipe_is_a_valid_one_and_stops_at_the_accuracy_asked_for(drawn: Path) -> None:
     options = ["--split", drawn / "split", "--recipe", "fast", "--until", 0.0, "--epochs", 3]
-    assert comparison.report_of(comparison.module("benchmarks.training", *options))["epoch_seconds"] == []
+    assert len(comparison.report_of(comparison.module("benchmarks.training", *options))["epoch_seconds"]) == 1
 
 
 def setting(drawn: Path, project: Path) -> Setting:
