@@ -30,11 +30,11 @@ def main(begin: bool = False) -> None:
             )
         print(f"{name}: {results[name]}", file=sys.stderr)
     if begin:
-        begin_anew(known, Proof(releases, results, [code]))
+        begin_anew(known, Proof(releases=releases, results=results, code=[code]))
     elif code in known.code:
         print("known: this code is on the list of equal ones")
     else:
-        proofs.write(Proof(known.releases, known.results, [*known.code, code]))
+        proofs.write(known.model_copy(update={"code": [*known.code, code]}))
         print(f"equal: {len(results)} tiny results are the same; commit {proofs.FILE.name}")
 
 

@@ -4,17 +4,15 @@
 all code that was seen to give them, the oldest first. It vouches for portable bits, never for native ones.
 """
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from crosscheck.core.errors import InputError
-from crosscheck.core.files import read_json, write_json
+from crosscheck.core.files import write_json
+from crosscheck.core.records import Record, read_record
 
 FILE = Path(__file__).with_suffix(".json")
 
 
-@dataclass(frozen=True)
-class Proof:
+class Proof(Record):
     """Tiny results by their names, the releases that they hold for, and all code that gives them."""
 
     releases: dict[str, str]
@@ -24,17 +22,13 @@ class Proof:
 
 def read() -> Proof:
     """Read the list. Raises InputError where it is missing or something else."""
-    content = read_json(FILE)
-    wanted = {"releases": dict, "results": dict, "code": list}
-    if content.keys() != wanted.keys() or any(type(content[name]) is not kind for name, kind in wanted.items()):
-        raise InputError(f"{FILE}: is not a list of equal code; restore it with `git checkout {FILE.name}`")
-    return Proof(**content)
+    return read_record(Proof, FILE, f"restore it with `git checkout {FILE.name}`")
 
 
 def write(proof: Proof) -> None:
     """Replace the list."""
     # It was read before, so it is what the project wrote.
-    write_json(FILE, asdict(proof), vouched=True)
+    write_json(FILE, proof.model_dump(), vouched=True)
 
 
 def equal_to(code: str) -> list[str]:

@@ -13,8 +13,9 @@ from typing import cast
 from torch import nn
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import fresh_folder, read_json, write_json
+from crosscheck.core.files import fresh_folder, write_json
 from crosscheck.core.params import ModelParams, TrainParams
+from crosscheck.core.records import Record, read_record
 from crosscheck.data.dataset import DataSet
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 
@@ -32,6 +33,13 @@ def choose_epochs(params: TrainParams) -> list[int]:
         grown = (params.epochs + 1) ** (number / max(1, params.snapshots - 1)) - 1
         chosen.append(max(number, round(grown), *(epoch + 1 for epoch in chosen[-1:])))
     return chosen
+
+
+class Index(Record):
+    """Which epochs there are snapshots of, and why there are none, if there is a reason."""
+
+    epochs: list[int]
+    left_out: str
 
 
 class Album:
@@ -69,7 +77,7 @@ class Album:
                     self._save(self.unsaved[epoch], partial / file_name(epoch))
                 else:
                     shutil.copy(self.folder / file_name(epoch), partial)
-            write_json(partial / INDEX, {"epochs": self.due, "left_out": self.left_out})
+            write_json(partial / INDEX, Index(epochs=self.due, left_out=self.left_out).model_dump())
 
     def _save(self, net: nn.Module, file: Path) -> None:
         save_checkpoint(Checkpoint(cast(nn.Sequential, net), self.wanted, self.data_set), file)
@@ -85,12 +93,9 @@ def read(folder: Path) -> tuple[dict[int, Path], str]:
 
     Raises InputError where the index is missing or damaged, or a file of it is missing.
     """
-    index = read_json(folder / INDEX)
-    epochs, left_out = index.get("epochs"), index.get("left_out")
-    if not isinstance(epochs, list) or not all(type(epoch) is int for epoch in epochs) or not isinstance(left_out, str):
-        raise InputError(f"{folder / INDEX}: is not an index of snapshots; {AGAIN}")
-    files = {epoch: folder / file_name(epoch) for epoch in epochs}
+    index = read_record(Index, folder / INDEX, AGAIN)
+    files = {epoch: folder / file_name(epoch) for epoch in index.epochs}
     for file in files.values():
         if not file.is_file():
             raise InputError(f"{file}: not found; {AGAIN}")
-    return files, left_out
+    return files, index.left_out

@@ -128,7 +128,7 @@ DECISIVE_FOR_A_STATE = {
     "training.distributed": {"ALONE", "Group", "mean_of_each"},
     "data.dataset": {"Subset", "_load", "expect_random_order", "first_of_each_class", "read", "read_to_train"},
     "network.checkpoint": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save_checkpoint"},
-    "training.snapshots": {"Album", "INDEX", "LARGEST", "choose_epochs", "file_name"},
+    "training.snapshots": {"Album", "INDEX", "Index", "LARGEST", "choose_epochs", "file_name"},
 }
 
 

@@ -60,7 +60,7 @@ def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pyt
         with ThreadPoolExecutor(workers) as pool:
             yield pool
 
-    monkeypatch.setattr(runner, "worker_pool", in_this_process)
+    monkeypatch.setattr(search, "worker_pool", in_this_process)
     # MLflow leaves its address in the environment, where the next test would find it.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(root))
     return root
@@ -146,7 +146,7 @@ def test_hopeless_trials_are_stopped_and_said_to_be_stopped(folder: Path) -> Non
     assert {child.info.status for child in runs.values()} == {"KILLED"}
     assert {child.data.tags["crosscheck.stopped"] for child in runs.values()} == {found["stopped"][0]["reason"]}
     client = mlflow.MlflowClient(store_of(folder))
-    assert [point.step for point in client.get_metric_history(runs["trial 0"].info.run_id, "val_loss")] == [1, 2]
+    assert [point.step for point in client.get_metric_history(runs["trial 0"].info.run_id, "val/loss")] == [1, 2]
 
 
 def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(

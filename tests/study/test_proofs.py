@@ -171,7 +171,7 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> proofs.Proof:
     """A list of its own, in which the code at hand is the newer of two."""
     shutil.copy(proofs.FILE, tmp_path / "proofs.json")
     monkeypatch.setattr(proofs, "FILE", tmp_path / "proofs.json")
-    proof = proofs.Proof(proofs.read().releases, proofs.read().results, ["older", "newer"])
+    proof = proofs.read().model_copy(update={"code": ["older", "newer"]})
     proofs.write(proof)
     return proof
 
@@ -207,14 +207,14 @@ def test_results_of_other_releases_prove_nothing(listed: proofs.Proof) -> None:
 
 def test_a_list_is_not_begun_anew_with_the_same_results(listed: proofs.Proof) -> None:
     with pytest.raises(InputError, match="without --begin"):
-        prove_equal.begin_anew(listed, proofs.Proof(listed.releases, listed.results, ["newest"]))
+        prove_equal.begin_anew(listed, listed.model_copy(update={"code": ["newest"]}))
     assert proofs.read() == listed
-    fresh = proofs.Proof(listed.releases, {**listed.results, "max pooling": "another"}, ["newest"])
+    fresh = listed.model_copy(update={"results": {**listed.results, "max pooling": "another"}, "code": ["newest"]})
     prove_equal.begin_anew(listed, fresh)
     assert proofs.read() == fresh
 
 
 def test_a_damaged_list_is_one_line(listed: proofs.Proof) -> None:
     proofs.FILE.write_text('{"code": []}', encoding="utf-8")
-    with pytest.raises(InputError, match="is not a list of equal code"):
+    with pytest.raises(InputError, match=r"releases is missing; restore it with `git checkout proofs\.json`"):
         proofs.read()
