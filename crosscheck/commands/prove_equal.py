@@ -3,7 +3,7 @@
     python -m crosscheck prove_equal
     python -m crosscheck prove_equal --begin
 
-It runs tiny cells of every kind. Where each one is the same byte for byte as in `crosscheck/study/proofs.json`, the
+It runs tiny runs of every kind. Where each one is the same byte for byte as in `crosscheck/study/proofs.json`, the
 code's hash is added there: commit the file. Where one is not, the study has to run again. If that is meant, `--begin`
 makes the results of the current code the ones that later code is compared with.
 """
@@ -25,7 +25,7 @@ def main(begin: bool = False) -> None:
         results[name] = tiny_runs.run(name)
         if not begin and results[name] != known.results.get(name):
             raise InputError(
-                f"the tiny cell {name!r} gives another result than before, so this code is not equal; if that is "
+                f"the tiny run {name!r} gives another result than before, so this code is not equal; if that is "
                 "meant, run `python -m crosscheck prove_equal --begin`, and run the study again"
             )
         print(f"{name}: {results[name]}", file=sys.stderr)

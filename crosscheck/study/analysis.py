@@ -13,7 +13,7 @@ from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
 from crosscheck.study.plans import Plan
-from crosscheck.study.resplit import Stock
+from crosscheck.study.resplit import PackedImages
 from crosscheck.study.results import RunTiming
 from crosscheck.study.runs import Run, read_runs
 
@@ -30,7 +30,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Hard:
-    """A test image: its place in the stock, and how many of the converged runs that were tested on it erred."""
+    """A test image: its packed place, and how many of the converged runs that were tested on it erred."""
 
     row: int
     wrong: int
@@ -62,11 +62,11 @@ class Overview:
     paths: list[str]
 
 
-def analyse(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
+def analyse(plan: Plan, results: Path, timings: Path, packed: PackedImages) -> Overview:
     """Read every result. Raises InputError where one is missing."""
     runs = read_runs(plan, results)
     times = {
-        name: [result_cache.read_timing(result_cache.result_file(timings, run.cell)) for run in each]
+        name: [result_cache.read_timing(result_cache.result_file(timings, run.planned)) for run in each]
         for name, each in runs.items()
     }
     return Overview(
@@ -82,9 +82,9 @@ def analyse(plan: Plan, results: Path, timings: Path, stock: Stock) -> Overview:
         },
         machine=_machines([timing for each in times.values() for timing in each]),
         answers=findings.answer_questions(plan, runs),
-        baselines=baselines.find(runs, stock),
+        baselines=baselines.find(runs, packed),
         hardest=_hardest([run for each in runs.values() for run in each if not run.failed]),
-        paths=stock.paths,
+        paths=packed.paths,
     )
 
 
@@ -119,8 +119,8 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
             "runs": len(runs),
             "failed": sum(run.failed for run in runs),
             "accuracy": _rounded(found.means[name]),
-            "accuracies": {str(run.cell.seed): round(run.accuracy, 6) for run in runs},
-            "reached_in_epoch": {str(run.cell.seed): run.reached for run in runs},
+            "accuracies": {str(run.planned.seed): round(run.accuracy, 6) for run in runs},
+            "reached_in_epoch": {str(run.planned.seed): run.reached for run in runs},
             "target": asdict(found.survival[name]),
             "plateau": asdict(plateau.diagnose(runs)),
             **runs[0].result.cost.model_dump(),

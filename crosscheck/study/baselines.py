@@ -10,7 +10,7 @@ from typing import Any
 
 from crosscheck.evaluation import metrics
 from crosscheck.study import resplit
-from crosscheck.study.resplit import Dealt, Stock
+from crosscheck.study.resplit import PackedImages, SplitImages
 from crosscheck.study.runs import Run
 
 # As for the pipeline's own baseline: more would take long, and hardly change it.
@@ -29,21 +29,24 @@ class Baseline:
     neighbour: float
 
 
-def find(runs: Mapping[str, Sequence[Run]], stock: Stock) -> dict[str, Baseline]:
-    """The baselines of each variant by name, on the images of its first seed. Raises InputError as `deal` does."""
+def find(runs: Mapping[str, Sequence[Run]], packed: PackedImages) -> dict[str, Baseline]:
+    """The baselines of each variant by name, on the images of its first seed.
+
+    Raises InputError as `split_again` does.
+    """
     known: dict[str, Baseline] = {}
     found = {}
     for name, each in runs.items():
-        split, count = each[0].cell.params.split, each[0].cell.params.train.images_per_class
+        split, count = each[0].planned.params.split, each[0].planned.params.train.images_per_class
         images = f"{split} {count}"
         if images not in known:
-            known[images] = _baseline(resplit.deal(stock, split, count))
+            known[images] = _baseline(resplit.split_again(packed, split, count))
         found[name] = known[images]
     return found
 
 
-def _baseline(dealt: Dealt) -> Baseline:
-    train, test = dealt.train, dealt.test
+def _baseline(subsets: SplitImages) -> Baseline:
+    train, test = subsets.train, subsets.test
     reference = train.images[:MOST_NEIGHBOURS], train.labels[:MOST_NEIGHBOURS]
     return Baseline(
         images=len(train),

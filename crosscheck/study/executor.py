@@ -1,7 +1,7 @@
-"""Runs the cells of a study side by side, each in a separate process that leaves its result as a file.
+"""Runs the runs of a study side by side, each in a separate process that leaves its result as a file.
 
-The processes are forked from one that has torch loaded, so a cell starts in a fraction of a second, with clean memory.
-One is ended with the study, however that ends; its cell then runs again next time.
+The processes are forked from one that has torch loaded, so a run starts in a fraction of a second, with clean memory.
+One is ended with the study, however that ends; its run then begins again next time.
 """
 
 import multiprocessing
@@ -19,7 +19,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_json
 from crosscheck.core.processes import end_with_parent
 from crosscheck.study import resplit, result_cache
-from crosscheck.study.plans import Cell
+from crosscheck.study.plans import PlannedRun
 
 # The second is what counting a network's multiplications would load: it takes as long as an epoch.
 PRELOAD = ["crosscheck.study.run_cell", "torch._dynamo"]
@@ -27,21 +27,21 @@ PRELOAD = ["crosscheck.study.run_cell", "torch._dynamo"]
 
 @dataclass(frozen=True)
 class Job:
-    """A cell to run: its key and those of equal code, the packed images, and where its result and its timing go."""
+    """A run to do: its key and those of equal code, the packed images, and where its result and its timing go."""
 
-    cell: Cell
+    planned: PlannedRun
     keys: list[str]
-    stock: Path
+    packed: Path
     result: Path
     timing: Path
 
     @property
     def name(self) -> str:
-        return f"{self.cell.variant} seed {self.cell.seed}"
+        return f"{self.planned.variant} seed {self.planned.seed}"
 
 
 def prepare() -> None:
-    """Start the process that cells are forked from, which takes seconds to load all they need; do not wait for it."""
+    """Start the process that runs are forked from, which takes seconds to load all they need; do not wait for it."""
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
     forkserver.ensure_running()
 
@@ -93,15 +93,15 @@ def _failure(job: Job, exit_code: int) -> str:
 
 
 def work(job: Job) -> None:
-    """Run one cell in this process, and leave its result and its timing, whole or not at all."""
+    """Do one planned run in this process, and leave its result and its timing, whole or not at all."""
     from crosscheck.study import run_cell
 
     # Ctrl-C is for the study, which ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # By the operating system, its parent is the server that forked it, which lives for as long as a cell does.
+    # By the operating system, its parent is the server that forked it, which lives for as long as a run does.
     end_with_parent()
     try:
-        result, timing = run_cell.execute(job.cell.params, resplit.read(job.stock))
+        result, timing = run_cell.execute(job.planned.params, resplit.read(job.packed))
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
     write_json(job.timing, timing.model_dump(), vouched=True)

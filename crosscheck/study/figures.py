@@ -62,7 +62,7 @@ def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | 
 
 def _draw_runs(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None) -> None:
     for failed, marker, color in ((False, "o", BLUE), (True, "x", VERMILION)):
-        found = [(run.accuracy, line + 0.22 * ((run.cell.seed % 5) - 2) / 2) for run in runs if run.failed == failed]
+        found = [(run.accuracy, line + 0.22 * ((run.planned.seed % 5) - 2) / 2) for run in runs if run.failed == failed]
         for accuracy, height in found:
             face = "none" if marker == "o" else color
             axis.scatter(accuracy, height, marker=marker, s=18, edgecolors=None if failed else color, facecolors=face)

@@ -50,7 +50,7 @@ class Answer:
     """All that is said of one pair of variants.
 
     `settings` are the parameters that differ and `consequences` what differs with them; `confounded`: whether more
-    differs than one setting. `gained` and `lost` are images, by their place in the stock, that more runs of the second
+    differs than one setting. `gained` and `lost` are images, by their packed place, that more runs of the second
     or of the first got right; `p_images` is McNemar's of these.
     """
 
@@ -131,13 +131,13 @@ def _answer(name: str, plan: Plan, first: list[Run], second: list[Run], findings
     pairs = hypothesis_tests.paired(first, second)
     both = [(a, b) for a, b in pairs if not (a.failed or b.failed)]
     wins = hypothesis_tests.image_wins(both)
-    settings = changed_settings(first[0].cell.params, second[0].cell.params)
+    settings = changed_settings(first[0].planned.params, second[0].planned.params)
     consequences = changed_costs(first[0], second[0])
     return Answer(
         question=name,
         ask=plan.study.questions[name].ask,
-        first=first[0].cell.variant,
-        second=second[0].cell.variant,
+        first=first[0].planned.variant,
+        second=second[0].planned.variant,
         findings=findings,
         improvement=hypothesis_tests.improvement(pairs, plan.study.confidence),
         pairs=len(pairs),

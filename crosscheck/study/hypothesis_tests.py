@@ -53,8 +53,8 @@ class Contrast:
 
 def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]:
     """The runs of the same seed."""
-    by_seed = {run.cell.seed: run for run in second}
-    return [(run, by_seed[run.cell.seed]) for run in first if run.cell.seed in by_seed]
+    by_seed = {run.planned.seed: run for run in second}
+    return [(run, by_seed[run.planned.seed]) for run in first if run.planned.seed in by_seed]
 
 
 def compare_values(
@@ -185,7 +185,7 @@ def improvement(pairs: Sequence[tuple[Run, Run]], confidence: float) -> Estimate
 
 
 def image_wins(pairs: Sequence[tuple[Run, Run]]) -> dict[int, int]:
-    """For each test image, by its place in the stock: how many more runs of the second than of the first are right."""
+    """How many more runs of the second than of the first are right, for each test image by its packed place."""
     wins: dict[int, int] = {}
     for first, second in pairs:
         for row, gain in zip(first.rows.tolist(), (second.right.astype(int) - first.right).tolist(), strict=True):

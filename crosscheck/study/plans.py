@@ -68,7 +68,7 @@ class Study(Section):
 
     title: str = Field(min_length=1)
     seeds: Seeds = Field(description="seeds of each variant: 0, 1, 2, ...")
-    vary_split: bool = Field(default=True, description="a seed also deals the images out again")
+    vary_split: bool = Field(default=True, description="a seed also splits the images again")
     target: float = Field(default=0.99, gt=0, le=1, description="validation accuracy whose first epoch is reported")
     failed_above: float = Field(
         default=0.5,
@@ -104,7 +104,7 @@ class Part(Section):
 
 
 @dataclass(frozen=True)
-class Cell:
+class PlannedRun:
     """One variant with one seed: the unit of work."""
 
     variant: str
@@ -114,7 +114,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked study with its cells, all variants of one seed before those of the next.
+    """A checked study with its runs, all variants of one seed before those of the next.
 
     `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written stands beside these
     files in folders of their names, so that two studies never share a folder.
@@ -123,7 +123,7 @@ class Plan:
     file: Path
     whole: Path
     study: Study
-    cells: list[Cell]
+    runs: list[PlannedRun]
     params: Params
 
     @property
@@ -155,8 +155,8 @@ class Plan:
         for folder in {self.folder, ownership.folder_for(self.whole)}:
             ownership.claim(folder, "move it away, or give the study file another name that ends in .yaml")
 
-    def of(self, variant: str) -> list[Cell]:
-        return [cell for cell in self.cells if cell.variant == variant]
+    def of(self, variant: str) -> list[PlannedRun]:
+        return [planned for planned in self.runs if planned.variant == variant]
 
 
 def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
@@ -188,13 +188,13 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
         resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
         shapes.map_size(params.model, params.data.height, params.data.width)
-    cells = [
-        Cell(name, seed, _seeded(resolved[name], seed, study.vary_split))
+    runs = [
+        PlannedRun(name, seed, _seeded(resolved[name], seed, study.vary_split))
         for seed in range(max(_seeds(study, name) for name in study.variants))
         for name in study.variants
         if seed < _seeds(study, name)
     ]
-    return Plan(file, whole, study, cells, shared)
+    return Plan(file, whole, study, runs, shared)
 
 
 def _seeds(study: Study, variant: str) -> int:

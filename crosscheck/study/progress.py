@@ -3,27 +3,27 @@
 import statistics
 from collections import defaultdict
 
-from crosscheck.study.plans import Cell
+from crosscheck.study.plans import PlannedRun
 
 
 class Progress:
-    """Counts cells and estimates the time left, from how long others of the same variant took."""
+    """Counts runs and estimates the time left, from how long others of the same variant took."""
 
-    def __init__(self, waiting: list[Cell], workers: int, known: dict[str, list[float]]) -> None:
-        """`known`: seconds that earlier cells took, by variant."""
+    def __init__(self, waiting: list[PlannedRun], workers: int, known: dict[str, list[float]]) -> None:
+        """`known`: seconds that earlier runs took, by variant."""
         self.waiting = list(waiting)
         self.total = len(waiting)
         self.workers = workers
         self.seconds: dict[str, list[float]] = defaultdict(list, known)
 
-    def ended(self, cell: Cell, seconds: float) -> None:
-        self.waiting.remove(cell)
-        self.seconds[cell.variant].append(seconds)
+    def ended(self, planned: PlannedRun, seconds: float) -> None:
+        self.waiting.remove(planned)
+        self.seconds[planned.variant].append(seconds)
 
     def left(self) -> float:
-        """Seconds until the last cell ends. A variant that none is known of is taken for an average one."""
+        """Seconds until the last run ends. A variant that none is known of is taken for an average one."""
         average = statistics.fmean(second for seconds in self.seconds.values() for second in seconds)
-        each = [statistics.fmean(self.seconds.get(cell.variant) or [average]) for cell in self.waiting]
+        each = [statistics.fmean(self.seconds.get(planned.variant) or [average]) for planned in self.waiting]
         return max(sum(each) / self.workers, max(each, default=0.0))
 
     def line(self) -> str:

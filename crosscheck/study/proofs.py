@@ -1,6 +1,6 @@
 """Which code gives the same results as which: a list in git, to which `crosscheck/commands/prove_equal.py` alone adds.
 
-`results` are the hashes of tiny cells, `releases` those of the libraries that they hold for, and `code` the hashes of
+`results` are the hashes of tiny runs, `releases` those of the libraries that they hold for, and `code` the hashes of
 all code that was seen to give them, the oldest first. It vouches for portable bits, never for native ones.
 """
 

@@ -33,7 +33,7 @@ def _opening(plan: Plan, found: Overview) -> list[Paragraph]:
     study = plan.study
     total = sum(map(len, found.runs.values()))
     failed = sum(run.failed for runs in found.runs.values() for run in runs)
-    chance = "the images are dealt out again" if study.vary_split else "the images stay dealt out as they are"
+    chance = "the images are split again" if study.vary_split else "the images stay split as they are"
     few = [f"{name} ({len(runs)})" for name, runs in found.runs.items() if len(runs) < study.seeds]
     lines = [
         f"{len(found.runs)} variants, {total} runs, {failed} of which failed to converge: their training loss ends "

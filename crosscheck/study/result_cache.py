@@ -1,4 +1,4 @@
-"""The cells of a study on the disk: a file of results for each variant and seed, which knows what it follows from.
+"""The runs of a study on the disk: a file of results for each variant and seed, which knows what it follows from.
 
 A result is good for as long as its key is that of the plan: a hash of the parameters, the images and the code that
 decide it. So adding a variant or a seed runs only what is new, and after a kill only what is missing runs.
@@ -16,18 +16,18 @@ from crosscheck.core.files import remove_file, write_text
 from crosscheck.core.params import ComputeParams, Params
 from crosscheck.core.records import read_record
 from crosscheck.study import proofs, resplit
-from crosscheck.study.plans import Cell, Plan
-from crosscheck.study.resplit import Stock
+from crosscheck.study.plans import Plan, PlannedRun
+from crosscheck.study.resplit import PackedImages
 from crosscheck.study.results import RunResult, RunTiming, StoredResult
 
-# All that a result follows from besides parameters and images: the function that runs a cell and the one that chooses
+# All that a result follows from besides parameters and images: the function that does a run and the one that chooses
 # the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
 CODE = ["crosscheck.study.run_cell.execute", "crosscheck.core.bits.pin"]
 AGAIN = "remove the file and run the study again"
 
 
 def run_key(params: Params, data_digest: str, code_digest: str) -> str:
-    """A hash of all that decides a cell's result: of a native one, the machine too."""
+    """A hash of all that decides a run's result: of a native one, the machine too."""
     sections = {
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
@@ -51,8 +51,8 @@ def _bits_of(compute: ComputeParams) -> dict[str, str]:
     return machine | bits.described(mode)
 
 
-def plan_keys(plan: Plan, stock: Stock) -> list[list[str]]:
-    """The key of each cell of the plan, over these images and with the code at hand.
+def plan_keys(plan: Plan, packed: PackedImages) -> list[list[str]]:
+    """The key of each run of the plan, over these images and with the code at hand.
 
     After it stand, for a portable result, those of other code that was proven to be equal.
     """
@@ -60,21 +60,21 @@ def plan_keys(plan: Plan, stock: Stock) -> list[list[str]]:
     equal = proofs.equal_to(code)
     digests: dict[str, str] = {}
     keys = []
-    for cell in plan.cells:
-        split, count = cell.params.split, cell.params.train.images_per_class
-        dealt = f"{split} {count}"
-        if dealt not in digests:
-            digests[dealt] = resplit.digest(resplit.deal(stock, split, count), stock.data_set)
-        compute = cell.params.compute
+    for planned in plan.runs:
+        split, count = planned.params.split, planned.params.train.images_per_class
+        subsets = f"{split} {count}"
+        if subsets not in digests:
+            digests[subsets] = resplit.digest(resplit.split_again(packed, split, count), packed.data_set)
+        compute = planned.params.compute
         codes = equal if bits.find_mode(compute.portable, compute.device) == "portable" else [code]
-        keys.append([run_key(cell.params, digests[dealt], each) for each in codes])
+        keys.append([run_key(planned.params, digests[subsets], each) for each in codes])
     return keys
 
 
-def check(plan: Plan, stock: Stock, folder: Path) -> None:
+def check(plan: Plan, packed: PackedImages, folder: Path) -> None:
     """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
-    for cell, keys in zip(plan.cells, plan_keys(plan, stock), strict=True):
-        file = result_file(folder, cell)
+    for planned, keys in zip(plan.runs, plan_keys(plan, packed), strict=True):
+        file = result_file(folder, planned)
         if read(file).key not in keys:
             raise InputError(
                 f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
@@ -82,9 +82,9 @@ def check(plan: Plan, stock: Stock, folder: Path) -> None:
             )
 
 
-def result_file(folder: Path, cell: Cell) -> Path:
-    """Where the cell's result lies in `folder`."""
-    return folder / cell.variant / f"{cell.seed:03d}.json"
+def result_file(folder: Path, planned: PlannedRun) -> Path:
+    """Where the run's result lies in `folder`."""
+    return folder / planned.variant / f"{planned.seed:03d}.json"
 
 
 def write(file: Path, key: str, result: RunResult) -> None:
@@ -111,9 +111,9 @@ def known(file: Path) -> StoredResult | None:
         return None
 
 
-def remove_strangers(folder: Path, wanted: list[Cell]) -> None:
-    """Remove results in `folder` that belong to no cell of the plan; files that are no results stay."""
-    kept = {result_file(folder, cell) for cell in wanted}
+def remove_strangers(folder: Path, wanted: list[PlannedRun]) -> None:
+    """Remove results in `folder` that belong to no run of the plan; files that are no results stay."""
+    kept = {result_file(folder, planned) for planned in wanted}
     for file in sorted(folder.glob("*/*.json")):
         if file not in kept and known(file) is not None:
             remove_file(file, vouched=True)

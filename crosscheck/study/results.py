@@ -55,7 +55,7 @@ class VitalsCurve(Record):
 
 
 class Answers(Record):
-    """The answers to the test images: their places in the stock, true and predicted labels, and the mean loss."""
+    """The answers to the test images: their packed places, true and predicted labels, and the mean loss."""
 
     row: list[int] = Field(default_factory=list)
     actual: list[int] = Field(default_factory=list)

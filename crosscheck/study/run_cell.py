@@ -1,4 +1,4 @@
-"""Runs one cell of a study: trains a network, looks into it after each epoch, and tries it on the test images.
+"""Does one run of a study: trains a network, looks into it after each epoch, and tries it on the test images.
 
 The result is plain values that follow from the parameters, the images and the code alone; how long it took and how much
 memory is kept apart. The test images decide nothing here: they are looked at once, after the last epoch.
@@ -22,7 +22,7 @@ from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
 from crosscheck.network import inference
 from crosscheck.study import corruptions, diagnostics, resplit
-from crosscheck.study.resplit import Dealt, Stock
+from crosscheck.study.resplit import PackedImages, SplitImages
 from crosscheck.study.results import (
     Answers,
     Curve,
@@ -40,22 +40,22 @@ from crosscheck.training.trainer import DivergedError, Trainer, build_trainer
 TEST_BATCH = 64
 
 
-def execute(params: Params, stock: Stock) -> tuple[RunResult, RunTiming]:
-    """Run a cell in a process of its own; give its result and, apart from it, the time and the memory it took."""
+def execute(params: Params, packed: PackedImages) -> tuple[RunResult, RunTiming]:
+    """Do a run in a separate process; give its result and, apart from it, the time and the memory it took."""
     began = time.perf_counter()
     device = devices.prepare(params.compute)
-    dealt = resplit.deal(stock, params.split, params.train.images_per_class)
-    train = dealt.train
-    trainer = build_trainer(params.model, params.train, stock.data_set, train, dealt.val, device)
+    subsets = resplit.split_again(packed, params.split, params.train.images_per_class)
+    train = subsets.train
+    trainer = build_trainer(params.model, params.train, packed.data_set, train, subsets.val, device)
     vitals, seconds, diverged = fit(trainer)
-    costs = complexity.count_complexity(params.model, stock.data_set, len(train), params.train.epochs)
+    costs = complexity.count_complexity(params.model, packed.data_set, len(train), params.train.epochs)
     result = RunResult(
         data=Images(
-            classes=stock.data_set.classes,
+            classes=packed.data_set.classes,
             train_images=len(train),
-            train_images_of_class=list(Guess.from_labels(train.labels, len(stock.data_set.classes)).counts),
-            val_images=len(dealt.val),
-            test_images=len(dealt.test),
+            train_images_of_class=list(Guess.from_labels(train.labels, len(packed.data_set.classes)).counts),
+            val_images=len(subsets.val),
+            test_images=len(subsets.test),
         ),
         cost=NetworkCost(
             parameters=costs.parameters,
@@ -65,8 +65,8 @@ def execute(params: Params, stock: Stock) -> tuple[RunResult, RunTiming]:
         curve=Curve(**columns([asdict(epoch) for epoch in trainer.history])),
         vitals=VitalsCurve(**columns([asdict(each) for each in vitals])),
         diverged=diverged,
-        test=Answers() if diverged else examine(trainer.fast_net, dealt),
-        robustness={} if diverged else withstand(trainer.fast_net, dealt.test, params.data.background),
+        test=Answers() if diverged else examine(trainer.fast_net, subsets),
+        robustness={} if diverged else withstand(trainer.fast_net, subsets.test, params.data.background),
     )
     return result, RunTiming(
         seconds_per_epoch=round(statistics.median(seconds), 4) if seconds else None,
@@ -94,12 +94,12 @@ def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
     return vitals, seconds, False
 
 
-def examine(net: nn.Module, dealt: Dealt) -> Answers:
+def examine(net: nn.Module, subsets: SplitImages) -> Answers:
     """The answers of the network to the test images."""
-    logits = inference.compute_logits(net, dealt.test, TEST_BATCH)
-    labels = torch.from_numpy(dealt.test.labels.copy())
+    logits = inference.compute_logits(net, subsets.test, TEST_BATCH)
+    labels = torch.from_numpy(subsets.test.labels.copy())
     return Answers(
-        row=dealt.test_rows.tolist(),
+        row=subsets.test_rows.tolist(),
         actual=labels.tolist(),
         predicted=logits.argmax(1).tolist(),
         log_loss=round(functional.cross_entropy(logits.double(), labels).item(), 6),

@@ -1,4 +1,4 @@
-"""The outcome of each cell of a study: did it converge, when, and which test images did it get right."""
+"""The outcome of each run of a study: did it converge, when, and which test images did it get right."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.study import corruptions, result_cache
-from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.results import RunResult
 
 
@@ -23,7 +23,7 @@ class Run:
     accuracy is the study's target, if there is one.
     """
 
-    cell: Cell
+    planned: PlannedRun
     failed: bool
     rows: NDArray[np.int64]
     right: NDArray[np.bool_]
@@ -70,7 +70,10 @@ class Run:
 def read_runs(plan: Plan, folder: Path) -> dict[str, list[Run]]:
     """The runs of every variant, by seed. Raises InputError where a result is missing."""
     return {
-        name: [_run(cell, result_cache.read(result_cache.result_file(folder, cell)), plan) for cell in plan.of(name)]
+        name: [
+            _run(planned, result_cache.read(result_cache.result_file(folder, planned)), plan)
+            for planned in plan.of(name)
+        ]
         for name in plan.study.variants
     }
 
@@ -97,17 +100,17 @@ def answers_alike(result: RunResult) -> bool:
     return len(set(result.test.actual)) > 1 and only_answer(predicted) is not None
 
 
-def _run(cell: Cell, result: RunResult, plan: Plan) -> Run:
+def _run(planned: PlannedRun, result: RunResult, plan: Plan) -> Run:
     curve, test = result.curve, result.test
     limit = plan.study.failed_above * result.data.guess.loss
     target = plan.study.target
     reached = [n for n, value in enumerate(curve.val_accuracy, start=1) if value is not None and value >= target]
     return Run(
-        cell=cell,
+        planned=planned,
         failed=result.diverged or curve.train_loss[-1] > limit or answers_alike(result),
         rows=np.array(test.row, dtype=np.int64),
         right=right_answers(result),
         reached=reached[0] if reached else None,
-        epochs=cell.params.train.epochs,
+        epochs=planned.params.train.epochs,
         result=result,
     )

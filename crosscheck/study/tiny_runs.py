@@ -1,4 +1,4 @@
-"""Tiny cells of every kind, each as a hash of its result and of what the result is too coarse to show.
+"""Tiny runs of every kind, each as a hash of its result and of what the result is too coarse to show.
 
 They take seconds. Nothing here reads a value of `params.yaml` or an image, so they say one thing only: what the code
 computes. With portable bits that is the same on every machine.
@@ -19,7 +19,7 @@ from crosscheck.core.params import ComputeParams, DataParams, ModelParams, Param
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import inference
 from crosscheck.study import corruptions, resplit, run_cell
-from crosscheck.study.resplit import Stock
+from crosscheck.study.resplit import PackedImages
 from crosscheck.training.trainer import build_trainer
 
 SIZE, IMAGES = 16, 14
@@ -50,8 +50,8 @@ TRAIN: dict[str, Any] = {
     "snapshots": 0,
     "processes": 1,
 }
-# What each cell changes in `model` and in `train`. The large layers are as large as those that have a way of their own.
-CELLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+# What each run changes in `model` and in `train`. The large layers are as large as those that have a way of their own.
+RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "max pooling": ({}, {}),
     "average pooling": ({"pool": "avg"}, {}),
     "strides": ({"pool": "stride", "invert": False}, {}),
@@ -73,11 +73,11 @@ CELLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 def names() -> list[str]:
     """What `run` can be asked for."""
-    return [*CELLS, *(f"distortion, {kind}" for kind in corruptions.GRID)]
+    return [*RUNS, *(f"distortion, {kind}" for kind in corruptions.GRID)]
 
 
 def run(name: str) -> str:
-    """The hash of the cell, or of the distorted images, of this name.
+    """The hash of the run, or of the distorted images, of this name.
 
     Raises InputError where this machine has no portable bits.
     """
@@ -87,7 +87,7 @@ def run(name: str) -> str:
     kind = name.removeprefix("distortion, ")
     if kind in corruptions.GRID:
         return _distorted(kind)
-    model, train = CELLS[name]
+    model, train = RUNS[name]
     params = Params.model_construct(
         data=DataParams(images="none", height=SIZE, width=SIZE, channels=1, fit="stretch", background=255),
         split=SPLIT,
@@ -95,12 +95,12 @@ def run(name: str) -> str:
         train=TrainParams(**TRAIN | train),
         compute=COMPUTE,
     )
-    drawn = stock(3 if name == "colours" else 1)
+    drawn = draw_images(3 if name == "colours" else 1)
     result, _ = run_cell.execute(params, drawn)
     return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 
 
-def stock(channels: int) -> Stock:
+def draw_images(channels: int) -> PackedImages:
     """Noisy dark bars on white, across and down by turns."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(160, 256, (IMAGES * 2, SIZE, SIZE, channels), dtype=np.uint8)
@@ -111,16 +111,16 @@ def stock(channels: int) -> Stock:
     labels = np.arange(len(pixels), dtype=np.int64) % 2
     contents = [hashlib.sha256(image.tobytes()).hexdigest() for image in pixels]
     described = DataSet(CLASSES, SIZE, SIZE, channels, "stretch", 255)
-    return Stock(described, pixels, labels, [f"{index:02d}.png" for index in range(len(pixels))], contents)
+    return PackedImages(described, pixels, labels, [f"{index:02d}.png" for index in range(len(pixels))], contents)
 
 
-def _trained(params: Params, drawn: Stock) -> list[NDArray[Any]]:
+def _trained(params: Params, drawn: PackedImages) -> list[NDArray[Any]]:
     """The weights after training and the logits of the test images: a result has rounded figures only."""
-    dealt = resplit.deal(drawn, params.split, params.train.images_per_class)
+    subsets = resplit.split_again(drawn, params.split, params.train.images_per_class)
     device = torch.device("cpu")
-    trainer = build_trainer(params.model, params.train, drawn.data_set, dealt.train, dealt.val, device)
+    trainer = build_trainer(params.model, params.train, drawn.data_set, subsets.train, subsets.val, device)
     run_cell.fit(trainer)
-    logits = inference.compute_logits(trainer.fast_net, dealt.test, run_cell.TEST_BATCH)
+    logits = inference.compute_logits(trainer.fast_net, subsets.test, run_cell.TEST_BATCH)
     return [tensor.contiguous().numpy() for tensor in (*trainer.net.state_dict().values(), logits)]
 
 
@@ -128,7 +128,7 @@ def _distorted(kind: str) -> str:
     """Eight test images at every level; a few of them are not enough to move an accuracy."""
     found: list[Any] = []
     for background in (255, 0):
-        test = resplit.deal(stock(1), SPLIT).test
+        test = resplit.split_again(draw_images(1), SPLIT).test
         test = test if background else replace(test, images=255 - test.images)
         for level in corruptions.GRID[kind]:
             found.append(corruptions.distort(test, kind, level, background).images)

@@ -1,6 +1,6 @@
-"""What MLflow is told of a study: a run for each cell."""
+"""What MLflow is told of a study: a run for each run of it."""
 
-from crosscheck.study.plans import Cell, Plan
+from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.results import RunResult, RunTiming, StoredResult
 from crosscheck.study.runs import right_answers, share_right
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
@@ -14,16 +14,16 @@ def open_runs(plan: Plan) -> NestedRuns:
     return NestedRuns(KIND, f"study {plan.name}", lambda: plan.name)
 
 
-def child(cell: Cell, result: StoredResult, timing: RunTiming | None) -> Child:
-    """The run of a cell: another result of the same cell is another run."""
+def child(planned: PlannedRun, result: StoredResult, timing: RunTiming | None) -> Child:
+    """The MLflow run of a planned run: another result of the same run is another run."""
     curve = result.curve
     values = curve.model_dump(exclude={"epoch"})
     epochs = [(epoch, {name: column[row] for name, column in values.items()}) for row, epoch in enumerate(curve.epoch)]
     return Child(
-        key=f"{cell.variant}/{cell.seed}/{result.key}",
-        name=f"{cell.variant} seed {cell.seed}",
-        tags={"variant": cell.variant},
-        parameters={name: getattr(cell.params, name).model_dump() for name in SECTIONS},
+        key=f"{planned.variant}/{planned.seed}/{result.key}",
+        name=f"{planned.variant} seed {planned.seed}",
+        tags={"variant": planned.variant},
+        parameters={name: getattr(planned.params, name).model_dump() for name in SECTIONS},
         figures=figures(result, timing),
         epochs=epochs,
         status="FAILED" if result.diverged else "FINISHED",
@@ -31,7 +31,7 @@ def child(cell: Cell, result: StoredResult, timing: RunTiming | None) -> Child:
 
 
 def figures(result: RunResult, timing: RunTiming | None) -> dict[str, float]:
-    """The figures of a cell as a whole."""
+    """The figures of a run as a whole."""
     numbers: dict[str, float] = {
         name: value for name, value in dict(timing or {}).items() if isinstance(value, int | float)
     } | result.cost.model_dump()

@@ -17,7 +17,7 @@ from crosscheck.study import analysis, figures, plans, resplit, result_cache
 from crosscheck.study import report as study_report
 from crosscheck.study.analysis import Overview
 from crosscheck.study.plans import Plan
-from crosscheck.study.resplit import Stock
+from crosscheck.study.resplit import PackedImages
 
 
 def main(study: Path) -> None:
@@ -38,7 +38,7 @@ def main(study: Path) -> None:
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
 
 
-def draw(plan: Plan, found: Overview, stock: Stock) -> NamedFigures:
+def draw(plan: Plan, found: Overview, packed: PackedImages) -> NamedFigures:
     """The pictures of the report, each with its name."""
     yield "dots", figures.draw_dots(found.runs, found.means, plan.study.confidence)
     yield "losses", figures.draw_losses(found.runs)
@@ -52,8 +52,8 @@ def draw(plan: Plan, found: Overview, stock: Stock) -> NamedFigures:
     if plan.study.learning_curves:
         yield "sizes", figures.draw_sizes(analysis.sizes(plan, found))
     if found.hardest:
-        captions = [f"{stock.paths[hard.row]}\nwrong in {hard.wrong} of {hard.tested} runs" for hard in found.hardest]
-        yield "hardest", figures.draw_hardest(stock.images[[hard.row for hard in found.hardest]], captions)
+        captions = [f"{packed.paths[hard.row]}\nwrong in {hard.wrong} of {hard.tested} runs" for hard in found.hardest]
+        yield "hardest", figures.draw_hardest(packed.images[[hard.row for hard in found.hardest]], captions)
 
 
 if __name__ == "__main__":

@@ -36,29 +36,31 @@ def main(study: Path) -> None:
     keys = result_cache.plan_keys(plan, resplit.read(plan.dataset))
     jobs = [
         Job(
-            cell,
+            planned,
             own,
             plan.dataset,
-            result_file(plan.results, cell),
-            result_file(plan.timings, cell),
+            result_file(plan.results, planned),
+            result_file(plan.timings, planned),
         )
-        for cell, own in zip(plan.cells, keys, strict=True)
+        for planned, own in zip(plan.runs, keys, strict=True)
     ]
     with alone(plan.results):
         new = [job for job in jobs if not is_done(job)]
         print(f"{plan.study.title}: {len(jobs)} runs, {len(jobs) - len(new)} of them cached; {count} at a time")
         runs = tracking.open_runs(plan)
         if new:
-            for compute in [job.cell.params.compute for job in new]:
+            for compute in [job.planned.params.compute for job in new]:
                 bits.warn(compute.portable, compute.device)
             executor.prepare()
             runs.open()
-        progress = Progress([job.cell for job in new], count, known_seconds(jobs))
+        progress = Progress([job.planned for job in new], count, known_seconds(jobs))
         executor.run(new, count, teller(progress, runs))
         if plan.file == plan.whole:
-            result_cache.remove_strangers(plan.results, plan.cells)
+            result_cache.remove_strangers(plan.results, plan.runs)
         for job in jobs:
-            runs.record(tracking.child(job.cell, result_cache.read(job.result), result_cache.read_timing(job.timing)))
+            runs.record(
+                tracking.child(job.planned, result_cache.read(job.result), result_cache.read_timing(job.timing))
+            )
         runs.finish()
 
 
@@ -93,25 +95,25 @@ def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
     for job in jobs:
         timing = result_cache.read_timing(job.timing)
         if timing:
-            seconds[job.cell.variant].append(timing.seconds)
+            seconds[job.planned.variant].append(timing.seconds)
     return seconds
 
 
 def teller(progress: Progress, runs: NestedRuns) -> Callable[[Job], None]:
-    """What to do when a cell has ended: a line for the user, a run for MLflow."""
+    """What to do when a run has ended: a line for the user, a run for MLflow."""
 
     def tell(job: Job) -> None:
         result, timing = result_cache.read(job.result), result_cache.read_timing(job.timing)
         seconds = timing.seconds if timing else 0.0
-        progress.ended(job.cell, seconds)
+        progress.ended(job.planned, seconds)
         print(f"{job.name}: {outcome(result)}, {spoken(seconds)}; {progress.line()}", flush=True)
-        runs.record(tracking.child(job.cell, result, timing))
+        runs.record(tracking.child(job.planned, result, timing))
 
     return tell
 
 
 def outcome(result: RunResult) -> str:
-    """How a cell ended, in a few words."""
+    """How a run ended, in a few words."""
     if result.diverged:
         return "the loss became no number"
     losses, right = result.curve.train_loss, right_answers(result)

@@ -146,7 +146,7 @@ def outcome(folder: Path, params_file: Path, content: RunResult) -> runs.Run:
     with file.open("w", encoding="utf-8") as stream:
         YAML().dump({"title": "Toy", "seeds": 1, "variants": {"small": {}}}, stream)
     plan = plans.read(file, params_file)
-    (cell,) = plan.cells
+    (cell,) = plan.runs
     result_cache.write(result_cache.result_file(folder, cell), "", content)
     return runs.read_runs(plan, folder)["small"][0]
 

@@ -9,30 +9,32 @@ from crosscheck.data.dataset import DataSet
 from crosscheck.study import baselines, figures, hypothesis_tests
 from crosscheck.study.analysis import Size
 from crosscheck.study.baselines import Baseline
-from crosscheck.study.plans import Cell
-from crosscheck.study.resplit import Stock
+from crosscheck.study.plans import PlannedRun
+from crosscheck.study.resplit import PackedImages
 from crosscheck.study.runs import Run
 
 
 @pytest.fixture
-def stock() -> Stock:
+def stock() -> PackedImages:
     """Twelve images of each of two classes; those of the first come in pairs that stay in one subset."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (24, 4, 4, 1), dtype=np.uint8)
     pixels[1:12:2] = pixels[0:12:2]
     labels = np.repeat([0, 1], 12)
     names = [str(number) for number in range(24)]
-    return Stock(DataSet(["ant", "bee"], 4, 4, 1, "stretch", 255), pixels, labels, names, names)
+    return PackedImages(DataSet(["ant", "bee"], 4, 4, 1, "stretch", 255), pixels, labels, names, names)
 
 
 def run_of(params: Params, test: int, images: int | str = "all") -> list[Run]:
     split = params.split.model_copy(update={"test": test, "val": 0, "seed": 0})
     train = params.train.model_copy(update={"images_per_class": images})
-    cell = Cell("arm", 0, params.model_copy(update={"split": split, "train": train}))
+    cell = PlannedRun("arm", 0, params.model_copy(update={"split": split, "train": train}))
     return [Run(cell, False, np.array([]), np.array([]), None, 1, run_result())]
 
 
-def test_each_variant_has_the_baselines_of_its_own_images_whatever_comes_last(params: Params, stock: Stock) -> None:
+def test_each_variant_has_the_baselines_of_its_own_images_whatever_comes_last(
+    params: Params, stock: PackedImages
+) -> None:
     # Three test images of the first class cannot be had: pairs stay together.
     arms = {"odd": run_of(params, 3, 5), "even": run_of(params, 4, 5)}
     found = baselines.find(arms, stock)

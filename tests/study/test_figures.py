@@ -6,7 +6,7 @@ import numpy as np
 from helpers.models import run_result
 
 from crosscheck.study import corruptions, figures
-from crosscheck.study.plans import Cell
+from crosscheck.study.plans import PlannedRun
 from crosscheck.study.runs import Run
 
 
@@ -16,7 +16,7 @@ def run(accuracy: float, failed: bool) -> Run:
         kind: {"level": levels, "accuracy": [accuracy] * len(levels)} for kind, levels in corruptions.GRID.items()
     }
     right = np.arange(10) < 10 * accuracy
-    return Run(cast(Cell, None), failed, np.arange(10), right, None, 10, run_result(robustness=curves))
+    return Run(cast(PlannedRun, None), failed, np.arange(10), right, None, 10, run_result(robustness=curves))
 
 
 def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_that_failed() -> None:

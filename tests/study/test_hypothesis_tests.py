@@ -10,7 +10,7 @@ from scipy import stats
 
 from crosscheck.core.params import Params
 from crosscheck.study import findings, hypothesis_tests, intervals, text
-from crosscheck.study.plans import Cell
+from crosscheck.study.plans import PlannedRun
 from crosscheck.study.runs import Run
 
 CONFIDENCE = 0.95
@@ -30,7 +30,7 @@ def run_of(
 ) -> Run:
     right = np.arange(n) < round(accuracy * n)
     rows = np.arange(n) + 1000 * seed
-    return Run(Cell("arm", seed, params), failed, rows, right, reached, 10, run_result(test={"actual": [0, 1]}))
+    return Run(PlannedRun("arm", seed, params), failed, rows, right, reached, 10, run_result(test={"actual": [0, 1]}))
 
 
 def arm(params: Params, rng: np.random.Generator, mean: float, spread: float, count: int) -> list[Run]:
@@ -200,7 +200,9 @@ def test_a_run_that_never_reaches_the_target_is_censored(params: Params) -> None
 
 def test_images_are_counted_once_however_many_runs_see_them(params: Params) -> None:
     rows, wrong = np.arange(10), np.array([False] * 4 + [True] * 6)
-    first = [Run(Cell("a", seed, params), False, rows, wrong, 1, 10, run_result()) for seed in range(5)]
-    second = [Run(Cell("b", seed, params), False, rows, np.ones(10, bool), 1, 10, run_result()) for seed in range(5)]
+    first = [Run(PlannedRun("a", seed, params), False, rows, wrong, 1, 10, run_result()) for seed in range(5)]
+    second = [
+        Run(PlannedRun("b", seed, params), False, rows, np.ones(10, bool), 1, 10, run_result()) for seed in range(5)
+    ]
     wins = hypothesis_tests.image_wins(hypothesis_tests.paired(first, second))
     assert hypothesis_tests.compare_images(wins) == pytest.approx(stats.binomtest(4, 4, 0.5).pvalue)

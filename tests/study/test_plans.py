@@ -43,7 +43,7 @@ def test_a_variant_is_the_parameters_the_studys_own_and_what_it_sets(read: Calla
 
 
 def test_all_variants_of_a_seed_come_before_the_next_seed(read: Callable[..., plans.Plan]) -> None:
-    cells = [(cell.variant, cell.seed) for cell in read().cells]
+    cells = [(each.variant, each.seed) for each in read().runs]
     assert cells == [("base", 0), ("wide", 0), ("wide_ink", 0), ("base", 1), ("wide", 1)]
 
 
@@ -103,8 +103,8 @@ def test_the_quick_study_is_a_part_of_the_whole_with_the_same_cells() -> None:
     whole = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
     part = plans.read(ROOT / "study" / "quick.yaml", ROOT / "params.yaml")
     assert part.file != part.whole == whole.file and part.results == whole.results and part.folder != whole.folder
-    assert part.cells
-    assert all(cell in whole.cells for cell in part.cells)
+    assert part.runs
+    assert all(each in whole.runs for each in part.runs)
     assert all(name in part.study.variants for question in part.study.questions.values() for name in question.compare)
 
 

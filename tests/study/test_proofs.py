@@ -99,7 +99,7 @@ def results_of(code: Path, *names: str) -> dict[str, str]:
 
 def test_there_is_a_tiny_cell_of_every_kind() -> None:
     chosen: dict[str, set[Any]] = {}
-    for model, train in tiny_runs.CELLS.values():
+    for model, train in tiny_runs.RUNS.values():
         for name, value in {**tiny_runs.MODEL, **tiny_runs.TRAIN, **model, **train}.items():
             chosen.setdefault(name, set()).add(str(value))
     for name, kind in {"norm": params.Norm, "pool": params.Pool, "head": params.Head}.items():
@@ -184,12 +184,12 @@ def test_equal_code_is_that_of_the_same_list_and_an_unknown_one_equals_itself_al
 
 def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     compute = shipped.compute.model_copy(update={"portable": portable})
-    cell = result_cache.Cell("base", 0, shipped.model_copy(update={"compute": compute}))
+    cell = result_cache.PlannedRun("base", 0, shipped.model_copy(update={"compute": compute}))
     monkeypatch.setattr(code_digest, "digest", lambda entries: "newer")
-    monkeypatch.setattr(result_cache.resplit, "deal", lambda *_: None)
+    monkeypatch.setattr(result_cache.resplit, "split_again", lambda *_: None)
     monkeypatch.setattr(result_cache.resplit, "digest", lambda *_: "images")
     plan = result_cache.Plan(Path("s.yaml"), Path("s.yaml"), None, [cell], shipped)  # type: ignore[arg-type]
-    return result_cache.plan_keys(plan, tiny_runs.stock(1))
+    return result_cache.plan_keys(plan, tiny_runs.draw_images(1))
 
 
 def test_a_proof_vouches_for_portable_results_only(

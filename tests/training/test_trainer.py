@@ -21,7 +21,7 @@ from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
 from crosscheck.network.inference import batch, compute_logits
 from crosscheck.study import plans, run_cell
-from crosscheck.study.resplit import Stock
+from crosscheck.study.resplit import PackedImages
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import DivergedError, Trainer
 from crosscheck.training.validation import score
@@ -206,7 +206,7 @@ def test_a_last_batch_of_one_is_merged_into_the_one_before_it_with_batch_norm(
 def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) -> None:
     images = toy(24)
     names = [str(number) for number in range(24)]
-    stock = Stock(TOY, images.images, images.labels, names, names)
+    stock = PackedImages(TOY, images.images, images.labels, names, names)
     small = {"channels": 3, "further_channels": [2], "hidden": [8], "invert": True, "norm": "batch"}
     content = params.model_dump()
     content["data"] |= {"height": 12, "width": 12}
