@@ -120,7 +120,7 @@ def _extent(content: dict[str, Any]) -> str:
 def summary(content: dict[str, Any]) -> list[str]:
     """The winner, the smallest that reaches the accuracy, and how to train them, a line each."""
     finals = {final["trial"]: final for final in content["finalists"]}
-    reached = f"{content['limits']['accuracy']:.2%} of the validation images in the median seed"
+    reached = f"{content['constraints']['accuracy']:.2%} of the validation images in the median seed"
     if content["winner"] is None:
         return ["No trial ran to its last epoch: there is no winner."]
     best = _sentence(finals[content["winner"]], "best")
@@ -158,7 +158,7 @@ def _finalists_table(content: dict[str, Any]) -> str:
         ]
         for final in sorted(content["finalists"], key=lambda final: final["parameters"])
     ]
-    below = f"seeds below {content['limits']['accuracy']:.0%} on test"
+    below = f"seeds below {content['constraints']['accuracy']:.0%} on test"
     columns = ["trial", "parameters", "multiply-adds", "activations", "cost", "seeds", "validation, median (worst)"]
     return _table([*columns, "test, median (worst)", below], rows)
 
