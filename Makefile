@@ -12,38 +12,38 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test soak check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
+.PHONY: help repro test test-slow check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 repro: $(READY) ## run what has changed of the pipeline, and print the result
-	@python -m stages.protect dvc.yaml
-	dvc repro
-	@# An outage of the tracking server is reported, and is no reason to hide the result.
-	-@python -m stages.sync
-	@python -m stages.summary
+	@python -m crosscheck protect dvc.yaml
+	@# The stage track prints the result. Where there is nothing to run, it is printed here, and MLflow is brought up to
+	@# date; an outage of the tracking server is reported, and is no reason to hide the result.
+	@if dvc status --quiet dvc.yaml; then python -m crosscheck sync; python -m crosscheck summary; else dvc repro; fi
 
 test: $(READY) ## run the tests
 	pytest -n 2 --dist loadfile -m "not soak"
 
-soak: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
-	pytest -n 2 --dist loadfile -m soak $(SOAK)
+test-slow: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
+	pytest -n 2 --dist loadfile -m soak $(TESTS)
 
 bench-scale: $(READY) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
 
-check: $(READY) ## lint, formatting and types
+check: $(READY) ## lint, formatting, types, and the order of imports
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports --no-logo --no-cache
 
 audit: .venv/audit/.ready ## ask a vulnerability service, on the network, about every release in .venv
 	@# An activated environment would only confuse the auditor, which is told where to look.
 	env -u VIRTUAL_ENV .venv/audit/bin/pip-audit --progress-spinner off --path "$$(python -c 'import site; print(*site.getsitepackages())')" $(AUDIT)
 
 ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=...
-	@python -m stages.ui
+	@python -m crosscheck ui
 	@# The address may hold a password, so it is neither printed nor a word of a command, which others can see.
 	@case "$$MLFLOW_TRACKING_URI" in http*) ;; \
 	*) MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
@@ -51,38 +51,38 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=
 	esac
 
 demo: $(READY) ## draw in the browser and see inside, on http://127.0.0.1:8000 or another DEMO_PORT=...
-	@python -m stages.play --port $(DEMO_PORT) $(CHECKPOINTS)
+	@python -m crosscheck demo --port $(DEMO_PORT) $(CHECKPOINTS)
 
 predict: $(READY) ## say of which class images are: make predict IMAGES='file.png folder'
-	@python -m stages.predict $(IMAGES)
+	@python -m crosscheck predict $(IMAGES)
 
 export: $(READY) ## write the network to models/model.onnx, for programs without PyTorch
-	python -m stages.export --onnx models/model.onnx
+	python -m crosscheck export --onnx models/model.onnx
 
 verify: $(READY) ## run the committed pipeline again in a clone and say what is identical
-	@python -m stages.verify
+	@python -m crosscheck verify
 
 # The file of a study; what it writes goes to a folder of its name beside it.
 STUDY ?= study/variants.yaml
 
 study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own
 ifeq ($(STUDY),study/variants.yaml)
-	@python -m stages.protect study/dvc.yaml
+	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml
 else
-	python -m stages.pack --study '$(STUDY)'
-	python -m stages.study --study '$(STUDY)'
-	python -m stages.compare --study '$(STUDY)'
+	python -m stages.study.pack --study '$(STUDY)'
+	python -m stages.study.run --study '$(STUDY)'
+	python -m stages.study.compare --study '$(STUDY)'
 endif
 
 study-quick: $(READY) ## run a few variants of the study with two seeds, in a few minutes, and compare them
-	@python -m stages.protect study/dvc.yaml
+	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
-	python -m stages.study --study study/quick.yaml
-	python -m stages.compare --study study/quick.yaml
+	python -m stages.study.run --study study/quick.yaml
+	python -m stages.study.compare --study study/quick.yaml
 
 sync: $(READY) ## bring MLflow up to date with the results at hand, as after an outage
-	python -m stages.sync
+	python -m crosscheck sync
 
 bench: $(READY) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
 	python -m benchmarks.run $(BENCH)
@@ -91,12 +91,12 @@ experiments: $(READY) ## table of the experiments of this commit: what differs, 
 	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
 
 search: $(READY) ## look for small networks that are as accurate; goes on where it stopped
-	@python -m stages.protect dvc.yaml
+	@python -m crosscheck protect dvc.yaml
 	dvc repro split
-	python -m stages.search --space search/space.yaml
+	python -m crosscheck search --space search/space.yaml
 
 champion: $(READY) ## make the trained model at hand the champion of MLflow's registry
-	@python -m stages.promote
+	@python -m crosscheck promote
 
 concepts: $(READY) ## make the figures and numbers of docs/concepts again
 	python -m concepts.weight_sharing --figures docs/concepts
@@ -109,7 +109,7 @@ clean: ## remove what make installed and the caches of the tools; results, DVC c
 	@# Only what says of itself that it may go: the stamp of make, or the tag that tools leave in their caches.
 	if [ -e $(READY) ] || [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
 	for cache in .pytest_cache .mypy_cache .ruff_cache; do if [ -e $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
-	find $(wildcard stages concepts benchmarks tests) Makefile -name "*.pyc" -path "*/__pycache__/*" -print0 | xargs -0 rm -f
+	find $(wildcard crosscheck stages concepts benchmarks tests) Makefile -name "*.pyc" -path "*/__pycache__/*" -print0 | xargs -0 rm -f
 
 # The stamp holds a checksum of what was installed. While pip is at work it has another name, which stays where pip fails
 # half-way; where it fails before it changed anything, the environment is what it was. pip builds in a copy, since it

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-from stages.bits import unpinned
+from crosscheck.core.bits import unpinned
 
 
 @dataclass(frozen=True)

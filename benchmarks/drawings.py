@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stages import drawing
-from stages.files import write_json
-from stages.images import DataSet
-from stages.params import load
+from crosscheck.core.files import write_json
+from crosscheck.core.params import load
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet
 
 
 def make(folder: Path, train: int, test: int) -> None:
@@ -20,15 +20,15 @@ def make(folder: Path, train: int, test: int) -> None:
     first = 0
     for name, count in (("train", train), ("test", test)):
         pixels, labels = [], []
-        for class_index, class_name in enumerate(drawing.CLASSES):
+        for class_index, class_name in enumerate(synthetic.CLASSES):
             (folder / "images" / name / class_name).mkdir(parents=True)
             for index in range(first, first + count):
-                paper = ~drawing.draw(params, class_index, index)
+                paper = ~synthetic.draw(params, class_index, index)
                 Image.fromarray(paper).save(folder / "images" / name / class_name / f"{index:05d}.bmp")
                 pixels.append(np.where(paper, 255, 0).astype(np.uint8)[:, :, None])
                 labels.append(class_index)
         np.save(split / f"{name}.npy", np.stack(pixels))
         np.save(split / f"{name}_labels.npy", np.array(labels, dtype=np.int64))
         first += count
-    described = DataSet(list(drawing.CLASSES), params.size, params.size, 1, "stretch", 255)
+    described = DataSet(list(synthetic.CLASSES), params.size, params.size, 1, "stretch", 255)
     write_json(split / "dataset.json", asdict(described))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from stages.bits import PORTABLE, unpinned
+from crosscheck.core.bits import PORTABLE, unpinned
 
 THREADS = (1, 2, 4)
 ATEN, ONEDNN, MKL = PORTABLE
@@ -31,26 +31,26 @@ SETTINGS: dict[str, dict[str, str]] = {
 TRAIN = """
 import hashlib, json, os, sys
 from pathlib import Path
-from stages import bits
+from crosscheck.core import bits
 for name in bits.PORTABLE:
     del os.environ[name]
 os.environ.update(json.loads(sys.argv[3]))
 import torch
-from stages import images, train, training
-from stages.params import load
+from crosscheck.data import dataset
+from crosscheck.training import trainer
+from crosscheck.core.params import load
 threads, folder = int(sys.argv[1]), Path(sys.argv[2])
 torch.set_num_threads(threads)
 params = load()
-data_set = images.read_data_set(folder)
-subset = images.read(folder, "train", data_set)
-subset = images.Subset(subset.images[:100], subset.labels[:100])
-none = images.Subset(subset.images[:0], subset.labels[:0])
-net = train.new_network(params.model, data_set, subset, params.train.seed)
-learner = training.Training(net, subset, none, params.train, torch.device("cpu"))
+data_set = dataset.read_data_set(folder)
+subset = dataset.read(folder, "train", data_set)
+subset = dataset.Subset(subset.images[:100], subset.labels[:100])
+none = dataset.Subset(subset.images[:0], subset.labels[:0])
+learner = trainer.build_trainer(params.model, params.train, data_set, subset, none, torch.device("cpu"))
 for _ in range(2):
-    learner.run_epoch(lambda loss, accuracy: None)
+    learner.run_epoch()
 digest = hashlib.sha256()
-for weights in net.state_dict().values():
+for weights in learner.net.state_dict().values():
     digest.update(weights.contiguous().numpy().tobytes())
 print(json.dumps({"hash": digest.hexdigest(), "instructions": torch.backends.cpu.get_cpu_capability()}))
 """

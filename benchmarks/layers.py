@@ -16,14 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.comparison import in_turn
-from stages import hardware
-from stages.dense import Dense
-from stages.params import load
-from stages.pooled import PooledConvolution
+from crosscheck.core import devices
+from crosscheck.core.params import load
+from crosscheck.training.fused_conv_pool import PooledConvolution
+from crosscheck.training.fused_linear import Dense
 
 BATCH = 64
 SIZE = 116
-# Channels in and out of a first convolution; `stages.faster` takes the faster one where there is one channel in.
+# Channels in and out of a first convolution; where there is one channel in,
+# `crosscheck.training.fast_network` takes the faster one.
 CONVOLUTIONS = [(1, 3), (1, 8), (1, 9), (1, 16), (1, 18), (1, 36), (3, 9), (3, 32)]
 DENSE = [(3645, 1200), (1200, 64)]
 # As they train, with plain SGD. The last, of no_pool, takes a gigabyte for each side's gradient.
@@ -33,13 +34,13 @@ RATE = 1e-6
 
 def main() -> None:
     asked = arguments()
-    hardware.prepare(load().compute.model_copy(update={"threads": asked.threads, "portable": not asked.native}))
-    machine = hardware.fingerprint()
+    devices.prepare(load().compute.model_copy(update={"threads": asked.threads, "portable": not asked.native}))
+    machine = devices.fingerprint()
     print(f"{machine['threads']} threads of {machine['cpu']} ({machine['instructions']}), torch {machine['torch']}\n")
     print("| layer | torch's, ms | ours, ms | ratio |\n|---|---:|---:|---:|")
     for channels, outputs in CONVOLUTIONS:
         convolution = nn.Conv2d(channels, outputs, 3)
-        hardware.keep_freed_memory(convolution)
+        devices.keep_freed_memory(convolution)
         convolution.to(memory_format=torch.channels_last)
         images = torch.rand(BATCH, channels, SIZE, SIZE).to(memory_format=torch.channels_last)
         plain = nn.Sequential(convolution, nn.MaxPool2d(2))
@@ -51,7 +52,7 @@ def main() -> None:
         print(row(f"dense {inputs} → {outputs}", linear, Dense(linear, None), values, asked.repeats), flush=True)
     for inputs, outputs in DESCENDING:
         linear = nn.Linear(inputs, outputs)
-        hardware.keep_freed_memory(linear)
+        devices.keep_freed_memory(linear)
         values = torch.rand(BATCH, inputs, requires_grad=True)
         name = f"dense {inputs} → {outputs}, with plain SGD"
         print(row(name, linear, Dense(linear, lambda: RATE), values, asked.repeats, descend=True), flush=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from stages import hardware
+from crosscheck.core import devices
 
 SIDE = 2048
 COPIED_BYTES = 256 * 2**20
@@ -20,7 +20,7 @@ def limits() -> dict[str, str | float]:
     target = torch.zeros_like(source)
     product = _seconds(lambda: torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], ""))
     copy = _seconds(lambda: target.copy_(source))
-    fingerprint = hardware.fingerprint()
+    fingerprint = devices.fingerprint()
     return {
         **{name: fingerprint[name] for name in ("cpu", "instructions", "threads", "torch")},
         "gflops": round(2 * SIDE**3 / product / 1e9, 1),

@@ -20,8 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import reference, training
 from benchmarks.comparison import Row, in_turn, module, report_of, repro_seconds, wall_seconds
-from stages import plans
-from stages.params import load
+from crosscheck.core.params import load
+from crosscheck.study import plans
 
 EPOCH_TARGETS = {"base": 3.5, "channels_18": 3.5, "three_conv": 3.5, "no_pool": 1.7}
 # What portable mode may cost, as a multiple of native time: no_pool is held to what it is against the script instead.
@@ -210,16 +210,16 @@ def study(setting: Setting) -> list[Row]:
     seeds = plans.read(SHIPPED_STUDY).study.seeds
     with cloned(setting.project) as clone:
         wall_seconds([module("dvc", "repro", "--quiet", "synthesize")], clone)
-        drawn = load(clone / "params.yaml").synthesize.count
+        drawn = load(clone / "params.yaml").synthesize.images_per_class
         content = json.dumps(study_file(seeds, drawn - setting.train_images // 2))
         for repeat in range(setting.repeats):
             (clone / f"bench{repeat}.yaml").write_text(content, encoding="utf-8")
-            wall_seconds([module("stages.pack", "--study", f"bench{repeat}.yaml")], clone)
+            wall_seconds([module("stages.study.pack", "--study", f"bench{repeat}.yaml")], clone)
         scripts = [setting.reference("--epochs", EPOCHS, "--network", name) for name in STUDIED]
         seconds = in_turn(
             setting.repeats,
             lambda _: sum(wall_seconds([script]) for script in scripts),
-            lambda repeat: wall_seconds([module("stages.study", "--study", f"bench{repeat}.yaml")], clone),
+            lambda repeat: wall_seconds([module("stages.study.run", "--study", f"bench{repeat}.yaml")], clone),
         )
     runs = (len(STUDIED), len(STUDIED) * seeds)
     rates = [[count * 3600 / second for second in side] for count, side in zip(runs, seconds, strict=True)]

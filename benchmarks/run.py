@@ -16,14 +16,14 @@ from pathlib import Path
 
 from benchmarks import drawings, machine, table
 from benchmarks.rows import ROWS, Setting
-from stages import hardware
-from stages.params import load
+from crosscheck.core import devices
+from crosscheck.core.params import load
 
 
 def main() -> None:
     asked = arguments()
     # Only to measure what the machine can do at most; each side of a comparison has processes of its own.
-    hardware.prepare(load().compute.model_copy(update={"portable": False}))
+    devices.prepare(load().compute.model_copy(update={"portable": False}))
     limits = machine.limits()
     rows = table.kept(limits, asked.results)
     commit = described(Path.cwd())

@@ -22,17 +22,21 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 from benchmarks import processes
-from stages import canvas, hardware, store
-from stages.files import write_json, write_text
-from stages.pipeline import DVC_FILE
+from crosscheck.core import devices
+from crosscheck.core.files import write_json, write_text
+from crosscheck.core.yaml_files import read_yaml
+from crosscheck.pipeline.paths import DVC_FILE
+from crosscheck.reporting import style
+from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
-COLOURS = dict(zip(STAGES, (canvas.BLUE, canvas.VERMILION, canvas.GREEN, canvas.GREY), strict=True))
+COLOURS = dict(zip(STAGES, (style.BLUE, style.VERMILION, style.GREEN, style.GREY), strict=True))
 MARKERS = dict(zip(STAGES, "os^D", strict=True))
 # The axes end at whole powers of ten.
 AROUND = (math.floor, math.ceil)
@@ -44,14 +48,14 @@ RECIPE = {"epochs": 2, "snapshots": 0}
 
 def main() -> None:
     asked = arguments()
-    machine = hardware.fingerprint() | {"memory_bytes": str(psutil.virtual_memory().total)}
+    machine = devices.fingerprint() | {"memory_bytes": str(psutil.virtual_memory().total)}
     found: list[dict[str, Any]] = []
     for count in asked.counts:
         with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:
             found.append(measure(count, Path(scratch)))
         write_json(asked.results / "scale.json", {"machine": machine, "network": NETWORK, "counts": found})
         write_text(asked.results / "scale.md", table(found, machine))
-        draw(found, asked.results / "scale.png")
+        style.save(draw(found), asked.results / "scale.png")
         print(json.dumps(found[-1]), flush=True)
 
 
@@ -69,7 +73,7 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
     subprocess.run(["git", "clone", "-q", Path.cwd(), clone], check=True)
     change(clone / "params.yaml", count)
     os.environ |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch), "DVC_ROOT": str(clone)}
-    commands = YAML(typ="safe").load(clone / DVC_FILE)["stages"]
+    commands = read_yaml(clone / DVC_FILE)["stages"]
     subprocess.run([sys.executable, *shlex.split(commands["check"]["cmd"])[1:]], cwd=clone, check=True)
     stages = {}
     for stage in STAGES:
@@ -92,8 +96,8 @@ def change(params: Path, count: int) -> None:
     """Ask for `count` images of both classes, and keep the shares of the subsets."""
     yaml = YAML()
     content = yaml.load(params)
-    of_each, before = count // 2, content["synthesize"]["count"]
-    content["synthesize"]["count"] = of_each
+    of_each, before = count // 2, content["synthesize"]["images_per_class"]
+    content["synthesize"]["images_per_class"] = of_each
     for subset in ("test", "val"):
         content["split"][subset] = content["split"][subset] * of_each // before
     content["model"].update(NETWORK)
@@ -107,7 +111,7 @@ def images_per_second(clone: Path, count: int) -> float:
         client = MlflowClient(store.uri())
     (run,) = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
     card = json.loads((clone / "models" / "model.json").read_text(encoding="utf-8"))["data"]
-    return float((card["train_images"] + card["val_images"]) / run.data.metrics["epoch_seconds"])
+    return float((card["train_images"] + card["val_images"]) / run.data.metrics["train/epoch_seconds"])
 
 
 def table(found: list[dict[str, Any]], machine: dict[str, str]) -> str:
@@ -157,17 +161,17 @@ def forecast(found: list[dict[str, Any]]) -> list[str]:
     return [*lines, "", f"Disk, with DVC's cache: {disk:,.0f} GiB; while split runs, the packed images once more."]
 
 
-def draw(found: list[dict[str, Any]], file: Path) -> None:
+def draw(found: list[dict[str, Any]]) -> Figure:
     """Time and memory of each stage over the count, on logarithmic axes."""
-    figure = canvas.new_figure((11, 4.6))
+    figure = style.new_figure((11, 4.6))
     time_axis, memory_axis = figure.subplots(1, 2)
     counts = [row["images"] for row in found]
     for stage in STAGES:
         usage = [row["stages"][stage] for row in found]
-        style: dict[str, Any] = {"color": COLOURS[stage], "marker": MARKERS[stage]}
-        time_axis.plot(counts, [each["seconds"] for each in usage], label=stage, **style)
-        time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **style)
-        memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **style)
+        look: dict[str, Any] = {"color": COLOURS[stage], "marker": MARKERS[stage]}
+        time_axis.plot(counts, [each["seconds"] for each in usage], label=stage, **look)
+        time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **look)
+        memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **look)
     time_axis.plot([], [], color="black", linestyle=":", label="DVC, hashing its outputs")
     time_axis.set_ylabel("wall time (s)")
     memory_axis.set_ylabel("peak memory of its own, all processes (MiB)")
@@ -181,7 +185,7 @@ def draw(found: list[dict[str, Any]], file: Path) -> None:
         axis.grid(which="major", alpha=0.3)
         axis.legend(fontsize=9)
     figure.suptitle(f"Cost of each stage (n = 1 run of each of {len(counts)} counts)", fontsize=12)
-    canvas.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":

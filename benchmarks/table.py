@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import Row
-from stages.files import write_json, write_text
+from crosscheck.core.files import write_json, write_text
 
 SAME = ("cpu", "instructions", "threads", "torch")
 

@@ -8,14 +8,16 @@ it was chosen by 300 validation images taken from the training images, over five
 
 import argparse
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.memory import peaks
-from stages import hardware, images, inference
-from stages.params import Params, load
-from stages.training import Training, new_network
+from crosscheck.core import devices
+from crosscheck.core.params import Params, load
+from crosscheck.data import dataset
+from crosscheck.training import validation
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import build_trainer
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "base": {},
@@ -39,21 +41,21 @@ FAST: dict[str, dict[str, Any]] = {
 def main() -> None:
     asked = arguments()
     params = parameters(asked)
-    device = hardware.prepare(params.compute)
-    data_set = images.read_data_set(asked.split)
-    train, test = (images.read(asked.split, name, data_set) for name in ("train", "test"))
-    nothing = images.Subset(train.images[:0], train.labels[:0])
-    net = new_network(params.model, data_set, train, asked.seed)
-    hardware.keep_freed_memory(net)
-    training = Training(net, train, nothing, params.train, device)
+    device = devices.prepare(params.compute)
+    data_set = dataset.read_data_set(asked.split)
+    train, test = (dataset.read(asked.split, name, data_set) for name in ("train", "test"))
+    nothing = dataset.Subset(train.images[:0], train.labels[:0])
+    trainer = build_trainer(params.model, params.train, data_set, train, nothing, device)
     seconds: list[float] = []
     accuracies: list[float] = []
-    while len(seconds) < asked.epochs and max(accuracies, default=0.0) < asked.until:
-        began = time.perf_counter()
-        training.run_epoch(lambda loss, accuracy: None)
-        seconds.append(time.perf_counter() - began)
-        if asked.until <= 1 or len(seconds) == asked.epochs:
-            accuracies.append(inference.score(training.faster, test, params.train.batch_size)[1] or 0.0)
+
+    def measure(epoch: Epoch, took: float) -> str | None:
+        seconds.append(took)
+        if asked.until <= 1 or epoch.epoch == asked.epochs:
+            accuracies.append(validation.score(trainer.fast_net, test, params.train.batch_size)[1] or 0.0)
+        return "accurate enough" if max(accuracies, default=0.0) >= asked.until else None
+
+    trainer.run(measure)
     print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
 
 

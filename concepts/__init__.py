@@ -1,3 +1,3 @@
 """What the concept pages of docs/concepts compute."""
 
-import stages  # noqa: F401 - it chooses the kernels of numpy and torch, before a page loads them
+import crosscheck  # noqa: F401 - it chooses the kernels of numpy and torch, before a page loads them

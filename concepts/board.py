@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from concepts import lessons
-from stages.images import Subset
+from crosscheck.data.dataset import Subset
 
 CELL, LINE, JITTER = 116, 4, 8
 # What one value of the class map sees, and the px to the next one.

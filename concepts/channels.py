@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from concepts import lessons
-from stages import canvas, command
+from crosscheck.core import cli
+from crosscheck.reporting import style
 
 INPUTS, OUTPUTS, KERNEL, SIDE = 3, 4, 3, 5
 OUTPUT, ROW, COLUMN = 2, 1, 2
@@ -36,7 +38,7 @@ def main(figures: Path) -> None:
         "multiplications": INPUTS * KERNEL * KERNEL, "weights": int(weights.size), "biases": OUTPUTS,
         "parameters": int(weights.size + biases.size),
     }  # fmt: skip
-    draw(maps, weights[OUTPUT], sums, numbers, figures / "channels.png")
+    style.save(draw(maps, weights[OUTPUT], sums, numbers), figures / "channels.png")
     lessons.write(figures, "channels", numbers)
 
 
@@ -66,10 +68,9 @@ def draw(
     kernels: NDArray[np.float32],
     sums: NDArray[np.float32],
     numbers: dict[str, Any],
-    file: Path,
-) -> None:
+) -> Figure:
     """A row for each input channel: its map, the kernel, and the products that are added up."""
-    figure = canvas.new_figure((8, 7.4))
+    figure = style.new_figure((8, 7.4))
     terms = " ".join(f"{each:+.0f}" for each in sums)
     figure.suptitle(
         f"Output channel {OUTPUT}, row {ROW}, column {COLUMN}: "
@@ -81,7 +82,7 @@ def draw(
         seen = maps[channel, ROW : ROW + KERNEL, COLUMN : COLUMN + KERNEL]
         table(line[0], maps[channel], "Blues", 5)
         corner = COLUMN - 0.5, ROW - 0.5
-        line[0].add_patch(Rectangle(corner, KERNEL, KERNEL, fill=False, edgecolor=canvas.VERMILION, linewidth=2.5))
+        line[0].add_patch(Rectangle(corner, KERNEL, KERNEL, fill=False, edgecolor=style.VERMILION, linewidth=2.5))
         table(line[1], kernels[channel], "RdBu_r", 4)
         # Adding 0 turns -0 into 0.
         table(line[2], seen * kernels[channel] + 0, "RdBu_r", 10)
@@ -89,12 +90,12 @@ def draw(
         line[2].set_xlabel(f"sum: {sums[channel]:.0f}")
     for axis, title in zip(axes[0], ("what comes in", f"kernel {OUTPUT}, by channel", "products"), strict=True):
         axis.set_title(title, fontsize=10)
-    canvas.save(figure, file)
+    return figure
 
 
 def table(axis: Axes, values: NDArray[np.float32], colors: str, limit: float) -> None:
     """The numbers on their colours."""
-    axis.imshow(values, cmap=canvas.colormap(colors), vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
+    axis.imshow(values, cmap=style.colormap(colors), vmin=-limit if colors == "RdBu_r" else 0, vmax=limit)
     axis.set_xticks([])
     axis.set_yticks([])
     for row, column in np.ndindex(*values.shape):
@@ -102,4 +103,4 @@ def table(axis: Axes, values: NDArray[np.float32], colors: str, limit: float) ->
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

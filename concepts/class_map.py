@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from concepts import board, lessons
-from stages import canvas, command, layers, model
+from crosscheck.core import cli
+from crosscheck.explain import receptive_fields
+from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.reporting import style
 
 CHANNELS = [8, 8, 16, 16, 16]
 EPOCHS = 4
@@ -37,24 +42,24 @@ def main(figures: Path) -> None:
         "two_classes": measure(look(without, BOARDS_TO_TEST), threshold, apart),
         "three_classes": measure(look(with_neither, BOARDS_TO_TEST), threshold, apart),
     }
-    draw(with_neither, threshold, apart, BOARDS_TO_TEST[0], figures / "class_map.png")
-    draw(without, threshold, apart, BOARDS_TO_TEST[0], figures / "class_map_two.png")
+    for name, trained in (("class_map", with_neither), ("class_map_two", without)):
+        style.save(draw(trained, threshold, apart, BOARDS_TO_TEST[0]), figures / f"{name}.png")
     lessons.write(figures, "class_map", numbers)
 
 
-def learn(with_neither: bool) -> model.Checkpoint:
+def learn(with_neither: bool) -> Checkpoint:
     """Train on windows of 94 px, with or without the third class."""
     classes = [*lessons.CLASSES, "neither"][: len(lessons.CLASSES) + with_neither]
     described = lessons.data_set(board.WINDOW, classes)
     wanted = lessons.network(channels=CHANNELS[0], further_channels=CHANNELS[1:], norm="batch", head="convolution")
     train = board.windows(TRAINED_ON, 1, with_neither)
     net = lessons.trained(lambda: model.build(wanted, described), train, lessons.recipe(epochs=EPOCHS, batch_size=64))
-    return model.Checkpoint(net, wanted, described)
+    return Checkpoint(net, wanted, described)
 
 
-def geometry(trained: model.Checkpoint) -> dict[str, Any]:
+def geometry(trained: Checkpoint) -> dict[str, Any]:
     """What one value of the map sees, and the sizes of the maps."""
-    place = next(layer for layer in layers.of(trained) if layer.name == "classify")
+    place = next(layer for layer in receptive_fields.list_layers(trained) if layer.name == "classify")
     drawn, _ = board.draw(0)
     rows, columns = board.class_map(trained.net, drawn).shape[1:]
     return {
@@ -70,7 +75,7 @@ def geometry(trained: model.Checkpoint) -> dict[str, Any]:
 Looked = list[tuple[NDArray[np.float32], list[board.Mark]]]
 
 
-def look(trained: model.Checkpoint, seeds: range) -> Looked:
+def look(trained: Checkpoint, seeds: range) -> Looked:
     """The class map of each board, and its marks."""
     boards = (board.draw(seed) for seed in seeds)
     return [(board.class_map(trained.net, drawn), truth) for drawn, truth in boards]
@@ -96,19 +101,19 @@ def choose(looked: Looked) -> tuple[float, int]:
     return min(rules, key=errors)
 
 
-def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, file: Path) -> None:
+def draw(trained: Checkpoint, threshold: float, apart: int, seed: int) -> Figure:
     """A board with the marks that were found, beside the map of each class."""
     drawn, _ = board.draw(seed)
     probabilities = board.class_map(trained.net, drawn)
     found = board.find(probabilities, threshold, apart)
     classes = trained.data_set.classes
-    figure = canvas.new_figure((3.1 * (1 + len(classes)), 3.4))
+    figure = style.new_figure((3.1 * (1 + len(classes)), 3.4))
     axes = figure.subplots(1, 1 + len(classes))
     figure.suptitle(
         f"One board, {drawn.shape[1]} x {drawn.shape[0]} px, and its map of {len(classes)} classes", fontsize=11
     )
-    axes[0].imshow(~drawn, cmap=canvas.colormap("gray"), vmin=0, vmax=1)
-    colors, shapes = (canvas.BLUE, canvas.VERMILION), "ox"
+    axes[0].imshow(~drawn, cmap=style.colormap("gray"), vmin=0, vmax=1)
+    colors, shapes = (style.BLUE, style.VERMILION), "ox"
     for mark in found:
         look = {"marker": shapes[mark.kind], "color": colors[mark.kind], "markersize": 11, "markeredgewidth": 2.5}
         axes[0].plot(mark.x, mark.y, fillstyle="none", linestyle="none", **look)
@@ -120,7 +125,7 @@ def draw(trained: model.Checkpoint, threshold: float, apart: int, seed: int, fil
     for axis in axes:
         axis.set_xlabel("px")
     axes[0].set_ylabel("px")
-    canvas.save(figure, file)
+    return figure
 
 
 def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -> Any:
@@ -128,7 +133,7 @@ def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -
     first = (board.WINDOW - board.STEP) / 2
     rows, columns = values.shape
     extent = (first, first + columns * board.STEP, first + rows * board.STEP, first)
-    image = axis.imshow(values, cmap=canvas.colormap("viridis"), vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    image = axis.imshow(values, cmap=style.colormap("viridis"), vmin=0, vmax=1, extent=extent, interpolation="nearest")
     axis.contour(drawn, levels=[0.5], colors="white", linewidths=0.7)
     axis.set_xlim(0, drawn.shape[1])
     axis.set_ylim(drawn.shape[0], 0)
@@ -136,4 +141,4 @@ def show_map(axis: Any, values: NDArray[np.float32], drawn: NDArray[np.bool_]) -
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -13,23 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from stages import drawing, params
-from stages.files import write_json
-from stages.images import DataSet, Subset
-from stages.inference import logits_of
-from stages.training import Training
+from crosscheck.core import params
+from crosscheck.core.files import write_json
+from crosscheck.data import synthetic
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network.inference import BATCH, compute_logits
+from crosscheck.training.trainer import Trainer
 
 PAPER, INK = 255, 0
-CLASSES = list(drawing.CLASSES)
+CLASSES = list(synthetic.CLASSES)
 # The networks are too small to share their work.
 THREADS = 1
-BATCH = 64
 GEOMETRY = {
     "size": 116, "stroke_width": 4.0, "seed": 0, "rotation": 0.0, "stroke_spread": 0.0, "noise": 0.0,
-    "displacement": 0.0, "count": 1,
+    "displacement": 0.0, "images_per_class": 1,
 }  # fmt: skip
 RECIPE = {
-    "images": "all", "epochs": 10, "batch_size": 32, "optimizer": "adamw", "lr": 0.01, "momentum": 0.0,
+    "images_per_class": "all", "epochs": 10, "batch_size": 32, "optimizer": "adamw", "lr": 0.01, "momentum": 0.0,
     "weight_decay": 0.0, "schedule": "one_cycle", "seed": 0, "snapshots": 0,
 }  # fmt: skip
 NETWORK = {"norm": "none", "pool": "max", "head": "dense", "hidden": "auto", "invert": True, "centre": False}
@@ -54,7 +54,7 @@ def recipe(**changes: Any) -> params.TrainParams:
 def symbol(class_index: int, index: int, seed: int, size: int = 116) -> NDArray[np.bool_]:
     """One circle or cross, bool (size, size), true where there is ink."""
     geometry = shipped().synthesize.model_copy(update={**GEOMETRY, "size": size, "seed": seed})
-    return drawing.draw(geometry, class_index, index)
+    return synthetic.draw(geometry, class_index, index)
 
 
 def packed(inks: list[NDArray[np.bool_]], labels: list[int]) -> Subset:
@@ -91,15 +91,13 @@ def trained(build: Callable[[], nn.Sequential], train: Subset, wanted: params.Tr
     torch.manual_seed(wanted.seed)
     none = Subset(train.images[:0], train.labels[:0])
     net = build()
-    training = Training(net, train, none, wanted, torch.device("cpu"))
-    for _ in range(wanted.epochs):
-        training.run_epoch(lambda loss, accuracy: None)
+    Trainer(net, train, none, wanted, torch.device("cpu")).run()
     return net.eval()
 
 
 def accuracy(net: nn.Module, subset: Subset) -> float:
     """The share of right answers."""
-    answers = logits_of(net, subset, BATCH).argmax(1).numpy()
+    answers = compute_logits(net, subset, BATCH).argmax(1).numpy()
     return float((answers == subset.labels).mean())
 
 

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from concepts import lessons
-from stages import canvas, command, model
-from stages.params import TrainParams
+from crosscheck.core import cli
+from crosscheck.core.params import TrainParams
+from crosscheck.network import model
+from crosscheck.reporting import style
 
 SIZE, CHANNELS, NARROW = 32, 16, 4
 TRAIN, TEST = 400, 300
@@ -40,7 +43,7 @@ def bottleneck() -> nn.Sequential:
 
 
 BLOCKS: dict[str, Callable[[], nn.Sequential]] = {"plain": plain, "bottleneck": bottleneck}
-COLORS = dict(zip(BLOCKS, (canvas.BLUE, canvas.VERMILION), strict=True))
+COLORS = dict(zip(BLOCKS, (style.BLUE, style.VERMILION), strict=True))
 
 
 def main(figures: Path) -> None:
@@ -61,7 +64,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "narrow": NARROW, "map": SIZE // 2 - 1, "train": TRAIN, "test": TEST,
         "epochs": list(EPOCHS), "seeds": len(SEEDS), "blocks": found,
     }  # fmt: skip
-    draw(numbers, figures / "one_by_one.png")
+    style.save(draw(numbers), figures / "one_by_one.png")
     lessons.write(figures, "one_by_one", numbers)
 
 
@@ -87,10 +90,10 @@ def multiply_adds(block: nn.Sequential) -> int:
     return int(counter.get_total_flops()) // 2
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Parameters, multiply-adds and accuracy, side by side."""
     found = numbers["blocks"]
-    figure = canvas.new_figure((9, 3.3))
+    figure = style.new_figure((9, 3.3))
     figure.suptitle(
         f"{CHANNELS} channels in, {CHANNELS} out, on maps of {numbers['map']} x {numbers['map']} values", fontsize=11
     )
@@ -117,8 +120,8 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     axes[2].set_ylabel(f"accuracy (%), n = {TEST} test images")
     axes[2].set_title(f"mean and range of {len(SEEDS)} seeds", fontsize=9)
     axes[2].grid(alpha=0.3)
-    canvas.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

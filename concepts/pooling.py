@@ -8,20 +8,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from concepts import lessons
-from stages import architecture, canvas, command, layers, model
-from stages.images import Subset
+from crosscheck.core import cli
+from crosscheck.data.dataset import Subset
+from crosscheck.explain import receptive_fields
+from crosscheck.network import inference, model, shapes
+from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.reporting import style
 
 SIZE, CHANNELS, HIDDEN = 32, 8, [16]
 TRAIN, TEST, EPOCHS = 300, 200, 20
 SHIFTS = (0, 2, 4)
 SEEDS = range(3)
 POOLS = ("none", "max", "avg", "stride")
-LOOKS = dict(
-    zip(POOLS, zip((canvas.GREY, canvas.BLUE, canvas.GREEN, canvas.VERMILION), "Dos^", strict=True), strict=True)
-)
+LOOKS = dict(zip(POOLS, zip((style.GREY, style.BLUE, style.GREEN, style.VERMILION), "Dos^", strict=True), strict=True))
 
 
 def main(figures: Path) -> None:
@@ -31,7 +34,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "hidden": HIDDEN[0], "train": TRAIN, "test": TEST, "epochs": EPOCHS,
         "seeds": len(SEEDS), "shifts": list(SHIFTS), "pools": {pool: of_pool(pool, train, test) for pool in POOLS},
     }  # fmt: skip
-    draw(numbers, figures / "pooling.png")
+    style.save(draw(numbers), figures / "pooling.png")
     lessons.write(figures, "pooling", numbers)
 
 
@@ -45,8 +48,8 @@ def of_pool(pool: str, train: Subset, test: Subset) -> dict[str, Any]:
         )
         for seed in SEEDS
     ]
-    side = architecture.map_size(wanted, SIZE, SIZE)[0]
-    last = layers.of(model.Checkpoint(nets[0], wanted, described))[1]
+    side = shapes.map_size(wanted, SIZE, SIZE)[0]
+    last = receptive_fields.list_layers(Checkpoint(nets[0], wanted, described))[1]
     return {
         "side": side,
         "values": CHANNELS * side * side,
@@ -72,12 +75,12 @@ def likeness(net: torch.nn.Sequential, test: Subset) -> float:
 def last_maps(net: torch.nn.Sequential, images: np.ndarray) -> torch.Tensor:
     """What the second block gives, float32 (n, values)."""
     pixels = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    return next(values for name, values in layers.outputs(net, pixels) if name == "block2").flatten(1)
+    return next(values for name, values in inference.outputs(net, pixels) if name == "block2").flatten(1)
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Values kept, and accuracy by shift."""
-    figure = canvas.new_figure((9, 3.6))
+    figure = style.new_figure((9, 3.6))
     figure.suptitle(f"Four ways through two convolutions, {SIZE} x {SIZE} px images", fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
     found = numbers["pools"]
@@ -101,8 +104,8 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     right.yaxis.set_major_formatter(PercentFormatter(1))
     right.legend(frameon=False, fontsize=8)
     right.grid(alpha=0.3)
-    canvas.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

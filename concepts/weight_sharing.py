@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from torch import Tensor, nn
 from torch.nn import functional
 
 from concepts import lessons
-from stages import canvas, command, model
-from stages.params import TrainParams
+from crosscheck.core import cli
+from crosscheck.core.params import TrainParams
+from crosscheck.network import model
+from crosscheck.reporting import style
 
 SIZE, CHANNELS, KERNEL = 29, 4, 3
 OUT = SIZE - KERNEL + 1
@@ -60,7 +63,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
     "local": Local,
     "convolution": lambda: nn.Conv2d(1, CHANNELS, KERNEL),
 }
-COLORS = dict(zip(LAYERS, (canvas.VERMILION, canvas.GREEN, canvas.BLUE), strict=True))
+COLORS = dict(zip(LAYERS, (style.VERMILION, style.GREEN, style.BLUE), strict=True))
 
 
 def main(figures: Path) -> None:
@@ -79,7 +82,7 @@ def main(figures: Path) -> None:
         "size": SIZE, "channels": CHANNELS, "out": OUT, "values": CHANNELS * OUT * OUT, "train": TRAIN, "test": TEST,
         "epochs": EPOCHS, "seeds": len(SEEDS), "shifts": list(SHIFTS), "layers": found,
     }  # fmt: skip
-    draw(numbers, figures / "weight_sharing.png")
+    style.save(draw(numbers), figures / "weight_sharing.png")
     lessons.write(figures, "weight_sharing", numbers)
 
 
@@ -95,10 +98,10 @@ def network(layer: Callable[[], nn.Module]) -> nn.Sequential:
     return nn.Sequential(OrderedDict(parts, classify=nn.Linear(CHANNELS, len(lessons.CLASSES))))
 
 
-def draw(numbers: dict[str, Any], file: Path) -> None:
+def draw(numbers: dict[str, Any]) -> Figure:
     """Parameters of each layer, and accuracy by shift."""
     found = numbers["layers"]
-    figure = canvas.new_figure((9, 3.6))
+    figure = style.new_figure((9, 3.6))
     figure.suptitle(f"Three layers with the same {numbers['values']:,} outputs, {SIZE} x {SIZE} px images", fontsize=11)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
     counts = [found[name]["parameters"] for name in LAYERS]
@@ -114,7 +117,7 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
         right.plot(list(SHIFTS), mean, color=COLORS[name], marker="os^"[list(LAYERS).index(name)], label=name)
         low, high = ([row[end] for row in rows] for end in ("lowest", "highest"))
         right.fill_between(list(SHIFTS), low, high, color=COLORS[name], alpha=0.2, linewidth=0)
-    right.axhline(0.5, color=canvas.GREY, linestyle=":", label="guessing")
+    right.axhline(0.5, color=style.GREY, linestyle=":", label="guessing")
     right.set_xticks(SHIFTS)
     right.set_xlabel("test images moved by (px)")
     right.set_ylabel(f"accuracy, n = {TEST} test images")
@@ -122,8 +125,8 @@ def draw(numbers: dict[str, Any], file: Path) -> None:
     right.yaxis.set_major_formatter(PercentFormatter(1))
     right.legend(frameon=False, fontsize=8)
     right.grid(alpha=0.3)
-    canvas.save(figure, file)
+    return figure
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -9,17 +9,19 @@ stands in an output's folder and that the project did not write.
 
 from pathlib import Path
 
-from stages import architecture, command, location, ownership, pipeline
-from stages.files import write_json
-from stages.folder import check_apart
-from stages.params import Params, load
+from crosscheck.core import cli, ownership
+from crosscheck.core.files import write_json
+from crosscheck.core.params import Params, load
+from crosscheck.data.image_folder import check_apart
+from crosscheck.network import shapes
+from crosscheck.pipeline import location, paths
 
 
 def main(schema: Path) -> None:
     params = load()
     location.check(params.data.images)
-    architecture.map_size(params.model, params.data.height, params.data.width)
-    outputs, drawn = pipeline.outputs(pipeline.DVC_FILE), pipeline.paths("synthesize")["images"]
+    shapes.map_size(params.model, params.data.height, params.data.width)
+    outputs, drawn = paths.outputs(paths.DVC_FILE), paths.read_paths("synthesize")["images"]
     images = Path(params.data.images)
     if images.resolve() != drawn.resolve():
         for output in outputs:
@@ -29,4 +31,4 @@ def main(schema: Path) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -2,7 +2,7 @@
 
     python -m stages.evaluate --split data/split --checkpoint models/model.pt --card models/model.json \\
         --metrics metrics/test.json --classes metrics/classes.csv --confusion metrics/confusion.csv \\
-        --calibration_table metrics/calibration.csv --table metrics/predictions.csv
+        --calibration metrics/calibration.csv --predictions metrics/predictions.csv
 
 Refuses a checkpoint other than the one that `train` described in `card`.
 """
@@ -13,24 +13,23 @@ from pathlib import Path
 
 import torch
 
-from stages import (
-    calibration,
-    cards,
-    command,
-    hardware,
-    images,
-    inference,
-    manifest,
-    model,
-    predictions,
-    recording,
-    scores,
-    tables,
+from crosscheck.core import cli, devices, tables
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import write_json
+from crosscheck.core.params import EvaluateParams, load_section
+from crosscheck.data import dataset, manifest
+from crosscheck.data.guessing import Guess, only_answer
+from crosscheck.evaluation.calibration import bin_confidence, expected_calibration_error, write_bins
+from crosscheck.evaluation.metrics import (
+    count_confusions,
+    majority_accuracy,
+    nearest_neighbour_accuracy,
+    score_classes,
+    score_overall,
 )
-from stages.errors import InputError
-from stages.files import write_json
-from stages.guessing import Guess, only_answer
-from stages.params import EvaluateParams, load_section
+from crosscheck.evaluation.predictions import Predictions, make_predictions, write_predictions
+from crosscheck.network import inference, model_card
+from crosscheck.network.checkpoint import Checkpoint
 
 
 def main(
@@ -40,69 +39,64 @@ def main(
     metrics: Path,
     classes: Path,
     confusion: Path,
-    calibration_table: Path,
-    table: Path,
+    calibration: Path,
+    predictions: Path,
 ) -> None:
     params = load_section("evaluate")
-    device = hardware.prepare(load_section("compute"))
+    device = devices.prepare(load_section("compute"))
     trained = load_trained(checkpoint, card, split)
-    train, test = (images.read(split, name, trained.data_set) for name in ("train", "test"))
-    predicted = predict(trained, test, manifest.paths_of(split / "manifest.csv", "test", len(test)), params, device)
+    train, test = (dataset.read(split, name, trained.data_set) for name in ("train", "test"))
+    predicted = predict(trained, test, manifest.read_paths(split / "manifest.csv", "test", len(test)), params, device)
 
     names = trained.data_set.classes
-    predictions.write(predicted, names, table)
+    write_predictions(predicted, names, predictions)
     write_classes(predicted, names, classes)
     write_confusion(predicted, names, confusion)
-    bins = calibration.bins(predicted.probabilities, predicted.labels, params.calibration_bins)
-    calibration.write(bins, calibration_table)
+    bins = bin_confidence(predicted.probabilities, predicted.labels, params.calibration_bins)
+    write_bins(bins, calibration)
     figures = {
-        **scores.overall(predicted.probabilities, predicted.labels),
-        "calibration_error": calibration.expected_error(bins),
+        **score_overall(predicted.probabilities, predicted.labels),
+        "calibration_error": expected_calibration_error(bins),
         **baselines(train, test, params),
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
 
-    guess = Guess.from_card(cards.read(card)["data"], str(card))
+    guess = model_card.read_card(card).data.guess
     warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
 
-    recorder = recording.of_checkpoint(card)
-    recording.evaluation(recorder, metrics, table)
 
-
-def load_trained(checkpoint: Path, card: Path, split: Path) -> model.Checkpoint:
+def load_trained(checkpoint: Path, card: Path, split: Path) -> Checkpoint:
     """The network that `train` wrote. Raises InputError for any other, or for one trained on another data set."""
-    trained = cards.load_checkpoint(checkpoint, card)
-    if trained.data_set != images.read_data_set(split):
+    trained = model_card.load_trained(checkpoint, card)
+    if trained.data_set != dataset.read_data_set(split):
         raise InputError(f"{checkpoint}: trained on other classes or another image size than {split}; run `dvc repro`")
     return trained
 
 
 def predict(
-    trained: model.Checkpoint, test: images.Subset, paths: list[str], params: EvaluateParams, device: torch.device
-) -> predictions.Predictions:
+    trained: Checkpoint, test: dataset.Subset, paths: list[str], params: EvaluateParams, device: torch.device
+) -> Predictions:
     """The probabilities of every test image. Raises InputError where the network's answers are no numbers."""
     net = trained.net.to(device).to(memory_format=torch.channels_last)
-    logits = inference.logits_of(net, test, params.batch_size)
+    logits = inference.compute_logits(net, test, params.batch_size)
     if not torch.isfinite(logits).all():
         raise InputError("the network's answers are no longer numbers; lower train.lr in params.yaml and train again")
-    return predictions.of(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
+    return make_predictions(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
 
 
-def baselines(train: images.Subset, test: images.Subset, params: EvaluateParams) -> dict[str, float]:
+def baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParams) -> dict[str, float]:
     """What one gets without learning: the most frequent class, and the nearest of the first training images.
 
     The training images stand in the order of a hash, so the first ones are a random sample.
     """
-    n = params.neighbour_images
+    n = params.knn_images
     return {
-        "baseline_majority": scores.majority_accuracy(train.labels, test.labels),
-        "baseline_neighbour": scores.neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
+        "baseline_majority": majority_accuracy(train.labels, test.labels),
+        "baseline_1nn": nearest_neighbour_accuracy(train.images[:n], train.labels[:n], test.images, test.labels),
     }
 
 
-def warn_of_one_answer(
-    predicted: predictions.Predictions, guess: Guess, names: list[str], balanced_accuracy: float
-) -> None:
+def warn_of_one_answer(predicted: Predictions, guess: Guess, names: list[str], balanced_accuracy: float) -> None:
     """Say so where unequal classes let a network that answers every image alike look good."""
     answer = only_answer(predicted.predicted)
     if answer is not None and not guess.even:
@@ -114,20 +108,20 @@ def warn_of_one_answer(
         )
 
 
-def write_classes(table: predictions.Predictions, names: list[str], file: Path) -> None:
+def write_classes(table: Predictions, names: list[str], file: Path) -> None:
     """A line for each class: precision, recall, F1, number of test images."""
-    by_class = zip(names, scores.per_class(table.probabilities, table.labels), strict=True)
+    by_class = zip(names, score_classes(table.probabilities, table.labels), strict=True)
     tables.write(
         ["class", "precision", "recall", "f1", "n"], ([name, *astuple(score)] for name, score in by_class), file
     )
 
 
-def write_confusion(table: predictions.Predictions, names: list[str], file: Path) -> None:
+def write_confusion(table: Predictions, names: list[str], file: Path) -> None:
     """A line for each true class: how often each class was predicted.
 
     The first column is called `actual`; where a class has this name, an underscore follows.
     """
-    by_class = zip(names, scores.confusion(table.probabilities, table.labels), strict=True)
+    by_class = zip(names, count_confusions(table.predicted, table.labels, len(names)), strict=True)
     # Of two columns of one name, readers of tables keep the last.
     first = "actual"
     while first in names:
@@ -136,4 +130,4 @@ def write_confusion(table: predictions.Predictions, names: list[str], file: Path
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

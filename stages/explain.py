@@ -1,9 +1,10 @@
-"""Leads through the network layer by layer: a page, its pictures, and a film of the training.
+"""Leads through the network layer by layer: a page, its pictures, and an animation of the training.
 
     python -m stages.explain --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --snapshots models/snapshots --curve metrics/curve.csv --table metrics/predictions.csv --report report
+        --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv --report report
 
-`report` gets report.html, which holds all of its pictures, the pictures and the film's frames as PNG, and film.gif.
+`report` gets report.html, which holds all of its pictures, the pictures and the animation's frames as PNG, and
+training.gif.
 Channels look for what excites them among training images; probes are fitted on training images and scored on
 validation images; test images are only shown.
 """
@@ -11,73 +12,68 @@ validation images; test images are only shown.
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from stages import (
-    bits,
-    cards,
-    chapters,
-    command,
-    curves,
-    fonts,
-    hardware,
-    images,
-    page,
-    predictions,
-    recording,
-    workers,
-)
-from stages.errors import InputError
-from stages.files import fresh_folder
-from stages.guessing import Guess
-from stages.params import load_section
+from crosscheck.core import bits, cli, devices, processes
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder
+from crosscheck.core.params import load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation.predictions import read_predictions_for
+from crosscheck.explain import chapters
+from crosscheck.explain.subject import Subject
+from crosscheck.network import model_card
+from crosscheck.reporting import document, fonts
+from crosscheck.training import curves
 
 TITLE = "What the network learnt"
 
 
-def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, table: Path, report: Path) -> None:
+def main(
+    split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, predictions: Path, report: Path
+) -> None:
     compute = load_section("compute")
     bits.warn(compute.portable, compute.device)
-    # The film takes as long as all chapters together, and little of either runs on more than one core.
+    # The animation takes as long as all chapters together, and little of either runs on more than one core.
     with (
         fresh_folder(report) as folder,
-        workers.beside(film, split, checkpoint, card, snapshots, curve, folder) as filming,
+        processes.beside(animation, split, checkpoint, card, snapshots, curve, folder) as animating,
     ):
         study, history = begin(split, checkpoint, card, folder), curves.read(curve)
         fonts.tell(study.classes)
-        answered = predictions.read_for(table, study.classes, study.test)
-        told = [*chapters.of_layers(study), chapters.of_knowledge(study), chapters.of_decisions(study, answered)]
+        answered = read_predictions_for(predictions, study.classes, study.test)
+        told = [
+            *chapters.write_layers(study),
+            chapters.write_probes(study),
+            chapters.write_attributions(study, answered),
+        ]
         try:
-            words, frames = filming.result()
+            told.append(animating.result())
         except BrokenProcessPool:
             raise InputError(
-                "the film's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
-                "params.yaml for a report without a film"
+                "the animation's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
+                "params.yaml for a report without an animation"
             ) from None
-        page.write(TITLE, chapters.summary(study, history), told, words, frames, folder / "report.html")
-
-    recorder = recording.of_checkpoint(card)
-    recording.curve(recorder, curve)
-    recording.explanation(recorder, report)
+        opening = map(document.Paragraph, chapters.summary(study, history))
+        document.write_html(document.Document(TITLE, [*opening, *told]), folder / "report.html")
 
 
-def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> chapters.Study:
+def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> Subject:
     """What the chapters are about, the report going to `folder`."""
     params, compute = load_section("explain"), load_section("compute")
-    # Chapters and film share the threads.
+    # Chapters and animation share the threads.
     threads = max(1, compute.threads // 2)
-    hardware.prepare(compute.model_copy(update={"threads": threads}))
-    trained = cards.load_checkpoint(checkpoint, card)
-    described = cards.read(card)
-    seed, guess = described["train"]["seed"], Guess.from_card(described["data"], str(card))
-    train, val, test = (images.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return chapters.Study(trained, seed, guess, train, val, test, params, threads, folder)
+    devices.prepare(compute.model_copy(update={"threads": threads}))
+    trained = model_card.load_trained(checkpoint, card)
+    described = model_card.read_card(card)
+    train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
+    return Subject(trained, described.train.seed, described.data.guess, train, val, test, params, threads, folder)
 
 
-def film(
+def animation(
     split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, folder: Path
-) -> tuple[str, list[page.Picture]]:
-    """The film's words and frames, made in a process of its own."""
-    return chapters.of_film(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
+) -> document.Section:
+    """The animation's section, made in a separate process."""
+    return chapters.write_animation(begin(split, checkpoint, card, folder), snapshots, curves.read(curve))
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -7,138 +7,23 @@ for each subset, its images as uint8 (n, height, width, channels) and its labels
 two seconds.
 """
 
-import math
-import os
-from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
-
-from stages import command, folder, fonts, galleries, images, links, manifest, report, workers
-from stages.decoding import Decoded, decode
-from stages.errors import InputError
-from stages.files import fresh_folder, write_json
-from stages.params import DataParams, SplitParams, load_section
-from stages.subsets import SUBSETS, assign
-
-BATCH_BYTES = 2**28
+from crosscheck.core import cli
+from crosscheck.core.params import load_section
+from crosscheck.data import dataset, packing, report
+from crosscheck.reporting import fonts, image_grids, style
 
 
 def main(split: Path, samples: Path) -> None:
     data, params = load_section("data"), load_section("split")
-    root = Path(data.images)
-    folder.check_apart(root, split)
-    listing = folder.find(root)
-    with fresh_folder(split) as partial_out:
-        packed = partial_out / "all.npy"
-        corpus = read_all(root, listing, data, params, packed)
-        subset_of, order = assign(corpus.labels, corpus.contents, corpus.pixels, listing.classes, params)
-        pixels = np.load(packed, mmap_mode="r")
-        found = report.make(corpus, pixels, listing.classes, subset_of, params)
-        images.expect_random_order(pixels)
-        members = pack(partial_out, pixels, corpus.labels, subset_of, order)
-        packed.unlink()
-        data_set = images.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
-        write_json(partial_out / "dataset.json", asdict(data_set))
-        manifest.write(rows_of(corpus, listing.classes, members), partial_out / "manifest.csv")
-        write_json(partial_out / "report.json", found)
-        train = images.read(partial_out, "train", data_set)
+    found = packing.split_and_pack(data, params, split)
+    data_set = dataset.read_data_set(split)
     fonts.tell(data_set.classes)
-    galleries.sample_sheet(train, data_set, params.samples, samples)
+    sheet = image_grids.draw_samples(dataset.read(split, "train", data_set), data_set, params.samples)
+    style.save(sheet, samples)
     print(report.summary(found))
 
 
-def read_all(root: Path, listing: folder.Listing, data: DataParams, params: SplitParams, packed: Path) -> report.Corpus:
-    """Decode every file of `listing` on all cores into the array file `packed`, in the listing's order.
-
-    Raises InputError at the first bad image, unless `split.on_bad_image` is skip, and for a class without an image.
-    """
-    shape = (len(listing.paths), data.height, data.width, data.channels)
-    array = new_array(packed, shape)
-    corpus = report.Corpus(ignored=list(listing.ignored))
-    # In batches, so that decoded images do not pile up in memory faster than they are stored.
-    step = max(8, min(4096, BATCH_BYTES // math.prod(shape[1:])))
-    if listing.has_links:
-        # Asked before the processes are forked, so that each of them has the answer.
-        links.dvc_cache(root)
-    with workers.pool(start=_start_worker) as pool:
-        for first in range(0, len(listing.paths), step):
-            paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
-            results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
-            try:
-                for path, label, decoded in zip(paths, labels, results, strict=True):
-                    if decoded.pixels is not None:
-                        array[len(corpus.paths)] = decoded.pixels
-                        corpus.add(path, label, decoded)
-                    else:
-                        _set_aside(corpus, root, path, decoded, params)
-            except BrokenProcessPool:
-                raise InputError(
-                    f"{str(root)!r}: decoding was killed, most likely for lack of memory, at one of the {len(paths)} "
-                    f"images from {paths[0]!r} to {paths[-1]!r}; look for a huge one"
-                ) from None
-    array.flush()
-    corpus.expect_images(root, listing.classes)
-    return corpus
-
-
-def _start_worker() -> None:
-    """Drop what C libraries print about bad images in a decoding process; `decode` returns what they report."""
-    workers.end_with_parent()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, params: SplitParams) -> None:
-    if decoded.kind == "other":
-        corpus.ignored.append(path)
-    elif params.on_bad_image == "skip":
-        corpus.skipped[path] = decoded.note
-    else:
-        raise InputError(
-            f"{str(root / path)!r}: {decoded.note}; fix or remove the file, or set split.on_bad_image to skip in "
-            "params.yaml"
-        )
-
-
-def rows_of(corpus: report.Corpus, classes: list[str], members: dict[str, NDArray[np.int64]]) -> Iterator[manifest.Row]:
-    """The manifest's rows, subset by subset, in the order of the subset's arrays."""
-    for subset, indices in members.items():
-        for row, index in enumerate(indices.tolist()):
-            class_name = classes[corpus.labels[index]]
-            yield manifest.Row(corpus.paths[index], class_name, subset, row, corpus.contents[index])
-
-
-def pack(
-    out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str], order: list[int]
-) -> dict[str, NDArray[np.int64]]:
-    """Write each subset's images and labels in `order`, and return which images they are, by their index."""
-    found: dict[str, NDArray[np.int64]] = {}
-    for subset in SUBSETS:
-        members = np.array([index for index in order if subset_of[index] == subset], dtype=np.int64)
-        packed = new_array(out / f"{subset}.npy", (len(members), *pixels.shape[1:]))
-        for row, index in enumerate(members):
-            packed[row] = pixels[index]
-        packed.flush()
-        np.save(out / f"{subset}_labels.npy", np.array(labels, dtype=np.int64)[members])
-        found[subset] = members
-    return found
-
-
-def new_array(file: Path, shape: tuple[int, ...]) -> "np.memmap[Any, np.dtype[np.uint8]]":
-    """A uint8 array in a file, mapped for writing. Raises OSError where the disk has no room for all of it."""
-    array = open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
-    if hasattr(os, "posix_fallocate"):
-        # Writing to a mapped file on a full disk would kill the process.
-        with file.open("rb+") as opened:
-            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-    return array
-
-
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -11,20 +11,21 @@ from pathlib import Path
 
 from PIL import Image
 
-from stages import command, drawing, workers
-from stages.errors import InputError
-from stages.files import fresh_folder
-from stages.params import SynthesizeParams, load_section
+from crosscheck.core import cli, processes
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder
+from crosscheck.core.params import SynthesizeParams, load_section
+from crosscheck.data import synthetic
 
 
 def main(images: Path) -> None:
     params = load_section("synthesize")
-    with fresh_folder(images) as folder, workers.pool() as pool:
-        for class_index, name in enumerate(drawing.CLASSES):
+    with fresh_folder(images) as folder, processes.pool() as pool:
+        for class_index, name in enumerate(synthetic.CLASSES):
             (folder / name).mkdir()
             write = partial(write_image, params, folder / name, class_index)
             try:
-                for _ in pool.map(write, range(params.count), chunksize=64):
+                for _ in pool.map(write, range(params.images_per_class), chunksize=64):
                     pass
             except BrokenProcessPool:
                 raise InputError("drawing was killed, most likely for lack of memory; run this again") from None
@@ -32,9 +33,9 @@ def main(images: Path) -> None:
 
 def write_image(params: SynthesizeParams, folder: Path, class_index: int, index: int) -> None:
     """Draw one image, black ink on white paper, and save it as `folder`/00000.bmp by its number."""
-    ink = drawing.draw(params, class_index, index)
+    ink = synthetic.draw(params, class_index, index)
     Image.fromarray(~ink).save(folder / f"{index:05d}.bmp")
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

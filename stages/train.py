@@ -6,26 +6,29 @@
 
 `card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `machine`
 names what trained it, the processor included; neither git nor DVC keeps that file, since the same bits from another
-machine are no other result. Progress shows on a terminal only.
+machine are not another result. Progress shows on a terminal only.
 """
 
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import torch
 from tqdm import tqdm
 
-from stages import bits, command, curves, distributed, guessing, hardware, images, model, recording
-from stages.files import sha256, write_json
-from stages.guessing import Guess
-from stages.params import ComputeParams, ModelParams, TrainParams, load_section
-from stages.resumable import Resumable, key_of
-from stages.snapshots import Album
-from stages.tracking import Recorder
-from stages.training import Training, new_network
+from crosscheck.core import bits, cli, devices
+from crosscheck.core.files import sha256, write_json
+from crosscheck.core.params import ComputeParams, ModelParams, load_section
+from crosscheck.data import dataset
+from crosscheck.data.guessing import Guess
+from crosscheck.network import model, model_card
+from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
+from crosscheck.network.model_card import CardData, Description
+from crosscheck.tracking import stage_logging
+from crosscheck.tracking.run import Recorder
+from crosscheck.training import curves, distributed
+from crosscheck.training.resume import Resumable, training_key
+from crosscheck.training.snapshots import Album
+from crosscheck.training.trainer import Trainer, build_trainer
 
 ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 
@@ -35,117 +38,84 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
     bits.warn(compute.portable, compute.device)
     if distributed.launch(recipe.processes):
         return
-    device = hardware.prepare(compute)
+    device = devices.prepare(compute)
     with distributed.join(recipe.processes, device) as group:
-        data_set = images.read_data_set(split)
-        training = begin(split, data_set, wanted, recipe, device, group)
-        decisive = group.from_first(bits.described(bits.mode_of(compute.portable, compute.device)))
-        described = describe(training, wanted, data_set, compute, decisive)
-        fingerprint = group.from_first(hardware.fingerprint())
-        key = key_of(described, fingerprint, [split / name for name in ARRAYS])
+        data_set = dataset.read_data_set(split)
+        train, val = dataset.read_to_train(split, data_set, recipe.images_per_class)
+        trainer = build_trainer(wanted, recipe, data_set, train, val, device, group)
+        decisive = group.from_first(bits.described(bits.find_mode(compute.portable, compute.device)))
+        described = describe(trainer, wanted, data_set, compute, decisive)
+        fingerprint = group.from_first(devices.fingerprint())
+        key = training_key(described.model_dump(), fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
         if group.rank:
-            follow(training)
+            # What the others do: the same steps on their shares.
+            trainer.agree()
+            trainer.run()
             return
 
         with Resumable(key) as resumable:
-            album = Album(resumable.folder / "snapshots", recipe, wanted, data_set, training.net)
-            resumable.resume(training, album)
-            training.agree()
+            album = Album(resumable.folder / "snapshots", recipe, wanted, data_set, trainer.net)
+            resumable.resume(trainer, album)
+            trainer.agree()
             recorder = Recorder()
-            recorder.start(recording.parameters(described), fingerprint, *resumable.name())
+            recorder.start(stage_logging.parameters(described), fingerprint, *resumable.name())
             with recorder.watch():
-                fit(training, album, recorder, resumable)
+                fit(trainer, album, recorder, resumable)
 
-            model.save(model.Checkpoint(training.net, wanted, data_set), checkpoint)
+            save_checkpoint(Checkpoint(trainer.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
-            write_json(card, {"sha256": sha256(checkpoint), **described})
+            model_card.write_card(described, checkpoint, card)
             write_json(machine, {"checkpoint": sha256(checkpoint), **fingerprint})
-            curves.write(training.history, curve)
-            write_json(metrics, final_figures(training.history))
-            warn_of_plateau(training.history, guess_of(training, data_set), data_set.classes)
-
-            train = training.train
-            # MLflow's copy is made from the checkpoint, and twice a large network would be twice the memory.
-            del training
-            recording.curve(recorder, curve)
-            recording.network(recorder, checkpoint, card, train)
+            curves.write(trainer.history, curve)
+            write_json(metrics, final_figures(trainer.history))
+            warn_of_plateau(trainer.history, described.data.guess, data_set.classes)
             recorder.finish(sha256(checkpoint))
             resumable.finish()
 
 
-def begin(
-    split: Path,
-    data_set: images.DataSet,
-    wanted: ModelParams,
-    recipe: TrainParams,
-    device: torch.device,
-    group: distributed.Group,
-) -> Training:
-    """The training of a new network, before its first step."""
-    train, val = images.read(split, "train", data_set), images.read(split, "val", data_set)
-    if recipe.images != "all":
-        train = images.first_of_each_class(train, recipe.images)
-    images.expect_random_order(train.images)
-    net = new_network(wanted, data_set, train, recipe.seed)
-    hardware.keep_freed_memory(net)
-    return Training(net, train, val, recipe, device, group)
-
-
-def follow(training: Training) -> None:
-    """What the other processes of a group do: the same steps on their shares."""
-    training.agree()
-    while len(training.history) < training.params.epochs:
-        training.run_epoch(lambda loss, accuracy: None)
-
-
-def guess_of(training: Training, data_set: images.DataSet) -> Guess:
-    """What is right of the images trained on without looking at them."""
-    return Guess.from_labels(training.train.labels, len(data_set.classes))
-
-
 def describe(
-    training: Training,
+    trainer: Trainer,
     wanted: ModelParams,
-    data_set: images.DataSet,
+    data_set: dataset.DataSet,
     compute: ComputeParams,
     decisive: dict[str, str],
-) -> dict[str, Any]:
+) -> Description:
     """What the card says of the model besides its hash."""
-    return {
-        "parameter_count": model.parameter_count(training.net),
-        "model": wanted.model_dump(),
-        "train": training.params.model_dump(),
-        "data": {
+    guess = Guess.from_labels(trainer.train.labels, len(data_set.classes))
+    return Description(
+        parameter_count=model.parameter_count(trainer.net),
+        model=wanted,
+        train=trainer.params,
+        data=CardData(
             **asdict(data_set),
-            "train_images": len(training.train),
-            guessing.COUNTS: list(guess_of(training, data_set).counts),
-            "val_images": len(training.val),
-        },
-        "compute": compute.model_dump(),
-        "bits": decisive,
-    }
+            train_images=len(trainer.train),
+            train_images_of_class=list(guess.counts),
+            val_images=len(trainer.val),
+        ),
+        compute=compute,
+        bits=decisive,
+    )
 
 
-def fit(training: Training, album: Album, recorder: Recorder, resumable: Resumable) -> None:
+def fit(trainer: Trainer, album: Album, recorder: Recorder, resumable: Resumable) -> None:
     """Train to the last epoch; after each, the state is saved and the recorder told. A terminal shows the progress."""
-    if not training.history:
-        album.take(0, training.net)
-    done = len(training.history) * training.steps
-    with tqdm(total=training.params.epochs * training.steps, initial=done, unit="step", disable=None) as bar:
-        while len(training.history) < training.params.epochs:
-            bar.set_description(f"epoch {len(training.history) + 1} of {training.params.epochs}")
+    epochs, steps = trainer.params.epochs, trainer.steps
+    if not trainer.history:
+        album.take(0, trainer.net)
+    with tqdm(total=epochs * steps, initial=len(trainer.history) * steps, unit="step", disable=None) as bar:
 
-            def show(loss: float, accuracy: float) -> None:
-                bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.2%}", refresh=False)
-                bar.update()
+        def show(loss: float, accuracy: float) -> None:
+            bar.set_description(f"epoch {len(trainer.history) + 1} of {epochs}", refresh=False)
+            bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.2%}", refresh=False)
+            bar.update()
 
-            began = time.perf_counter()
-            epoch = training.run_epoch(show)
-            seconds = time.perf_counter() - began
-            album.take(epoch.epoch, training.net)
-            resumable.save(training)
+        def keep(epoch: curves.Epoch, seconds: float) -> None:
+            album.take(epoch.epoch, trainer.net)
+            resumable.save(trainer)
             recorder.metrics({**curves.figures(epoch), "epoch_seconds": seconds}, epoch.epoch)
+
+        trainer.run(keep, show)
 
 
 def final_figures(history: list[curves.Epoch]) -> dict[str, dict[str, float]]:
@@ -176,4 +146,4 @@ def warn_of_plateau(history: list[curves.Epoch], guess: Guess, classes: list[str
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -1,39 +1,33 @@
 """Draws what the network learnt and how it fares: kernels, feature maps, training curves, mistakes, calibration.
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --curve metrics/curve.csv --calibration_table metrics/calibration.csv \\
-        --table metrics/predictions.csv --samples data/samples.png --plots plots
+        --curve metrics/curve.csv --calibration metrics/calibration.csv \\
+        --predictions metrics/predictions.csv --plots plots
 
 Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
 """
 
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stages import (
-    calibration,
-    cards,
-    charts,
-    command,
-    curves,
-    fonts,
-    galleries,
-    hardware,
-    images,
-    inference,
-    model,
-    predictions,
-    recording,
-)
-from stages.errors import InputError
-from stages.files import fresh_folder
-from stages.guessing import Guess
-from stages.params import VisualizeParams, load_section
+from crosscheck.core import cli, devices
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import fresh_folder
+from crosscheck.core.params import VisualizeParams, load_section
+from crosscheck.data import dataset
+from crosscheck.evaluation.calibration import Bin, read_bins
+from crosscheck.evaluation.metrics import count_confusions
+from crosscheck.evaluation.predictions import Predictions, read_predictions_for
+from crosscheck.network import inference, model_card
+from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.model_card import CardData
+from crosscheck.reporting import charts, fonts, image_grids, style
+from crosscheck.reporting.style import NamedFigures
+from crosscheck.training import curves
 
 MOST_CLASSES = 10
 
@@ -43,34 +37,30 @@ def main(
     checkpoint: Path,
     card: Path,
     curve: Path,
-    calibration_table: Path,
-    table: Path,
-    samples: Path,
+    calibration: Path,
+    predictions: Path,
     plots: Path,
 ) -> None:
     params = load_section("visualize")
-    hardware.prepare(load_section("compute"))
-    trained = cards.load_checkpoint(checkpoint, card)
-    test = images.read(split, "test", trained.data_set)
-    answered = predictions.read_for(table, trained.data_set.classes, test)
-    history, bins = curves.read(curve), calibration.read(calibration_table)
+    devices.prepare(load_section("compute"))
+    trained = model_card.load_trained(checkpoint, card)
+    test = dataset.read(split, "test", trained.data_set)
+    answered = read_predictions_for(predictions, trained.data_set.classes, test)
+    history, bins = curves.read(curve), read_bins(calibration)
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
+    pictures = chain(
+        draw_kernels(trained),
+        draw_feature_maps(trained, test, chosen),
+        draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
+        draw_charts(history, answered, bins, model_card.read_card(card).data),
+    )
     with fresh_folder(plots) as folder:
-        draw_kernels(trained, folder, params)
-        draw_feature_maps(trained, test, chosen, folder, params)
-        draw_answers(test, answered, trained.data_set.classes, chosen, folder, params)
-        described = cards.read(card)["data"]
-        guess = Guess.from_card(described, str(card))
-        draw_charts(history, answered, bins, described, guess, folder, params.dpi)
-
-    recorder = recording.of_checkpoint(card)
-    recording.curve(recorder, curve)
-    recording.pictures(recorder, plots, samples)
+        style.save_all(pictures, folder, params.dpi)
 
 
-def choose_examples(test: images.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
+def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
     """The row of the example of each class, for at most ten classes."""
     rows = []
     for label, name in enumerate(classes[:MOST_CLASSES]):
@@ -84,17 +74,14 @@ def choose_examples(test: images.Subset, classes: list[str], params: VisualizePa
     return rows
 
 
-def draw_kernels(trained: model.Checkpoint, folder: Path, params: VisualizeParams) -> None:
+def draw_kernels(trained: Checkpoint) -> NamedFigures:
     for name, layer in trained.net.named_modules():
         if isinstance(layer, torch.nn.Conv2d):
             block = name.split(".")[0]
-            weights = layer.weight.detach().numpy()
-            galleries.kernels(weights, block, folder / f"kernels_{block}.png", params.dpi)
+            yield f"kernels_{block}", image_grids.draw_kernels(layer.weight.detach().numpy(), block)
 
 
-def draw_feature_maps(
-    trained: model.Checkpoint, test: images.Subset, chosen: list[int], folder: Path, params: VisualizeParams
-) -> None:
+def draw_feature_maps(trained: Checkpoint, test: dataset.Subset, chosen: list[int]) -> NamedFigures:
     linear = "norm" if trained.params.norm == "batch" else "convolution"
     for row in chosen:
         image = torch.from_numpy(test.images[row : row + 1].transpose(0, 3, 1, 2).copy())
@@ -109,7 +96,7 @@ def draw_feature_maps(
                 steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
             drawn = {name: maps.numpy() for name, maps in steps.items()}
-            galleries.feature_maps(drawn, title, folder / f"maps_{block}_class{label}.png", params.dpi)
+            yield f"maps_{block}_class{label}", image_grids.draw_feature_maps(drawn, title)
 
 
 def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Tensor:
@@ -123,45 +110,33 @@ def _up_to(block: torch.nn.Module, last: str, values: torch.Tensor) -> torch.Ten
 
 
 def draw_answers(
-    test: images.Subset,
-    answered: predictions.Predictions,
-    classes: list[str],
-    chosen: list[int],
-    folder: Path,
-    params: VisualizeParams,
-) -> None:
+    test: dataset.Subset, answered: Predictions, classes: list[str], chosen: list[int], most_mistakes: int
+) -> NamedFigures:
     confidence = answered.probabilities.max(axis=1)
 
-    def answer(row: int) -> galleries.Answer:
+    def answer(row: int) -> image_grids.AnsweredImage:
         actual, predicted = classes[answered.labels[row]], classes[answered.predicted[row]]
-        return galleries.Answer(test.images[row], actual, predicted, float(confidence[row]))
+        return image_grids.AnsweredImage(test.images[row], actual, predicted, float(confidence[row]))
 
     title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
-    galleries.answers([answer(row) for row in chosen], title, "", folder / "examples.png", params.dpi)
+    yield "examples", image_grids.draw_answers([answer(row) for row in chosen], title, "")
     wrong: NDArray[np.int64] = np.flatnonzero(answered.predicted != answered.labels)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][: params.mistakes]
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:most_mistakes]
     title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
     nothing = "There is no mistake to show."
-    galleries.answers([answer(int(row)) for row in worst], title, nothing, folder / "mistakes.png", params.dpi)
+    yield "mistakes", image_grids.draw_answers([answer(int(row)) for row in worst], title, nothing)
 
 
 def draw_charts(
-    history: list[curves.Epoch],
-    answered: predictions.Predictions,
-    bins: list[calibration.Bin],
-    described: dict[str, Any],
-    guess: Guess,
-    folder: Path,
-    dpi: int,
-) -> None:
-    classes = described["classes"]
-    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
-    np.add.at(counts, (answered.labels, answered.predicted), 1)
-    sizes = (described["train_images"], described["val_images"])
-    charts.training_curves(history, guess, sizes, folder / "curves.png", dpi)
-    charts.confusion_matrix(counts, classes, folder / "confusion.png", dpi)
-    charts.reliability(bins, folder / "calibration.png", dpi)
+    history: list[curves.Epoch], answered: Predictions, bins: list[Bin], described: CardData
+) -> NamedFigures:
+    classes = described.classes
+    counts = count_confusions(answered.predicted, answered.labels, len(classes))
+    sizes = (described.train_images, described.val_images)
+    yield "curves", charts.draw_training_curves(history, described.guess, sizes)
+    yield "confusion", charts.draw_confusion_matrix(counts, classes)
+    yield "calibration", charts.draw_reliability(bins)
 
 
 if __name__ == "__main__":
-    command.run(main)
+    cli.run(main)

@@ -1,0 +1,71 @@
+"""A page to play with: draw, and see what the trained networks make of it, layer by layer.
+
+    python -m crosscheck demo [--port 8000] [CHECKPOINT ...]
+
+Serves it on this machine alone. The networks are the trained one, with its snapshots, and the checkpoints that are
+named, or all that lie beside it.
+"""
+
+import http.client
+import json
+import socket
+from pathlib import Path
+
+import uvicorn
+
+from crosscheck.app import networks, server
+from crosscheck.core import devices
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import load_section
+from crosscheck.pipeline import paths
+
+HOST = "127.0.0.1"
+# Of the answer of whatever holds the port.
+MOST_BYTES = 2**20
+
+
+def main(*checkpoints: Path, port: int = 8000) -> None:
+    compute = load_section("compute")
+    devices.prepare_for_reading(compute)
+    at = paths.read_paths_by_stage("train", "fit_ood")
+    trained, learnt = at["train"], at["fit_ood"]
+    # The port first: loading networks takes a while.
+    with listen(port) as listener:
+        found = networks.find(
+            trained["checkpoint"], learnt["detector"], trained["snapshots"], trained["split"], checkpoints
+        )
+        config = uvicorn.Config(server.app(found, compute.threads), log_level="warning")
+        names = ", ".join(variant.name for variant in found)
+        print(f"http://{HOST}:{listener.getsockname()[1]} shows {names}; Ctrl-C ends it", flush=True)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on loopback, where callers wait to be served. Raises InputError where the port cannot be had."""
+    # With the protocol named: only then asyncio sends the end of an answer at once, and not up to 40 ms later.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        other = f"choose another: make demo DEMO_PORT={port + 1 if 1023 < port < 65535 else 8001}"
+        if shown := networks_at(port):
+            raise InputError(f"a demo runs at http://{HOST}:{port} and shows {shown}; open it, or {other}") from None
+        reason = error.strerror if isinstance(error, OSError) else "ports go from 0 to 65535"
+        raise InputError(f"port {port} cannot be used ({reason}); {other}") from None
+    return listener
+
+
+def networks_at(port: int) -> str:
+    """The networks that a demo on this port of this machine shows; empty where there is none."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        connection.request("GET", "/networks")
+        found = json.loads(connection.getresponse().read(MOST_BYTES))
+        return ", ".join(network["name"] for network in found["networks"])
+    except (OSError, OverflowError, http.client.HTTPException, ValueError, LookupError, TypeError):
+        return ""
+    finally:
+        connection.close()

@@ -1,0 +1,43 @@
+"""Searches for small networks that are as accurate as large ones.
+
+    python -m crosscheck search --space search/space.yaml
+
+Draws networks and recipes from the space, trains each on the training images, and keeps those that nothing beats in
+every objective. At the end these are trained again with several seeds, and only then is the test set read. The report
+goes to a folder with the name of the space's file. The trials stand in a database, so that a search goes on where it
+stopped, and so that several machines may take part in one: set CROSSCHECK_SEARCH_DATABASE to the same address on each.
+docs/search.md explains the space and the report.
+"""
+
+from pathlib import Path
+
+from crosscheck.core import bits, ownership
+from crosscheck.core.files import fresh_folder, write_json
+from crosscheck.reporting import document, style
+from crosscheck.search import figures, pareto, tracking
+from crosscheck.search import report as search_report
+from crosscheck.search.runner import OPENINGS, explore, open_study, read_setup, record, train_again, worker_pool
+
+
+def main(space: Path) -> None:
+    report = ownership.folder_for(space)
+    ownership.check(report)
+    setup = read_setup(space)
+    bits.warn(setup.compute.portable, setup.compute.device)
+    study = open_study(setup)
+    runs = tracking.open_runs(study)
+    with worker_pool(setup.search.study.workers) as pool:
+        explore(pool, setup, study, runs)
+        candidates = pareto.front(study)
+        finals = train_again(pool, setup, study, runs, pareto.finalists(candidates, setup.search.final.models))
+    for trial in pareto.finished(study):
+        record(runs, trial)
+
+    findings = search_report.findings(study, setup, candidates, finals, study.user_attrs.get(OPENINGS, []))
+    with fresh_folder(report, marked=True) as folder:
+        picture = folder / "pareto_front.png"
+        style.save(figures.draw_front(study, candidates, findings["winner"]), picture)
+        write_json(folder / "report.json", findings)
+        document.write_markdown(search_report.build_document(findings, picture), folder / "report.md")
+    runs.finish(findings["trials"])
+    print(*search_report.summary(findings), f"Report: {report / 'report.md'}", sep="\n")

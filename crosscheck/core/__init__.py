@@ -1,0 +1,1 @@
+"""What every room uses: errors, files, parameters, processes, devices, and the hash of the project's code."""

@@ -1,0 +1,1 @@
+"""How well a network does, and whether it knows an image at all."""

@@ -1,0 +1,1 @@
+"""What a network learnt, layer by layer."""

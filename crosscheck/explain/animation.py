@@ -1,0 +1,207 @@
+"""The animation: kernels, feature maps, probes and loss over the epochs, a frame for each snapshot, also as a GIF."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from PIL import Image
+
+from crosscheck.core.files import write_file
+from crosscheck.data.guessing import Guess
+from crosscheck.reporting.image_grids import in_rows, mosaic
+from crosscheck.reporting.style import (
+    CLASS_COLORS,
+    CLASS_MARKS,
+    GREY,
+    POSITIVE,
+    SIGNED,
+    NamedFigures,
+    colormap,
+    new_figure,
+    shown,
+)
+from crosscheck.training.curves import Epoch, plateau_end
+
+DPI = 90
+MOST_TILES, MOST_EXAMPLES = 36, 3
+MILLISECONDS, LAST_MILLISECONDS = 900, 3000
+COLORS = 255
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The network after `epoch`: kernels of its first convolution, (out, height, width), mean over their inputs;
+    the last maps of an example of each class, (classes, channels, height, width); probes by layer."""
+
+    epoch: int
+    kernels: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    probes: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What the animation tells: the scenes in order, and the training's curve.
+
+    `guess`: what is right without looking at an image; `names`: the classes of the examples; `scored_on`: how many
+    images the probes are scored on.
+    """
+
+    scenes: list[Scene]
+    history: list[Epoch]
+    guess: Guess
+    names: list[str]
+    scored_on: int
+
+    @cached_property
+    def kernel_limit(self) -> float:
+        """The end of the scale of all kernels, which is symmetric about 0."""
+        return max(float(np.abs(scene.kernels).max()) for scene in self.scenes) or 1.0
+
+    @cached_property
+    def map_limit(self) -> float:
+        """The end of the scale of all maps, which begins at 0."""
+        return max(float(scene.maps.max()) for scene in self.scenes) or 1.0
+
+
+def draw_frames(story: Story) -> NamedFigures:
+    """A figure for each scene, all on the same scales."""
+    for scene in story.scenes:
+        figure = new_figure((10, 5.2), layout=None)
+        figure.suptitle(caption(scene.epoch, story.history, story.guess), fontsize=12)
+        # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
+        kernels, kernel_bar = figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025))
+        _draw_kernels(kernels, kernel_bar, scene, story.kernel_limit)
+        maps, map_bar = figure.add_axes((0.27, 0.2, 0.33, 0.66)), figure.add_axes((0.31, 0.12, 0.25, 0.025))
+        _draw_maps(maps, map_bar, scene, story.map_limit, story.names)
+        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, story.history, story.guess)
+        _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, story.scenes, story.scored_on)
+        yield f"epoch_{scene.epoch:03d}", figure
+
+
+def caption(epoch: int, history: list[Epoch], guess: Guess) -> str:
+    """Which moment of the training it is, and whether the plateau still lasts."""
+    last, end = history[-1].epoch, plateau_end(history, guess)
+    if epoch == 0:
+        return f"before training (epoch 0 of {last})"
+    if end is None or epoch < end:
+        return f"after epoch {epoch} of {last}: on the plateau"
+    if epoch == end and end > 1:
+        return f"after epoch {epoch} of {last}: the plateau ends"
+    return f"after epoch {epoch} of {last}"
+
+
+def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
+    tiles = scene.kernels[:MOST_TILES]
+    drawn = axis.imshow(
+        mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5))),
+        cmap=colormap(SIGNED),
+        vmin=-limit,
+        vmax=limit,
+        interpolation="nearest",
+    )
+    axis.set_title("kernels of the first convolution", fontsize=9)
+    axis.set_axis_off()
+    axis.set_anchor("N")
+    _draw_scale(bar, drawn, "weight")
+
+
+def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[str]) -> None:
+    tiles = scene.maps[:, :MOST_TILES].transpose(1, 0, 2, 3)
+    channels, columns, height, width = tiles.shape
+    across = 1 if channels <= 8 else 2 if channels <= 18 else 3
+    rows = -(-channels // across)
+    padded = np.full((rows * across, columns, height, width), np.nan, np.float32)
+    padded[:channels] = tiles
+    grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
+    together = mosaic(grid.reshape(rows, across * columns, height, width))
+    drawn = axis.imshow(together, cmap=colormap(POSITIVE), vmin=0, vmax=limit, interpolation="nearest")
+    axis.set_title("maps of the last convolution's channels", fontsize=9)
+    middle = (width - 1) / 2
+    ticks = [column * (width + 1) + middle for column in range(across * columns)]
+    axis.set_xticks(
+        ticks, [shown(name, 10) for name in names] * across, fontsize=7, rotation=0 if len(ticks) < 5 else 90
+    )
+    # Where channels stand in several columns, their numbers go down each column in turn.
+    axis.set_yticks(
+        [row * (height + 1) + (height - 1) / 2 for row in range(rows)],
+        [",".join(str(at) for at in range(row, channels, rows)) for row in range(rows)], fontsize=7,
+    )  # fmt: skip
+    axis.set_anchor("N")
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    _draw_scale(bar, drawn, "value")
+
+
+def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
+    bar.figure.colorbar(drawn, cax=bar, orientation="horizontal")
+    bar.set_xlabel(label, fontsize=8)
+    bar.tick_params(labelsize=7)
+
+
+def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], guess: Guess) -> None:
+    epochs, losses = [each.epoch for each in history], [each.train_loss for each in history]
+    axis.plot(epochs, losses, color="#CCCCCC", linewidth=1)
+    so_far = [each for each in history if each.epoch <= epoch]
+    axis.plot([each.epoch for each in so_far], [each.train_loss for each in so_far], color=CLASS_COLORS[0], linewidth=2)
+    for each in so_far[-1:]:
+        axis.plot(each.epoch, each.train_loss, color=CLASS_COLORS[0], marker="o")
+    axis.axhline(guess.loss, color=GREY, linestyle=":")
+    end = plateau_end(history, guess) or epochs[-1] + 1
+    if end > 1:
+        axis.axvspan(-0.3, end - 0.5, color="#EEEEEE", zorder=0)
+        axis.text(-0.15, 0.03, "plateau", fontsize=8, color=GREY)
+    # The longer name has no room above the axis.
+    dotted = guess.name if guess.even else "class shares"
+    axis.set_title(f"training loss (nats); dotted: {dotted}, {guess.short}", fontsize=9)
+    axis.set_ylim(0, 1.15 * max(guess.loss, *losses))
+    _along_epochs(axis, epochs[-1])
+
+
+def _draw_probes(axis: Axes, epoch: int, scenes: list[Scene], scored_on: int) -> None:
+    past = [scene for scene in scenes if scene.epoch <= epoch]
+    for number, layer in enumerate(past[0].probes):
+        look = number % len(CLASS_COLORS)
+        values = [scene.probes[layer] for scene in past]
+        axis.plot(
+            [scene.epoch for scene in past], values, color=CLASS_COLORS[look], marker=CLASS_MARKS[look], markersize=4,
+            label=layer,
+        )  # fmt: skip
+    axis.set_title(f"accuracy of a linear probe on each layer (n = {scored_on})", fontsize=9)
+    axis.set_ylim(max(0, min(min(scene.probes.values()) for scene in scenes) - 0.05), 1.03)
+    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    # Below the axis, where no line can run into it.
+    axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.38), ncols=3, frameon=False)
+    axis.set_xlabel("epoch", fontsize=8)
+    _along_epochs(axis, scenes[-1].epoch)
+
+
+def _along_epochs(axis: Axes, last: int) -> None:
+    axis.set_xlim(-0.3, last + 0.3)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.tick_params(labelsize=8)
+    axis.grid(alpha=0.3)
+
+
+def write_gif(frames: list[Path], file: Path) -> None:
+    """An endless GIF of the frames, the last one longer. All share one palette; the same frames give the same bytes."""
+    pictures = [Image.open(frame).convert("RGB") for frame in frames]
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (width, height * len(pictures)))
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture, (0, number * height))
+    palette = sheet.quantize(COLORS, method=Image.Quantize.MEDIANCUT)
+    drawn = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    durations = [MILLISECONDS] * (len(drawn) - 1) + [LAST_MILLISECONDS]
+    write_file(
+        file,
+        lambda partial: drawn[0].save(
+            partial, format="GIF", save_all=True, append_images=drawn[1:], duration=durations, loop=0, optimize=False
+        ),
+    )

@@ -1,0 +1,85 @@
+"""What the report says of one network, computed from that network; the sentences stand in text.txt."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from numpy.typing import NDArray
+
+from crosscheck.data.guessing import Guess
+from crosscheck.explain.activations import Response
+from crosscheck.explain.probes import LayerAccuracies
+from crosscheck.explain.receptive_fields import Layer
+from crosscheck.training.curves import Epoch, plateau_end
+
+MOST_LISTED = 12
+
+
+def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
+    """What one layer sees, which of its channels are dead, how sparse it is, and which class excites which channel."""
+    n, layer, unit = len(labels), response.layer, "channel" if response.layer.step else "unit"
+    if layer.name == "classify":
+        values = _say("logits", bool(layer.step), float(response.peak.min()), float(response.peak.max()), n)
+    else:
+        dead = np.flatnonzero(response.dead).tolist()
+        values = _say("zeros", unit, dead, response.channels, response.zeros, n)
+    favourites = response.favourites(labels)
+    found = [(name, np.flatnonzero(favourites == label).tolist()) for label, name in enumerate(classes)]
+    members = [(name, numbers) for name, numbers in found if numbers]
+    alike = int(((favourites == -1) & ~response.dead).sum())
+    return [
+        _say("layer", layer, response.channels, response.shape),
+        values,
+        _say("favourites", unit, members, alike, MOST_LISTED),
+    ]
+
+
+def seen(layer: Layer) -> str:
+    """How much of the image one value of `layer` depends on."""
+    return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
+
+
+def describe_probes(found: LayerAccuracies) -> str:
+    """Where the classes are easiest to tell apart, and what training added."""
+    best = int(np.argmax(found.trained))
+    most = int(np.argmax([after - before for after, before in zip(found.trained, found.untrained, strict=True)]))
+    added = found.layers[most], found.trained[most], found.untrained[most]
+    return _say("probes", found.layers[best], found.trained[best], *added)
+
+
+def describe_training(history: list[Epoch], guess: Guess, epochs: list[int]) -> str:
+    """The plateau and the moment it ends, as the curve has them; `epochs`: those of the frames."""
+    end = plateau_end(history, guess)
+    losses = [history[end - 2].train_loss, history[end - 1].train_loss] if end else [None, None]
+    return _say("training", epochs, f"{guess.name}, {guess.shown}", end, *losses)
+
+
+def _say(sentence: str, *content: Any) -> str:
+    """What the macro `sentence` of text.txt makes of `content`."""
+    return str(getattr(_sentences(), sentence)(*content))
+
+
+@cache
+def _sentences() -> Any:
+    """The macros of text.txt, compiled once: that takes longer than all the sentences."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(), undefined=StrictUndefined
+    )
+    environment.filters |= {
+        "count": lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
+        "decimals": lambda value, places: f"{value:.{places}f}",
+        "grouped": lambda number: f"{number:,}",
+        "listed": _list_numbers,
+        "percent": lambda share: f"{share:.1%}",
+        "seen": seen,
+    }
+    return environment.get_template("text.txt").module
+
+
+def _list_numbers(numbers: list[int]) -> str:
+    words = [str(number) for number in numbers]
+    if len(words) > MOST_LISTED:
+        return f"{', '.join(words[:MOST_LISTED])} and {len(words) - MOST_LISTED:,} more"
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

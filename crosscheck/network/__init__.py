@@ -1,0 +1,1 @@
+"""The network, its checkpoint and its card, and inference."""

@@ -1,0 +1,1 @@
+"""Reads `dvc.yaml` and the files that it names."""

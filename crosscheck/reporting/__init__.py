@@ -1,0 +1,1 @@
+"""Charts, grids of images, and documents."""

@@ -1,0 +1,103 @@
+"""The charts: training curves, confusion matrix, calibration.
+
+Each function returns its figure; `style.save` writes it.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from crosscheck.data.guessing import Guess
+from crosscheck.evaluation.calibration import Bin, expected_calibration_error
+from crosscheck.evaluation.metrics import exact_interval
+from crosscheck.reporting.style import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, shown
+from crosscheck.training.curves import Epoch
+
+MOST_COUNTS = 30
+MOST_MARKERS = 60
+
+
+def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int]) -> Figure:
+    """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images."""
+    train_n, val_n = sizes
+    figure = new_figure((9, 3.8))
+    val_text = f"n = {val_n} validation images" if val_n else "no validation images"
+    figure.suptitle(f"Training curves (n = {train_n} training images, {val_text})", fontsize=11)
+    loss, accuracy = figure.subplots(1, 2)
+    epochs = [epoch.epoch for epoch in history]
+    size = 3 if len(history) <= MOST_MARKERS else 0
+    for axis, figure_name in ((loss, "loss"), (accuracy, "accuracy")):
+        train = [getattr(epoch, f"train_{figure_name}") for epoch in history]
+        axis.plot(epochs, train, color=BLUE, marker="o", markersize=size, label="training, mean over the epoch")
+        if val_n:
+            val = [getattr(epoch, f"val_{figure_name}") for epoch in history]
+            axis.plot(epochs, val, color=VERMILION, marker="s", markersize=size, label="validation, after the epoch")
+        axis.set_xlabel("epoch")
+        axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axis.grid(alpha=0.3)
+    classes = len(guess.counts)
+    loss.axhline(guess.loss, color=GREY, linestyle=":", label=f"{guess.name}: {guess.shown}")
+    constant = f"equal odds: 1/{classes}" if guess.even else f"always the most frequent class: {guess.accuracy:.3f}"
+    accuracy.axhline(guess.accuracy, color=GREY, linestyle=":", label=constant)
+    loss.set_ylabel("cross entropy (nats)")
+    loss.set_ylim(bottom=0)
+    accuracy.set_ylabel("accuracy")
+    accuracy.set_ylim(min(0.95 / classes, min(epoch.train_accuracy for epoch in history) - 0.02), 1.02)
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    for axis in (loss, accuracy):
+        axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1, frameon=False)
+    return figure
+
+
+def draw_confusion_matrix(counts: NDArray[np.int64], classes: list[str]) -> Figure:
+    """Counts of true against predicted classes, int64 (classes, classes); printed in the cells up to 30 classes."""
+    side = min(12.0, 2.6 + 0.55 * len(classes))
+    figure = new_figure((side + 1.2, side))
+    axis = figure.subplots()
+    drawn = axis.imshow(counts, cmap=colormap("Blues"), vmin=0)
+    figure.colorbar(drawn, ax=axis, label="test images", shrink=0.8)
+    right = int(counts.trace())
+    axis.set_title(f"Confusion matrix: {right} of n = {counts.sum()} test images right", fontsize=10)
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
+    if len(classes) <= MOST_COUNTS:
+        names = [shown(name, 20) for name in classes]
+        axis.set_xticks(range(len(names)), names, rotation=0 if len(names) < 5 else 90)
+        axis.set_yticks(range(len(names)), names)
+        size = 10 if len(names) <= 12 else 6
+        for row, column in np.ndindex(*counts.shape):
+            color = "white" if counts[row, column] > counts.max() / 2 else "black"
+            axis.text(column, row, str(counts[row, column]), ha="center", va="center", color=color, fontsize=size)
+    else:
+        axis.set_xlabel("predicted class, by number")
+        axis.set_ylabel("true class, by number")
+    return figure
+
+
+def draw_reliability(bins: list[Bin]) -> Figure:
+    """Accuracy against confidence, bin by bin, above the number of images in each bin."""
+    figure = new_figure((5.5, 5.5))
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    n = sum(each.n for each in bins)
+    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_calibration_error(bins):.4f}"
+    figure.suptitle(title, fontsize=11)
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="confidence = accuracy")
+    confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
+    intervals = np.array([exact_interval(round(each.accuracy * each.n), each.n) for each in bins])
+    # Rounded figures may lie outside of their interval by a hair.
+    errors = np.abs(intervals.T - accuracy)
+    upper.errorbar(confidence, accuracy, errors, color=BLUE, fmt="o", label="test images by bin, 95 % interval")
+    upper.set_ylabel("accuracy in the bin")
+    upper.set_ylim(-0.03, 1.03)
+    upper.legend(frameon=False, loc="upper left", fontsize=8)
+    lower.bar(confidence, [each.n for each in bins], width=0.02, color=GREEN)
+    lower.set_yscale("symlog", linthresh=1)
+    lower.set_ylim(bottom=0)
+    lower.set_ylabel("images")
+    lower.set_xlabel("mean confidence in the predicted class")
+    lower.set_xlim(-0.02, 1.02)
+    for axis in (upper, lower):
+        axis.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,135 @@
+"""A report as a tree of records, rendered by templates: Markdown with pictures beside it, or one HTML page."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from crosscheck.core.files import write_text
+
+
+@dataclass(frozen=True)
+class Code:
+    """Words to be typed as they stand, such as a command."""
+
+    text: str
+
+
+# Plain text, or text with code in it.
+Words = str | Sequence[str | Code]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    words: Words
+    kind: ClassVar = "paragraph"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    items: Sequence[Words]
+    kind: ClassVar = "bullets"
+
+
+@dataclass(frozen=True)
+class Table:
+    """`header` and `rows` of cells; the first column names the row."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    kind: ClassVar = "table"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file with a caption, which also tells those who cannot see it.
+
+    `captioned`: whether the caption stands below the picture as well.
+    """
+
+    file: Path
+    caption: str
+    captioned: bool = True
+    kind: ClassVar = "picture"
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URI."""
+        return f"data:image/png;base64,{base64.b64encode(self.file.read_bytes()).decode('ascii')}"
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Pictures to play one after the other, at least one; `gif` is a file with the same. A page has at most one."""
+
+    frames: Sequence[Picture]
+    gif: Path
+    kind: ClassVar = "animation"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it; `name` is the anchor to link to, and follows from the heading if empty."""
+
+    heading: str
+    blocks: Sequence["Block"]
+    name: str = ""
+    kind: ClassVar = "section"
+
+    @property
+    def anchor(self) -> str:
+        """The name, or the heading as part of a link: letters and digits, joined by hyphens."""
+        spaced = "".join(letter if letter.isalnum() else " " for letter in self.heading.lower())
+        return self.name or "-".join(spaced.split())
+
+
+Block = Paragraph | Bullets | Table | Picture | Animation | Section
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report: what stands above the sections, and the sections."""
+
+    title: str
+    blocks: Sequence[Block]
+
+    @property
+    def animated(self) -> bool:
+        return any(isinstance(block, Animation) for block in _walk(self.blocks))
+
+
+def _walk(blocks: Sequence[Block]) -> Iterator[Block]:
+    for block in blocks:
+        yield block
+        if isinstance(block, Section):
+            yield from _walk(block.blocks)
+
+
+def write_markdown(document: Document, file: Path) -> None:
+    """Write the report as GitHub's Markdown; pictures are linked by their path from `file`."""
+    write_text(file, _render("document.md", document=document, folder=file.parent))
+
+
+def write_html(document: Document, file: Path) -> None:
+    """Write the report as one HTML file that needs no other. Names from outside are text on it, and no markup."""
+    write_text(file, _render("document.html", document=document))
+
+
+def _render(template: str, **content: object) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["plain"] = _plain
+    environment.filters["cell"] = lambda text: _plain(text).replace("|", "/")
+    # As an HTML alternative text would, a caption in brackets ends at the first closing one.
+    environment.filters["in_brackets"] = lambda text: _plain(text).replace("[", "(").replace("]", ")")
+    return environment.get_template(template).render(**content)
+
+
+def _plain(text: str) -> str:
+    """Names of files and classes are the user's: they are not markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("*", r"\*").replace("`", r"\`")

@@ -1,0 +1,183 @@
+"""The pictures made of images: samples, kernels, feature maps, examples and mistakes.
+
+Each function returns its figure; `style.save` writes it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.reporting.style import (
+    EDGE,
+    MOST_CHANNELS,
+    POSITIVE,
+    SIGNED,
+    VERMILION,
+    colormap,
+    fit_height,
+    grid,
+    show_image,
+    shown,
+)
+
+MOST_CLASSES = 20
+MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
+# Three lines below an image, in inches.
+LABEL = 0.55
+# The width of a map in inches; between maps and, for a line, above each, as shares of it.
+MAP_SIDE, SPACE, LABEL_SPACE = 1.12, 0.07, 0.22
+
+
+@dataclass(frozen=True)
+class AnsweredImage:
+    """What the network said of one image: uint8 (height, width, channels), its classes by name, its confidence."""
+
+    image: NDArray[np.uint8]
+    actual: str
+    predicted: str
+    confidence: float
+
+
+def draw_samples(train: Subset, data_set: DataSet, per_class: int) -> Figure:
+    """The first training images of each class, a row for each of at most 20 classes."""
+    classes = data_set.classes[:MOST_CLASSES]
+    more = "" if len(classes) == len(data_set.classes) else f", {len(classes)} of {len(data_set.classes)} classes"
+    title = f"Samples of each class (of n = {len(train)} training images{more})"
+    figure, axes = grid(len(classes), per_class, 1.3, fit_height(train.images[0], 1.3), title)
+    for label, name in enumerate(classes):
+        axes[label, 0].set_ylabel(shown(name, 18), fontsize=10, rotation=0, ha="right", va="center")
+        rows = np.flatnonzero(train.labels == label)[:per_class]
+        for axis, row in zip(axes[label], rows, strict=False):
+            show_image(axis, train.images[row])
+        for axis in axes[label, max(1, len(rows)) :]:
+            axis.set_visible(False)
+    return figure
+
+
+def draw_kernels(weights: NDArray[np.float32], layer: str) -> Figure:
+    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0."""
+    outputs, inputs, height, width = weights.shape
+    drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
+    cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
+    tiles = drawn if inputs > 1 else in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
+    rows, columns = tiles.shape[:2]
+    side = 0.8 if columns <= 12 else 0.5
+    title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
+    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
+    axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
+    image = axis.imshow(mosaic(tiles), cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
+    x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
+    if inputs > 1:
+        axis.set_xticks(x, [f"in {number}" for number in range(columns)])
+        axis.set_yticks(y, [f"out {number}" for number in range(rows)])
+    else:
+        for number in range(len(drawn)):
+            place = x[number % columns], y[number // columns] - height / 2
+            axis.annotate(f"out {number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
+    figure.colorbar(image, ax=axis, label="weight", aspect=max(10, 3 * rows))
+    return figure
+
+
+def in_rows(tiles: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """(n, height, width) as (rows, columns, height, width) with at most `most` columns; NaN where there is none."""
+    columns = min(most, len(tiles))
+    rows = -(-len(tiles) // columns)
+    padded = np.full((rows * columns, *tiles.shape[1:]), np.nan, dtype=np.float32)
+    padded[: len(tiles)] = tiles
+    return padded.reshape(rows, columns, *tiles.shape[1:])
+
+
+def mosaic(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(rows, columns, height, width) as one image, with a pixel of NaN between neighbours.
+
+    A thousand axes would take a minute to lay out.
+    """
+    rows, columns, height, width = tiles.shape
+    spaced = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=np.nan)
+    return spaced.transpose(0, 2, 1, 3).reshape(rows * (height + 1), columns * (width + 1))[:-1, :-1]
+
+
+def draw_feature_maps(steps: dict[str, NDArray[np.float32]], title: str) -> Figure:
+    """The maps of one block, a row for each step: float32 (channels, height, width) by the step's name.
+
+    A row has one scale for all of its channels: symmetric where values are signed, from 0 where none is negative.
+    Each map tells its value farthest from 0, and those that are 0 everywhere are marked: a weak one is not a dead one.
+    """
+    total = max(len(maps) for maps in steps.values())
+    channels = min(MOST_CHANNELS, total)
+    cut = "" if channels == total else f", the first {channels} of {total} channels"
+    lines = -(-channels // MAPS_IN_A_ROW)
+    columns = -(-channels // lines)
+    tall = fit_height(next(iter(steps.values()))[0], 1.0)
+    figure, axes = grid(
+        len(steps), 1, columns * MAP_SIDE * (1 + SPACE), lines * MAP_SIDE * (tall + LABEL_SPACE), title + cut
+    )
+    for axis, (name, maps) in zip(axes.flat, steps.items(), strict=True):
+        scale = _scale(maps)
+        _draw_sheet(axis, maps[:channels], columns, tall, scale)
+        axis.set_ylabel(f"{name}\n{maps.shape[1]} x {maps.shape[2]} px", fontsize=7)
+        bar = figure.colorbar(scale, ax=axis, aspect=10 * lines, pad=0.01)
+        bar.ax.tick_params(labelsize=6)
+    return figure
+
+
+def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float, scale: ScalarMappable) -> None:
+    """Maps in rows of `columns`, each 1 wide and `tall` high in the units of `axis`, a label above each.
+
+    Axes of their own would take a second to lay out.
+    """
+    lines, (low, high) = -(-len(maps) // columns), scale.get_clim()
+    for channel, values in enumerate(maps):
+        left, top = channel % columns * (1 + SPACE), channel // columns * (tall + LABEL_SPACE)
+        place = (left, left + 1, top + tall, top)
+        axis.imshow(values, cmap=scale.cmap, vmin=low, vmax=high, interpolation="nearest", extent=place)
+        axis.add_patch(Rectangle((left, top), 1, tall, fill=False, edgecolor=EDGE, linewidth=0.8))
+        label, color = _label(channel, values)
+        axis.text(left + 0.5, top - SPACE / 2, label, fontsize=7, color=color, ha="center", va="bottom")
+    axis.set_xlim(0, columns * (1 + SPACE) - SPACE)
+    axis.set_ylim(lines * (tall + LABEL_SPACE) - LABEL_SPACE, -LABEL_SPACE)
+    axis.spines[:].set_visible(False)
+
+
+def _scale(maps: NDArray[np.float32]) -> ScalarMappable:
+    limit = float(np.abs(maps).max()) or 1.0
+    low, colors = (-limit, SIGNED) if (maps < 0).any() else (0.0, POSITIVE)
+    return ScalarMappable(Normalize(low, limit), colormap(colors))
+
+
+def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
+    """The number of a channel and its value farthest from 0, and the colour to write them in."""
+    if not values.any():
+        return f"{channel}: all 0", VERMILION
+    return f"{channel}: to {values.flat[np.abs(values).argmax()]:.2g}", "black"
+
+
+def draw_answers(shown_answers: list[AnsweredImage], title: str, nothing: str) -> Figure:
+    """Images with their true and their predicted class; `nothing` is said where there is none."""
+    columns = min(4, max(1, len(shown_answers)))
+    rows = max(1, -(-len(shown_answers) // columns))
+    tallest = max((fit_height(answer.image, 2.3) for answer in shown_answers), default=0.5)
+    figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
+    for axis, answer in zip(axes.flat, shown_answers, strict=False):
+        show_image(axis, answer.image)
+        axis.set_anchor("N")
+        wrong = answer.actual != answer.predicted
+        label = (
+            f"true: {shown(answer.actual, 18)}\npredicted: {shown(answer.predicted, 18)}\n"
+            f"confidence {answer.confidence:.1%}"
+        )
+        axis.set_xlabel(label, fontsize=8, color=VERMILION if wrong else "black")
+    for axis in axes.flat[len(shown_answers) :]:
+        axis.set_visible(False)
+    if not shown_answers:
+        figure.text(0.5, 0.45, nothing, ha="center", fontsize=10)
+    return figure

@@ -1,0 +1,36 @@
+"""The result in a few lines, and where to find the rest."""
+
+from pathlib import Path
+
+from crosscheck.core.files import read_json
+from crosscheck.data.guessing import Guess, only_answer
+from crosscheck.evaluation import predictions
+from crosscheck.network import model_card
+
+
+def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Path, report: Path) -> list[str]:
+    """What `train` and `evaluate` found, and the pictures' places. Raises InputError where a file is missing."""
+    card, test = model_card.read_card(card_file), read_json(metrics)["test"]
+    classes = card.data.classes
+    answered = predictions.read_predictions(table, classes)
+    guess, answer = card.data.guess, only_answer(answered.predicted)
+    architecture = ", ".join(f"{name} {value}" for name, value in card.model.model_dump().items())
+    said = [
+        f"network     {architecture}; {card.parameter_count:,} parameters",
+        f"accuracy    {test['accuracy']:.2%} of n = {test['n']:.0f} test images, "
+        f"95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}",
+    ]
+    if not Guess.from_labels(answered.labels, len(classes)).even:
+        said.append(f"balanced    {test['balanced_accuracy']:.2%}, the mean of each class's own accuracy")
+    if answer is not None and not guess.even:
+        said.append(
+            f"warning     the network takes every test image for {classes[answer]!r}, and "
+            f"{guess.most_frequent(classes)}: add images of the rarer classes"
+        )
+    return [
+        *said,
+        f"baselines   {test['baseline_majority']:.2%} most frequent class, "
+        f"{test['baseline_1nn']:.2%} nearest neighbour on pixels",
+        f"pictures    {plots}/ and {samples}",
+        f"inside      {report}/report.html, layer by layer",
+    ]

@@ -1,0 +1,1 @@
+"""The search for small networks that are as accurate."""

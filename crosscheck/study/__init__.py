@@ -1,0 +1,1 @@
+"""Many runs of many variants, compared over seeds."""

@@ -1,0 +1,108 @@
+"""Runs the runs of a study side by side, each in a separate process that leaves its result as a file.
+
+The processes are forked from one that has torch loaded, so a run starts in a fraction of a second, with clean memory.
+One is ended with the study, however that ends; its run then begins again next time.
+"""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import write_json
+from crosscheck.core.processes import end_with_parent
+from crosscheck.study import resplit, result_cache
+from crosscheck.study.plans import PlannedRun
+
+# The second is what counting a network's multiplications would load: it takes as long as an epoch.
+PRELOAD = ["crosscheck.study.run_cell", "torch._dynamo"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to do: its key and those of equal code, the packed images, and where its result and its timing go."""
+
+    planned: PlannedRun
+    keys: list[str]
+    packed: Path
+    result: Path
+    timing: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.planned.variant} seed {self.planned.seed}"
+
+
+def prepare() -> None:
+    """Start the process that runs are forked from, which takes seconds to load all they need; do not wait for it."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()
+
+
+def run(jobs: list[Job], count: int, on_end: Callable[[Job], None]) -> None:
+    """Run every job, `count` at a time, and call `on_end` after each.
+
+    Raises InputError for the first one that fails, after ending the others.
+    """
+    prepare()
+    context = multiprocessing.get_context("forkserver")
+    waiting = iter(jobs)
+    running: dict[int, tuple[ForkServerProcess, Job]] = {}
+    with _ended(running):
+        while True:
+            for job in _first(waiting, count - len(running)):
+                process = context.Process(target=work, args=(job,), name=job.name)
+                process.start()
+                running[process.sentinel] = (process, job)
+            if not running:
+                return
+            for sentinel in wait(list(running)):
+                process, job = running.pop(int(str(sentinel)))
+                process.join()
+                if process.exitcode != 0:
+                    raise InputError(_failure(job, process.exitcode or 0))
+                on_end(job)
+
+
+def _first(jobs: Iterator[Job], count: int) -> list[Job]:
+    return [job for _, job in zip(range(count), jobs, strict=False)]
+
+
+@contextmanager
+def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
+
+
+def _failure(job: Job, exit_code: int) -> str:
+    if exit_code == -signal.SIGKILL:
+        return f"{job.name} was killed, most likely for lack of memory; run this again with fewer workers"
+    return f"{job.name} failed; the lines above say why; fix it and run this again: finished runs are kept"
+
+
+def work(job: Job) -> None:
+    """Do one planned run in this process, and leave its result and its timing, whole or not at all."""
+    from crosscheck.study import run_cell
+
+    # Ctrl-C is for the study, which ends its processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # By the operating system, its parent is the server that forked it, which lives for as long as a run does.
+    end_with_parent()
+    try:
+        result, timing = run_cell.execute(job.planned.params, resplit.read(job.packed))
+    except InputError as error:
+        sys.exit(f"error: {job.name}: {error}")
+    write_json(job.timing, timing.model_dump(), vouched=True)
+    result_cache.write(job.result, job.keys[0], result)

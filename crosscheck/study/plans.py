@@ -1,0 +1,264 @@
+"""The plan of a study: which variants of the parameters run with which seeds, and what they are to answer.
+
+A study file says so in YAML; docs/study.md explains it line by line. Every variant is `params.yaml`, then the study's
+own `params`, then what the variant sets, by dotted names as in `dvc exp run -S`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from crosscheck.core import ownership, validation_messages
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import PARAMS_FILE, SECTIONS, Params, Section, load
+from crosscheck.core.yaml_files import check_section, read_yaml
+from crosscheck.network import shapes
+
+MOST_SEEDS = 1000
+# All variants of a study share one packed data set.
+SECTIONS_OF_A_VARIANT = ("model", "train", "split")
+
+
+def _plain_name(name: str) -> str:
+    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+        raise ValueError("be letters, digits, _ and - only, since it becomes the name of a folder")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+Settings = dict[str, Any]
+Measure = Literal["accuracy", "failures", "epochs", "shift", "scale", "rotation", "stroke", "noise", "inversion"]
+Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
+
+
+class Variant(Section):
+    """One set of parameters: those of another variant or of the study, and what it changes in them."""
+
+    extends: Name | None = Field(
+        default=None,
+        description="the variant above whose settings it takes over",
+        json_schema_extra={"formerly": "like"},
+    )
+    set: Settings = Field(default_factory=dict, description="parameters by dotted name")
+    seeds: Seeds | None = Field(default=None, description="how many seeds, if not the study's number")
+
+
+class Question(Section):
+    """What two or more variants are to answer; the first is the one that the others are compared with."""
+
+    ask: str = Field(min_length=1, description="the question in words")
+    compare: list[Name] = Field(min_length=2, description="the variants; the first is compared with each other one")
+    measure: list[Measure] = Field(
+        default=["accuracy", "failures", "epochs"], min_length=1, description="by what they are compared"
+    )
+
+
+class Reported(Section):
+    """What somebody else reported of a variant, to be shown beside what is found here."""
+
+    variant: Name
+    accuracy: float | None = Field(default=None, ge=0, le=1, description="the accuracy that was reported")
+    says: str = Field(min_length=1)
+
+
+class Study(Section):
+    """A study file."""
+
+    title: str = Field(min_length=1)
+    seeds: Seeds = Field(description="seeds of each variant: 0, 1, 2, ...")
+    vary_split: bool = Field(default=True, description="a seed also splits the images again")
+    target: float = Field(default=0.99, gt=0, le=1, description="validation accuracy whose first epoch is reported")
+    failed_above: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="a run failed whose last training loss is above this share of that of guessing by class shares",
+    )
+    equivalence_margin: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="differences of accuracy within it do not matter",
+        json_schema_extra={"formerly": "margin"},
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    params: Settings = Field(default_factory=dict, description="parameters of all variants, by dotted name")
+    variants: dict[Name, Variant] = Field(min_length=1)
+    questions: dict[Name, Question] = Field(default_factory=dict)
+    learning_curves: dict[str, list[Name]] = Field(
+        default_factory=dict,
+        description="variants of one line of a chart",
+        json_schema_extra={"formerly": "training_sizes"},
+    )
+    reported: list[Reported] = Field(default_factory=list)
+
+
+class Part(Section):
+    """A study file that takes only some of another one."""
+
+    part_of: str
+    seeds: Seeds
+    variants: list[Name] = Field(min_length=1)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One variant with one seed: the unit of work."""
+
+    variant: str
+    seed: int
+    params: Params
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked study with its runs, all variants of one seed before those of the next.
+
+    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written stands beside these
+    files in folders of their names, so that two studies never share a folder.
+    """
+
+    file: Path
+    whole: Path
+    study: Study
+    runs: list[PlannedRun]
+    params: Params
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @property
+    def folder(self) -> Path:
+        """What this study alone writes: its report and its figures."""
+        return ownership.folder_for(self.file)
+
+    @property
+    def dataset(self) -> Path:
+        """The packed images, which a part shares with the whole."""
+        return ownership.folder_for(self.whole) / "dataset"
+
+    @property
+    def results(self) -> Path:
+        """A file for each run, which a part shares with the whole."""
+        return ownership.folder_for(self.whole) / "results"
+
+    @property
+    def timings(self) -> Path:
+        """How long each run took on this machine."""
+        return ownership.folder_for(self.whole) / "timings"
+
+    def claim(self) -> None:
+        """Take the folders of the study into use. Raises InputError where one holds files that are not of a study."""
+        for folder in {self.folder, ownership.folder_for(self.whole)}:
+            ownership.claim(folder, "move it away, or give the study file another name that ends in .yaml")
+
+    def of(self, variant: str) -> list[PlannedRun]:
+        return [planned for planned in self.runs if planned.variant == variant]
+
+
+def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
+    """Read and check the study `file` over `params_file`.
+
+    Raises InputError, in one line, for unknown keys, wrong values, and names of variants that there are not.
+    """
+    content, whole = _read(file), file
+    if "part_of" in content:
+        part = check_section(Part, content, file)
+        whole = file.parent / part.part_of
+        study = _part(check_section(Study, _read(whole), whole), part, file)
+    else:
+        study = check_section(Study, content, file)
+    _check_names(study, file)
+    base = load(params_file)
+    shared = _apply(base, study.params, file, "params")
+    for name, variant in study.variants.items():
+        for dotted in variant.set:
+            if dotted.partition(".")[0] not in SECTIONS_OF_A_VARIANT:
+                raise InputError(
+                    f"{file}: the variant {name} sets {dotted!r}; a variant may set only "
+                    f"{', '.join(SECTIONS_OF_A_VARIANT)}; move it to params, for all variants"
+                )
+    resolved: dict[str, Params] = {}
+    for name, each in study.variants.items():
+        if each.extends is not None and each.extends not in resolved:
+            raise InputError(f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it")
+        resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
+    for params in resolved.values():
+        shapes.map_size(params.model, params.data.height, params.data.width)
+    runs = [
+        PlannedRun(name, seed, _seeded(resolved[name], seed, study.vary_split))
+        for seed in range(max(_seeds(study, name) for name in study.variants))
+        for name in study.variants
+        if seed < _seeds(study, name)
+    ]
+    return Plan(file, whole, study, runs, shared)
+
+
+def _seeds(study: Study, variant: str) -> int:
+    return study.variants[variant].seeds or study.seeds
+
+
+def _seeded(params: Params, seed: int, vary_split: bool) -> Params:
+    train = params.train.model_copy(update={"seed": seed})
+    split = params.split.model_copy(update={"seed": seed}) if vary_split else params.split
+    return params.model_copy(update={"train": train, "split": split})
+
+
+def _part(study: Study, part: Part, file: Path) -> Study:
+    for name in part.variants:
+        if name not in study.variants:
+            raise InputError(f"{file}: variants has {name!r}, which {part.part_of} does not have; correct the name")
+    kept = set(part.variants)
+    variants = {
+        name: variant.model_copy(update={"seeds": min(part.seeds, variant.seeds or part.seeds)})
+        for name, variant in study.variants.items()
+        if name in kept
+    }
+    questions = {
+        name: question.model_copy(update={"compare": [each for each in question.compare if each in kept]})
+        for name, question in study.questions.items()
+        if question.compare[0] in kept and len(kept & set(question.compare)) > 1
+    }
+    return study.model_copy(
+        update={
+            "seeds": part.seeds,
+            "variants": variants,
+            "questions": questions,
+            "learning_curves": {
+                line: [each for each in names if each in kept]
+                for line, names in study.learning_curves.items()
+                if kept & set(names)
+            },
+            "reported": [each for each in study.reported if each.variant in kept],
+        }
+    )
+
+
+def _check_names(study: Study, file: Path) -> None:
+    named = {f"questions.{name}.compare": question.compare for name, question in study.questions.items()}
+    named |= {f"learning_curves.{line}": names for line, names in study.learning_curves.items()}
+    named["reported"] = [each.variant for each in study.reported]
+    for where, names in named.items():
+        for name in names:
+            if name not in study.variants:
+                raise InputError(f"{file}: {where} names {name!r}, which is not under variants; correct or add it")
+
+
+def _apply(params: Params, settings: Settings, file: Path, where: str) -> Params:
+    content = params.model_dump()
+    for dotted, value in settings.items():
+        section, _, key = dotted.partition(".")
+        if section not in content or key not in content[section]:
+            renamed = validation_messages.new_name(SECTIONS.get(section), key)
+            remedy = f"it is called '{section}.{renamed}' now; rename it" if renamed else "correct the name"
+            raise InputError(f"{file}: {where} sets {dotted!r}, which params.yaml does not have; {remedy}")
+        content[section][key] = value
+    applied: Params = check_section(Params, content, f"{file}: {where}")
+    return applied
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return read_yaml(file, "variants", "name a study file, such as study/variants.yaml")

@@ -1,0 +1,1 @@
+"""Trains a network, bit for bit the same after an interruption."""

@@ -1,0 +1,35 @@
+"""Tells MLflow what the other stages made, and prints the result in a few lines.
+
+    python -m stages.track --split data/split --checkpoint models/model.pt --card models/model.json \\
+        --curve metrics/curve.csv --metrics metrics/test.json --predictions metrics/predictions.csv \\
+        --samples data/samples.png --plots plots --report report
+
+It has no outputs: tracking observes, and decides nothing. An outage of the tracking server is a warning, and `make
+sync` records the rest later. `train` itself tells MLflow of each epoch as it passes.
+"""
+
+from pathlib import Path
+
+from crosscheck.core import cli
+from crosscheck.reporting import summary
+from crosscheck.tracking import stage_logging, store
+
+
+def main(
+    split: Path,
+    checkpoint: Path,
+    card: Path,
+    curve: Path,
+    metrics: Path,
+    predictions: Path,
+    samples: Path,
+    plots: Path,
+    report: Path,
+) -> None:
+    results = stage_logging.Results(split, checkpoint, card, curve, metrics, predictions, samples, plots, report)
+    stage_logging.record(results)
+    print(*summary.lines(card, metrics, predictions, plots, samples, report), store.shown_place(), sep="\n")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,126 @@
+"""`make sync`: the results at hand are recorded where they are not, and only results that belong together."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from dvc.lock import Lock
+from helpers.project import Project, runs_of
+from helpers.tracking import all_that_is_recorded, check_run_is_complete, client_of, models
+
+from crosscheck.core.errors import InputError
+from crosscheck.pipeline import paths
+
+
+@pytest.mark.slow
+def test_sync_rebuilds_a_run_in_a_new_store_and_adds_nothing_the_second_time(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    project.command("sync")
+    (run,) = runs_of(project)
+    assert run.data.tags["crosscheck.origin"] == "restored"
+    check_run_is_complete(project, client_of(project), run)
+    assert len(models(client_of(project))) == 1
+
+    recorded = all_that_is_recorded(project)
+    assert project.command("sync").stderr == ""
+    assert all_that_is_recorded(project) == recorded
+
+
+@pytest.mark.slow
+def test_a_run_that_dvc_took_from_its_cache_is_recorded_by_sync(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    for path in ("data/split", "models/model.pt", "models/model.json", "metrics/test.json", "plots", "dvc.lock"):
+        target = project.folder / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+    done = project.run("dvc", "repro")
+    assert "Running stage" not in done.stdout
+    assert "Stage 'train' is cached" in done.stdout
+    assert not (project.folder / "mlflow.db").exists()
+    project.command("sync")
+    (run,) = runs_of(project)
+    check_run_is_complete(project, client_of(project), run)
+
+
+@pytest.mark.parametrize(("file", "part"), [("metrics/test.json", "test"), ("metrics/train.json", "train")])
+def test_sync_refuses_results_that_do_not_belong_together(copy_of_reproduced: Project, file: str, part: str) -> None:
+    project = copy_of_reproduced
+    scores = json.loads(project.read(file))
+    scores[part]["accuracy"] = 1.5
+    (project.folder / file).write_text(json.dumps(scores), encoding="utf-8")
+    done = project.command("sync", check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"error: {file}: not what DVC recorded with the other results; run `dvc repro` first"
+    )
+    assert not (project.folder / "mlflow.db").exists()
+
+
+def test_sync_without_results_says_what_to_run(project: Project) -> None:
+    done = project.command("sync", check=False)
+    assert done.returncode == 1
+    assert "run `dvc repro`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.soak
+def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    command = [sys.executable, "-m", "crosscheck", "sync"]
+    at_once = [
+        subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    try:
+        complaints = [process.communicate(timeout=300)[1] for process in at_once]
+    finally:
+        for process in at_once:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in at_once] == [0] * 4, complaints
+    (run,) = runs_of(project)
+    check_run_is_complete(project, client_of(project), run)
+    assert len(models(client_of(project))) == 1
+    with sqlite3.connect(project.folder / "mlflow.db") as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+# DVC's lock.
+
+
+@contextmanager
+def dvc_locked(project: Project) -> Iterator[None]:
+    """What another DVC command that runs in the project does."""
+    with Lock(str(project.folder / ".dvc" / "tmp" / "lock")):
+        yield
+
+
+@pytest.mark.soak
+def test_sync_waits_for_another_dvc_command_and_says_so_once(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    command = [sys.executable, "-m", "crosscheck", "sync"]
+    with dvc_locked(project):
+        waiting = subprocess.Popen(command, cwd=project.folder, env=project.env, stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr
+        said = waiting.stderr.readline()
+        assert waiting.poll() is None
+    rest = waiting.communicate(timeout=300)[1]
+    assert waiting.returncode == 0, rest
+    assert said == "waiting for another DVC command, which holds DVC's lock\n"
+    assert rest == ""
+    (run,) = runs_of(project)
+    check_run_is_complete(project, client_of(project), run)
+
+
+@pytest.mark.soak
+def test_a_dvc_command_that_never_ends_is_one_line(
+    copy_of_reproduced: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copy_of_reproduced.folder)
+    monkeypatch.setattr(paths, "LONGEST_WAIT", 1)
+    with dvc_locked(copy_of_reproduced), pytest.raises(InputError, match="has held DVC's lock for 1 s; run this again"):
+        paths.changed("train")

@@ -1,0 +1,38 @@
+"""Folders of images and of files, as a user may have them."""
+
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+
+def draw_toy_images(root: Path, count: int, size: int = 16) -> Path:
+    """A folder with `count` small distinct images of each of two classes: discs and bars."""
+    for name in ("bars", "discs"):
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            image = Image.new("L", (size, size), 255)
+            pen = ImageDraw.Draw(image)
+            x, y = index % 5, index // 5 % 5
+            if name == "bars":
+                pen.rectangle((x, y + 2, x + 9, y + 4), fill=0)
+            else:
+                pen.ellipse((x, y, x + 8, y + 8), outline=0, width=2)
+            image.putpixel((size - 1, size - 1), index % 256)
+            image.save(root / name / f"{index:03d}.png")
+    return root
+
+
+def fill(root: Path, *paths: str) -> Path:
+    """Empty files at these paths; a path that ends in a slash is a folder."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith("/"):
+            (root / path).mkdir(exist_ok=True)
+        else:
+            (root / path).touch()
+    return root
+
+
+def two_classes(toy_images: Path, name: str, content: bytes) -> Path:
+    (toy_images / "bars" / name).write_bytes(content)
+    return toy_images

@@ -1,0 +1,49 @@
+"""A toy study, and the commands that run it."""
+
+import sys
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from helpers.project import Project
+
+TOY: dict[str, Any] = {
+    "title": "Bars and discs",
+    "seeds": 2,
+    "target": 0.5,
+    "params": {
+        "data.images": "toy",
+        "split.test": 4,
+        "split.val": 2,
+        "train.epochs": 2,
+        "train.snapshots": 0,
+        "model.invert": True,
+    },
+    "variants": {"small": {}, "wider": {"set": {"model.channels": 4}}},
+    "questions": {
+        "width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": ["accuracy", "shift"]}
+    },
+}
+
+
+def write_study(project: Project, content: dict[str, Any]) -> None:
+    with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
+        YAML().dump(content, stream)
+
+
+def command(verb: str) -> list[str]:
+    return [sys.executable, "-m", f"stages.study.{verb}", "--study=mine.yaml"]
+
+
+def run(project: Project, check: bool = True, **env: str) -> str:
+    done = project.run(*command("run"), check=check, **env)
+    return done.stdout + done.stderr
+
+
+def compare(project: Project) -> None:
+    project.run(*command("compare"))
+
+
+def files_of(project: Project) -> dict[str, bytes]:
+    root = project.folder / "mine" / "results"
+    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.glob("*/*.json"))}

@@ -1,0 +1,113 @@
+"""The documentation says what the code does."""
+
+import ast
+import itertools
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from helpers.project import change_params
+from helpers.repository import ROOT, modules
+from ruamel.yaml import YAML
+
+from crosscheck.core.params import Params, load
+from crosscheck.network.shapes import map_size
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {file: file.read_text(encoding="utf-8") for file in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+KEYS = [f"{section}.{key}" for section, kind in Params.model_fields.items() for key in kind.annotation.model_fields]
+
+
+def blocks(text: str) -> list[str]:
+    """The lines of every fenced block."""
+    return [line for block in re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M) for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_parameter_is_explained_with_its_default(key: str) -> None:
+    table = [line.split("|") for line in DOCS[ROOT / "docs" / "parameters.md"].splitlines() if line.startswith("| `")]
+    rows = [cells for cells in table if f"`{key}`" in cells[1]]
+    assert len(rows) == 1, f"{key} has {len(rows)} rows in docs/parameters.md"
+    shipped = YAML(typ="safe").load(ROOT / "params.yaml")
+    section, name = key.split(".")
+    value = shipped[section][name]
+    shown = rows[0][2].strip().strip("`")
+    assert YAML(typ="safe").load(shown) == value
+
+
+def test_every_package_stands_in_the_table_of_the_architecture() -> None:
+    text = DOCS[ROOT / "docs" / "architecture.md"]
+    rows = "\n".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    for folder in {file.parent for file in modules() if file.parent.parent != ROOT / "stages"} - {ROOT / "crosscheck"}:
+        assert f"{folder.name}/`" in rows, folder.name
+
+
+def test_the_files_that_the_documents_name_are_there() -> None:
+    paths = r"`((?:crosscheck|stages|tests)/[\w/]+\.\w+)`"
+    assert len(re.findall(paths, DOCS[ROOT / "docs" / "architecture.md"])) > 8
+    for file, text in DOCS.items():
+        for path in re.findall(paths, text):
+            assert (ROOT / path).is_file(), f"{file.name} names {path}"
+
+
+def test_every_top_level_file_stands_in_the_readme() -> None:
+    for path in ("params.yaml", "stages/", "crosscheck/", "concepts/", "benchmarks/", "study/", "tests/", "docs/"):
+        assert (ROOT / path).exists()
+        assert re.search(rf"^(\S+, )?{re.escape(path)}[, ]", README, re.M), path
+
+
+def test_every_make_target_that_is_shown_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    shown = {word for text in DOCS.values() for word in re.findall(r"`make ([a-z-]+)`", text)}
+    shown |= {line.split()[1] for text in DOCS.values() for line in blocks(text) if line.startswith("make ")}
+    assert shown
+    assert shown <= targets
+
+
+def test_every_override_that_is_shown_is_accepted(tmp_path: Path) -> None:
+    commands = [line for text in DOCS.values() for line in blocks(text) if line.startswith("dvc exp run")]
+    inline = re.findall(r"`((?:dvc exp run|-S) [^`]*)`", "\n".join(DOCS.values()))
+    found = 0
+    for command in [*commands, *inline]:
+        file = tmp_path / "params.yaml"
+        file.write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        words = shlex.split(command)
+        for option, override in itertools.pairwise(words):
+            if option == "-S" and "..." not in override and "…" not in override:
+                key, value = override.split("=", 1)
+                section, name = key.split(".")
+                value = "0" if value.startswith("range(") else value
+                change_params(file, **{section: {name: YAML(typ="safe").load(value)}})
+                found += 1
+        params = load(file)
+        map_size(params.model, params.data.height, params.data.width)
+    assert found >= 8
+
+
+def test_links_between_the_documents_lead_somewhere() -> None:
+    for file, text in DOCS.items():
+        for target in re.findall(r"\]\(([^)#]+)\)", text):
+            if "://" not in target:
+                assert (file.parent / target).exists(), f"{file.name} links to {target}"
+
+
+def test_every_module_says_what_it_does() -> None:
+    for module in modules():
+        if module.name != "__init__.py":
+            assert ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))), module.name
+
+
+def commands(text: str) -> list[str]:
+    """The commands that a document shows, in blocks and inline."""
+    shown = [
+        line for line in blocks(text) if re.match(r"(make|dvc|python3?|pip|pytest|\.) ", line) and "  " not in line
+    ]
+    return sorted({*shown, *re.findall(r"`((?:make|dvc|-S) [^`]*)`", text)})
+
+
+def test_the_chinese_readme_shows_the_same_commands() -> None:
+    chinese = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    assert commands(chinese) == commands(re.sub(r"## The tree.*?(?=\n## )", "", README, flags=re.S))
+    for file in re.findall(r"\]\(([^)#]+)\)", chinese):
+        assert "://" in file or (ROOT / file).exists(), file

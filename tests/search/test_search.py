@@ -1,0 +1,357 @@
+"""`make search`: what is tried, stopped, chosen and told, and that it goes on where it stopped."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import optuna
+import pytest
+from helpers.project import TINY, change_params
+from helpers.repository import ROOT, packages
+from helpers.search import SHIPPED, change_space
+from ruamel.yaml import YAML
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from crosscheck.commands import search
+from crosscheck.core.errors import InputError
+from crosscheck.core.files import read_json
+from crosscheck.search import objective, results, runner
+from crosscheck.search.space import EarlyStopping
+from crosscheck.training.curves import Epoch
+from crosscheck.training.trainer import DivergedError, Trainer
+
+
+@pytest.fixture
+def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a split of toy images and a space for tiny networks, which one thread searches."""
+    split_images(toy_images, val=3, test=3)
+    root = Path.cwd()
+    for source in (ROOT / "dvc.yaml", SHIPPED):
+        shutil.copy(source, root / source.name)
+    change_params(root / "params.yaml", model=TINY["model"], train=TINY["train"])
+    change_space(
+        root / "space.yaml",
+        study={"trials": 3, "workers": 1, "repeats": 1, "startup_trials": 2},
+        space={
+            "convolutions": {"low": 1, "high": 2},
+            "channels": {"low": 1, "high": 3},
+            "epochs": {"low": 1, "high": 3},
+            "batch_size": [8],
+        },
+        initial_points=[],
+        constraints={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
+        final={"models": 2, "seeds": [0, 1]},
+    )
+
+    @contextmanager
+    def in_this_process(workers: int) -> Iterator[ThreadPoolExecutor]:
+        with ThreadPoolExecutor(workers) as pool:
+            yield pool
+
+    monkeypatch.setattr(search, "worker_pool", in_this_process)
+    # MLflow leaves its address in the environment, where the next test would find it.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(root))
+    return root
+
+
+def store_of(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def run(folder: Path) -> dict[str, Any]:
+    search.main(folder / "space.yaml")
+    found: dict[str, Any] = read_json(folder / "space" / "report.json")
+    return found
+
+
+def query(folder: Path, statement: str) -> list[Any]:
+    engine = create_engine(f"sqlite:///{folder / 'search.db'}")
+    with engine.connect() as connection:
+        rows = [tuple(row) for row in connection.execute(text(statement))]
+    engine.dispose()
+    return rows
+
+
+def runs_below_the_parent(folder: Path) -> dict[str, Any]:
+    client = mlflow.MlflowClient(store_of(folder))
+    runs = client.search_runs([client.get_experiment_by_name("crosscheck").experiment_id])
+    parents = [run for run in runs if run.info.run_name == "search small"]
+    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
+    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
+    assert len(children) == len(runs) - 1
+    named = {run.info.run_name: run for run in children}
+    assert len(named) == len(children)
+    return named
+
+
+def test_a_search_reports_its_front_and_goes_on_when_there_is_more_to_do(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    first = run(folder)
+    assert capsys.readouterr().err.count("warning: MLflow at ") == 1
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(folder))
+    assert first["trials"]["complete"] + first["trials"]["stopped"] == 3
+    assert first["trials_at_test"] == [3]
+    words = (folder / "space" / "report.md").read_text(encoding="utf-8")
+    for each in first["front"]:
+        assert f"| {each['trial']} | {each['val_accuracy']:.2%} |" in words
+    assert (folder / "space" / "pareto_front.png").stat().st_size > 0
+    for final in first["finalists"]:
+        assert [one["seed"] for one in final["runs"]] == [0, 1]
+
+    before = {file.name: file.read_bytes() for file in (folder / "space").iterdir()}
+    assert run(folder) == first
+    assert {file.name: file.read_bytes() for file in (folder / "space").iterdir()} == before
+    assert query(folder, "SELECT count(*) FROM trials") == [(3,)]
+    # What the outage kept from MLflow is there now, once.
+    finals = {f"final {final['trial']} seed {seed}" for final in first["finalists"] for seed in (0, 1)}
+    assert runs_below_the_parent(folder).keys() == {"trial 0", "trial 1", "trial 2"} | finals
+
+    change_space(folder / "space.yaml", study={"trials": 4})
+    second = run(folder)
+    assert second["trials"]["complete"] + second["trials"]["stopped"] == 4
+    assert query(folder, "SELECT count(*) FROM trials") == [(4,)]
+    assert "trial 3" in runs_below_the_parent(folder)
+
+
+def test_hopeless_trials_are_stopped_and_said_to_be_stopped(folder: Path) -> None:
+    still = {"low": 1e-9, "high": 1e-9}
+    change_space(
+        folder / "space.yaml",
+        study={"trials": 2},
+        space={"optimizer": ["sgd"], "lr": {"sgd": still, "adamw": still}, "epochs": {"low": 3, "high": 3}},
+        early_stopping={"epochs": 2, "loss": 0.01},
+    )
+    found = run(folder)
+    assert found["trials"] == {"complete": 0, "stopped": 2, "over_limit": 0, "failed": 0}
+    for each in found["stopped"]:
+        assert each == {"trial": each["trial"], "epochs": 2, "of": 3, "reason": "on the plateau at ln 2 after epoch 2"}
+    assert found["front"] == found["finalists"] == found["trials_at_test"] == []
+    assert found["winner"] is None and found["smallest"] is None
+    assert query(folder, "SELECT DISTINCT state FROM trials") == [("PRUNED",)]
+    runs = runs_below_the_parent(folder)
+    assert {child.info.status for child in runs.values()} == {"KILLED"}
+    assert {child.data.tags["crosscheck.stopped"] for child in runs.values()} == {found["stopped"][0]["reason"]}
+    client = mlflow.MlflowClient(store_of(folder))
+    assert [point.step for point in client.get_metric_history(runs["trial 0"].info.run_id, "val/loss")] == [1, 2]
+
+
+def test_a_trial_is_worth_its_worst_training_and_no_seed_follows_one_of_no_use(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = {0: 0.9, 1: 0.7, 2: 0.8, 3: 0.6, 4: 1.0, 5: 1.0}
+    seeds: list[int] = []
+
+    def fit(training: Trainer, stop: EarlyStopping | None, classes: int) -> None:
+        seed = training.params.seed - objective.FIRST_SEED
+        seeds.append(seed)
+        training.history.append(Epoch(1, 0.1, 1.0, 0.1, accuracies.get(seed, 0.5)))
+
+    monkeypatch.setattr(objective, "fit", fit)
+    change_space(folder / "space.yaml", study={"trials": 2, "repeats": 3}, constraints={"accuracy": 0.65})
+    found = run(folder)
+    assert [each["val_accuracy"] for each in found["front"]] == [0.7]
+    assert [seed for seed in seeds if seed >= 0] == [0, 1, 2, 3]
+
+
+def test_what_is_over_a_limit_is_not_trained_and_takes_no_place_among_the_trials(folder: Path) -> None:
+    # One convolution with one channel and a dense head has 10 + 98 + 2 parameters or more; an averaging one, 14.
+    change_space(
+        folder / "space.yaml",
+        study={"trials": 2, "startup_trials": 100},
+        space={"head": ["dense", "average"], "convolutions": {"low": 1, "high": 1}, "pool": ["stride"], "hidden": [0]},
+        constraints={"parameters": 50},
+    )
+    found = run(folder)
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
+    assert all(each["parameters"] <= 50 for each in found["front"])
+    over = found["trials"]["over_limit"]
+    assert query(folder, "SELECT count(*) FROM trials") == [(2 + over,)]
+    told = [child for child in runs_below_the_parent(folder).values() if child.data.tags.get("crosscheck.stopped")]
+    assert sum(child.data.tags["crosscheck.stopped"].endswith("limit of 50 parameters") for child in told) == over
+
+
+def test_known_points_are_tried_first_and_once(folder: Path) -> None:
+    known = YAML(typ="safe").load(SHIPPED)["initial_points"][0] | {
+        "channels": [3],
+        "epochs": 2,
+        "batch_size": 8,
+        "norm": "none",
+    }
+    change_space(folder / "space.yaml", study={"trials": 1}, initial_points=[known])
+    found = run(folder)
+    tried = (
+        mlflow.MlflowClient(store_of(folder)).get_run(runs_below_the_parent(folder)["trial 0"].info.run_id).data.params
+    )
+    assert (tried["model.channels"], tried["model.further_channels"], tried["train.epochs"]) == ("3", "[]", "2")
+    assert run(folder) == found
+    assert query(folder, "SELECT count(*) FROM trials") == [(1,)]
+
+
+def test_a_trial_that_diverges_is_stopped_as_such(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def diverge(training: Trainer, on_step: Any = None) -> Epoch:
+        raise DivergedError("the training loss became nan in epoch 1")
+
+    monkeypatch.setattr(Trainer, "run_epoch", diverge)
+    change_space(folder / "space.yaml", study={"trials": 1})
+    found = run(folder)
+    assert [each["reason"] for each in found["stopped"]] == ["diverged in epoch 1"]
+    assert found["trials"] == {"complete": 0, "stopped": 1, "over_limit": 0, "failed": 0}
+
+
+def test_the_test_set_is_read_after_the_last_trial_and_not_before(folder: Path) -> None:
+    hidden = folder / "hidden.npy"
+    (folder / "data" / "split" / "test.npy").rename(hidden)
+    with pytest.raises(InputError, match=r"test\.npy: not found"):
+        run(folder)
+    assert query(folder, "SELECT count(*) FROM trials") == [(3,)]
+    hidden.rename(folder / "data" / "split" / "test.npy")
+    assert run(folder)["finalists"]
+
+
+def test_a_search_does_not_go_on_with_another_space(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 1}, final={"models": 1, "seeds": [0]})
+    run(folder)
+    change_space(folder / "space.yaml", space={"pool": ["max"]})
+    with pytest.raises(InputError, match=r"the search 'small' was begun with other space; give study\.name another"):
+        run(folder)
+
+
+def test_a_database_out_of_reach_is_one_line_without_the_password(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSCHECK_SEARCH_DATABASE", "postgresql://me:secret@127.0.0.1:9/search")
+    with pytest.raises(InputError) as caught:
+        run(folder)
+    message = str(caught.value)
+    assert message.startswith("CROSSCHECK_SEARCH_DATABASE: postgresql://***@127.0.0.1:9/search cannot be opened")
+    assert "secret" not in message and len(message.splitlines()) == 1
+
+
+def test_a_damaged_result_in_the_database_is_one_line(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 1}, final={"models": 1, "seeds": [0]})
+    run(folder)
+    study = runner.open_study(runner.read_setup(folder / "space.yaml"))
+    (trial,) = study.get_trials()
+    assert (results.result_of(trial).parameters, results.wanted_of(trial).train.epochs > 0) == (
+        trial.user_attrs[results.RESULT]["parameters"],
+        True,
+    )
+    trial.user_attrs[results.RESULT]["seconds"] = "long"
+    with pytest.raises(InputError, match=r"^the search's database: trial 0: seconds must be a .*; give study\.name"):
+        results.result_of(trial)
+
+
+def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy_images: Path) -> None:
+    split_images(toy_images, val=0)
+    shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
+    with pytest.raises(InputError, match=r"split\.val is 0"):
+        search.main(SHIPPED)
+
+
+def others_trials(folder: Path, count: int, wanted: int) -> tuple[objective.Setup, optuna.Study, list[optuna.Trial]]:
+    """A search for `wanted` trials of which another session has begun `count`."""
+    change_space(folder / "space.yaml", study={"trials": wanted}, final={"models": 1, "seeds": [0]})
+    setup = runner.read_setup(folder / "space.yaml")
+    study = runner.open_study(setup)
+    return setup, study, [study.ask() for _ in range(count)]
+
+
+def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_nowhere(folder: Path) -> None:
+    setup, study, (first, second) = others_trials(folder, 2, 2)
+    number = objective.run(setup)
+    surplus = study.get_trials()[number]
+    assert surplus.state == optuna.trial.TrialState.FAIL
+    assert results.RESULT not in surplus.user_attrs
+    for each in (first, second):
+        study.tell(each, state=optuna.trial.TrialState.FAIL)
+    assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}
+
+
+def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fails(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, study, (theirs,) = others_trials(folder, 1, 2)
+    looks: list[int] = []
+
+    def look(_: optuna.Study) -> None:
+        looks.append(sum(map(objective.was_trained, study.get_trials())))
+        if len(looks) == 2:
+            study.tell(theirs, state=optuna.trial.TrialState.FAIL)
+
+    monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "fail_stale_trials", look)
+    found = run(folder)
+    assert looks == [1, 1]
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
+    assert found["trials"]["failed"] == 1
+
+
+def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(folder: Path) -> None:
+    others_trials(folder, 1, 2)
+    engine = create_engine(f"sqlite:///{folder / 'search.db'}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE trials SET datetime_start = '2020-01-01 00:00:00.000000'"))
+    engine.dispose()
+    found = run(folder)
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
+
+
+def commands(folder: Path) -> tuple[list[str], dict[str, str]]:
+    for name in packages():
+        (folder / name).symlink_to(ROOT / name)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "PYTEST_"))}
+    return [sys.executable, "-m", "crosscheck", "search", "--space", "space.yaml"], env
+
+
+@pytest.mark.soak
+def test_two_workers_share_one_database(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 4, "workers": 2}, final={"models": 1})
+    words, env = commands(folder)
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("Winner: trial ")
+    assert query(folder, "SELECT count(*), count(DISTINCT number) FROM trials") == [(4, 4)]
+    assert {name for name in runs_below_the_parent(folder) if name.startswith("trial")} == {
+        f"trial {number}" for number in range(4)
+    }
+
+
+def trained_in(folder: Path) -> int:
+    """How many trials have ended; none before the tables are made."""
+    with contextlib.suppress(OperationalError):
+        return int(query(folder, "SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED')")[0][0])
+    return 0
+
+
+@pytest.mark.soak
+def test_two_sessions_share_one_search_and_a_killed_one_is_missed_by_nobody(folder: Path) -> None:
+    change_space(folder / "space.yaml", study={"trials": 40}, final={"models": 1, "seeds": [0]})
+    words, env = commands(folder)
+    victim, other = (subprocess.Popen(words, cwd=folder, env=env, start_new_session=True) for _ in range(2))
+    file = folder / "search.db"
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        # So that both are at work, whatever the machine's speed.
+        if file.exists() and (folder / "mlflow.db").exists() and trained_in(folder) >= 4:
+            break
+        time.sleep(0.05)
+    assert victim.poll() is None
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert other.wait(timeout=600) == 0
+    found = json.loads((folder / "space" / "report.json").read_text(encoding="utf-8"))
+    assert found["trials"]["complete"] + found["trials"]["stopped"] == 40

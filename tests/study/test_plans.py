@@ -1,0 +1,129 @@
+"""A study file: what it takes, and what it refuses in one line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers.repository import ROOT
+from ruamel.yaml import YAML
+
+from crosscheck.core.errors import InputError
+from crosscheck.study import plans
+
+STUDY: dict[str, Any] = {
+    "title": "A study",
+    "seeds": 2,
+    "params": {"train.epochs": 3},
+    "variants": {
+        "base": {},
+        "wide": {"set": {"model.channels": 18}},
+        "wide_ink": {"extends": "wide", "set": {"model.invert": True}, "seeds": 1},
+    },
+    "questions": {"channels": {"ask": "Do channels matter?", "compare": ["base", "wide"]}},
+}
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., plans.Plan]:
+    def written(**changes: Any) -> plans.Plan:
+        file = tmp_path / "study.yaml"
+        with file.open("w", encoding="utf-8") as stream:
+            YAML().dump(STUDY | changes, stream)
+        return plans.read(file, ROOT / "params.yaml")
+
+    return written
+
+
+def test_a_variant_is_the_parameters_the_studys_own_and_what_it_sets(read: Callable[..., plans.Plan]) -> None:
+    plan = read()
+    wide_ink = plan.of("wide_ink")[0].params
+    assert (wide_ink.train.epochs, wide_ink.model.channels, wide_ink.model.invert) == (3, 18, True)
+    assert plan.of("base")[0].params.model.channels == 9
+
+
+def test_all_variants_of_a_seed_come_before_the_next_seed(read: Callable[..., plans.Plan]) -> None:
+    cells = [(each.variant, each.seed) for each in read().runs]
+    assert cells == [("base", 0), ("wide", 0), ("wide_ink", 0), ("base", 1), ("wide", 1)]
+
+
+def test_a_seed_is_of_the_split_too_unless_the_study_says_otherwise(read: Callable[..., plans.Plan]) -> None:
+    second = read().of("base")[1].params
+    assert (second.train.seed, second.split.seed) == (1, 1)
+    second = read(vary_split=False).of("base")[1].params
+    assert (second.train.seed, second.split.seed) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"variants": {"base": {"set": {"model.chanels": 1}}}, "questions": {}}, "model.chanels"),
+        ({"variants": {"base": {"set": {"model.channels": "many"}}}, "questions": {}}, "model.channels"),
+        ({"variants": {"base": {"set": {"data.height": 8}}}, "questions": {}}, "data.height"),
+        ({"variants": {"base": {"extends": "other"}}, "questions": {}}, "other"),
+        ({"variants": {"../base": {}}}, "../base"),
+        ({"variants": {"base": {"sets": {}}}}, "sets"),
+        ({"variants": {}}, "variants"),
+        ({"seeds": 0}, "seeds"),
+        ({"equivalence_margin": "1 %"}, "equivalence_margin"),
+        ({"questions": {"q": {"ask": "?", "compare": ["base", "nobody"]}}}, "nobody"),
+        ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "measure": ["speed"]}}}, "measure"),
+        ({"unheard_of": 1}, "unheard_of"),
+        ({"params": {"model.further_channels": [5] * 7}}, "further_channels"),
+    ],
+)
+def test_a_mistake_is_named_in_one_line(read: Callable[..., plans.Plan], changes: dict[str, Any], word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(**changes)
+    assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_shipped_study_is_valid_and_asks_of_variants_that_there_are() -> None:
+    plan = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
+    names = {"base", "channels_18", "three_conv", "three_conv_20", "no_pool"}
+    assert names <= set(plan.study.variants)
+    assert {name for question in plan.study.questions.values() for name in question.compare} >= names
+
+
+def test_the_shipped_study_does_not_change_with_what_one_tries_in_params_yaml(tmp_path: Path) -> None:
+    yaml = YAML()
+    content = yaml.load(ROOT / "params.yaml")
+    shipped = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml").of("base")[0].params
+    content["model"] |= {"channels": 18, "pool": "avg", "invert": True}
+    content["train"] |= {"epochs": 1, "lr": 0.5, "seed": 9}
+    content["split"] |= {"test": 20, "seed": 9}
+    yaml.dump(content, tmp_path / "params.yaml")
+    varied = plans.read(ROOT / "study" / "variants.yaml", tmp_path / "params.yaml").of("base")[0].params
+    assert (varied.model, varied.train, varied.compute) == (shipped.model, shipped.train, shipped.compute)
+    assert (varied.split.test, varied.split.val, varied.split.seed) == (150, 100, 0)
+
+
+def test_the_quick_study_is_a_part_of_the_whole_with_the_same_cells() -> None:
+    whole = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
+    part = plans.read(ROOT / "study" / "quick.yaml", ROOT / "params.yaml")
+    assert part.file != part.whole == whole.file and part.results == whole.results and part.folder != whole.folder
+    assert part.runs
+    assert all(each in whole.runs for each in part.runs)
+    assert all(name in part.study.variants for question in part.study.questions.values() for name in question.compare)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"margin": 0.01}, "margin is called 'equivalence_margin' now; rename it"),
+        ({"training_sizes": {}}, "training_sizes is called 'learning_curves' now; rename it"),
+        ({"variants": {"base": {"like": "wide"}}}, "variants.base.like is called 'extends' now; rename it"),
+        (
+            {"params": {"train.images": 5}},
+            "sets 'train.images', which params.yaml does not have; it is called "
+            "'train.images_per_class' now; rename it",
+        ),
+    ],
+)
+def test_the_name_of_an_earlier_version_is_answered_with_the_new_one(
+    read: Callable[..., plans.Plan], changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        read(**changes)
+    assert str(caught.value).endswith(said)
