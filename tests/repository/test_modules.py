@@ -2,11 +2,13 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from helpers.imports import imported_names
 from helpers.project import PROJECT_FILES
 from helpers.repository import PLANTED, ROOT, modules, packages
@@ -120,3 +122,34 @@ def test_every_exception_for_ruff_names_modules_that_are_there() -> None:
 def test_clean_looks_into_every_package() -> None:
     (line,) = [line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if "__pycache__" in line]
     assert ALL_CHECKED | {"tests"} <= set(re.findall(r"\w+", line))
+
+
+# The order of imports.
+
+
+def check_imports(folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [str(Path(sys.executable).with_name("lint-imports")), "--no-logo", "--no-cache"]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("module", "planted", "contract"),
+    [
+        ("crosscheck/data/dataset.py", "from crosscheck.training import trainer", "imports run one way BROKEN"),
+        ("crosscheck/study/plans.py", "from crosscheck.search import space", "imports run one way BROKEN"),
+        ("crosscheck/network/model.py", "from stages import train", "nothing imports a stage BROKEN"),
+    ],
+)
+def test_an_import_against_the_order_fails_the_check(tmp_path: Path, module: str, planted: str, contract: str) -> None:
+    for name in (*ALL_CHECKED, "pyproject.toml"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    assert check_imports(tmp_path).returncode == 0
+    with (tmp_path / module).open("a", encoding="utf-8") as stream:
+        stream.write(f"\n\n{planted}\n")
+    done = check_imports(tmp_path)
+    assert done.returncode != 0
+    assert contract in done.stdout
