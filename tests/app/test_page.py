@@ -146,7 +146,7 @@ def test_an_odd_image_is_unlike_anything_and_what_is_no_image_is_a_line(
     )
     page.see("circles, ")
     chooser.set_input_files(tmp_path / "text.png")
-    page.wait("document.getElementById('problem').textContent.startsWith('No answer: this file is no image')")
+    page.wait("document.getElementById('problem').textContent.startsWith('No answer: this file is not an image')")
     page.page.get_by_role("button", name="Clear").click()
     page.see("Nothing is drawn")
     assert page.text("#problem") == ""

@@ -62,8 +62,8 @@ def test_the_answer_holds_what_each_layer_computes(address: str, played: Project
 @pytest.mark.parametrize(
     ("method", "path", "body", "content_type", "status", "said"),
     [
-        ("POST", "/look?network=0", b"no image", "image/png", 422, "no image in a format that is read here"),
-        ("POST", "/look?network=0", b"", "image/png", 422, "no image"),
+        ("POST", "/look?network=0", b"no image", "image/png", 422, "not an image in a format that is read here"),
+        ("POST", "/look?network=0", b"", "image/png", 422, "not an image"),
         ("POST", "/look?network=0", picture(np.zeros((9, 9), np.uint8))[:40], "image/png", 422, ""),
         ("POST", "/look?network=0", b"{}", "application/json", 415, "send an image"),
         ("POST", "/look?network=0", b"a=b", "text/plain", 415, "send an image"),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 from dvc.lock import Lock
-from helpers.project import Project, runs_of
+from helpers.project import Project, runs_of, stages_run
 from helpers.tracking import all_that_is_recorded, check_run_is_complete, client_of, models
 
 from crosscheck.core.errors import InputError
@@ -32,18 +32,20 @@ def test_sync_rebuilds_a_run_in_a_new_store_and_adds_nothing_the_second_time(cop
 
 
 @pytest.mark.slow
-def test_a_run_that_dvc_took_from_its_cache_is_recorded_by_sync(copy_of_reproduced: Project) -> None:
+def test_results_that_dvc_took_from_its_cache_are_recorded_by_the_stage_track(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     for path in ("data/split", "models/model.pt", "models/model.json", "metrics/test.json", "plots", "dvc.lock"):
         target = project.folder / path
         shutil.rmtree(target) if target.is_dir() else target.unlink()
     done = project.run("dvc", "repro")
-    assert "Running stage" not in done.stdout
+    assert stages_run(done.stdout) == ["track"]
     assert "Stage 'train' is cached" in done.stdout
-    assert not (project.folder / "mlflow.db").exists()
-    project.command("sync")
     (run,) = runs_of(project)
+    assert run.data.tags["crosscheck.origin"] == "restored"
     check_run_is_complete(project, client_of(project), run)
+    recorded = all_that_is_recorded(project)
+    project.command("sync")
+    assert all_that_is_recorded(project) == recorded
 
 
 @pytest.mark.parametrize(("file", "part"), [("metrics/test.json", "test"), ("metrics/train.json", "train")])

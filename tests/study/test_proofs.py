@@ -37,7 +37,7 @@ MUTATIONS: list[Mutation] = [
     ("training/trainer.py", "T_max=total", "T_max=total + 1", {"cosine"}),
     ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
     ("training/trainer.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
-    ("study/run_cell.py", '"diverged": diverged,', '"diverged": diverged and 1,', {"diverging"}),
+    ("study/run_cell.py", "diverged=diverged,", "diverged=False,", {"diverging"}),
 ]
 DISTORTIONS: list[Mutation] = [
     ("study/corruptions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
@@ -140,7 +140,7 @@ def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Pat
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: the tiny cell 'max pooling' gives another result than before, so this code is not equal; if that is "
+        "error: the tiny run 'max pooling' gives another result than before, so this code is not equal; if that is "
         "meant, run `python -m crosscheck prove_equal --begin`, and run the study again"
     ]
     assert (code / "study" / "proofs.json").read_bytes() == before
