@@ -25,7 +25,7 @@ from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from crosscheck.network.model_card import CardData, Description
 from crosscheck.tracking import stage_logging
 from crosscheck.tracking.run import Recorder
-from crosscheck.training import curves, distributed
+from crosscheck.training import curves, process_group
 from crosscheck.training.resume import Resumable, training_key
 from crosscheck.training.snapshots import Album
 from crosscheck.training.trainer import Trainer, build_trainer
@@ -36,10 +36,10 @@ ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Path, curve: Path, metrics: Path) -> None:
     wanted, recipe, compute = load_section("model"), load_section("train"), load_section("compute")
     bits.warn(compute.portable, compute.device)
-    if distributed.launch(recipe.processes):
+    if process_group.launch(recipe.processes):
         return
     device = devices.prepare(compute)
-    with distributed.join(recipe.processes, device) as group:
+    with process_group.join(recipe.processes, device) as group:
         data_set = dataset.read_data_set(split)
         train, val = dataset.read_to_train(split, data_set, recipe.images_per_class)
         trainer = build_trainer(wanted, recipe, data_set, train, val, device, group)

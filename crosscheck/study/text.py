@@ -6,9 +6,9 @@ from crosscheck.study import plateau
 from crosscheck.study.analysis import Overview
 from crosscheck.study.findings import Answer, Change, Finding, Verdict
 from crosscheck.study.intervals import Estimate
-from crosscheck.study.plans import Reported, Study
 from crosscheck.study.plateau import Diagnosis, Signs
 from crosscheck.study.runs import Run, all_even
+from crosscheck.study.study_file import Reported, Study
 
 MOST_IMAGES = 8
 # Reported accuracies within so much of a run's are like it.

@@ -29,7 +29,7 @@ from crosscheck.core.params import Params, load
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
 from crosscheck.pipeline import paths
-from crosscheck.training import distributed
+from crosscheck.training import process_group
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.trainer import DivergedError, Trainer
 
@@ -115,7 +115,7 @@ def test_a_group_refuses_batch_normalisation(params: Params) -> None:
 def test_another_number_of_processes_than_train_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
-    with pytest.raises(InputError, match=r"train\.processes is 2, but torchrun started 4"), distributed.join(2, CPU):
+    with pytest.raises(InputError, match=r"train\.processes is 2, but torchrun started 4"), process_group.join(2, CPU):
         pass
 
 
@@ -132,14 +132,14 @@ def test_what_another_job_left_in_the_environment_is_named(
 ) -> None:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match=f"but the environment has {found}"), distributed.join(processes, CPU):
+    with pytest.raises(InputError, match=f"but the environment has {found}"), process_group.join(processes, CPU):
         pass
 
 
 def test_leftovers_that_say_one_process_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "nowhere.invalid", "MASTER_PORT": "x"}.items():
         monkeypatch.setenv(name, value)
-    with distributed.join(1, CPU) as group:
+    with process_group.join(1, CPU) as group:
         assert group == ALONE
 
 
@@ -150,13 +150,13 @@ def one_of_two(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
-    monkeypatch.setattr(distributed, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr(process_group, "PATIENCE", timedelta(seconds=1))
     return monkeypatch
 
 
 def cause() -> str:
     """The line in which meeting the other process ends."""
-    with pytest.raises(InputError) as caught, distributed.join(2, CPU):
+    with pytest.raises(InputError) as caught, process_group.join(2, CPU):
         pass
     line = str(caught.value)
     assert len(line.splitlines()) == 1 and line.startswith("the training's 2 processes cannot reach each other (")
@@ -220,13 +220,13 @@ def test_a_group_that_lost_its_connection_says_so_in_the_engines_words(tmp_path:
     file.write_text(json.dumps({"message": message | {"extraInfo": {"timestamp": "1"}}}), encoding="utf-8")
     failures = {
         0: ProcessFailure(0, 1, -signal.SIGTERM, "none"),
-        1: ProcessFailure(1, 2, distributed.LOST_ANOTHER, str(file)),
+        1: ProcessFailure(1, 2, process_group.LOST_ANOTHER, str(file)),
     }
     with pytest.raises(InputError, match=r"^another process of the training was lost \(Timed out\)$"):
-        distributed._report(failures, 2)
+        process_group._report(failures, 2)
     failures[0] = ProcessFailure(0, 1, -signal.SIGKILL, "none")
     with pytest.raises(InputError, match=r"^process 0 of the training's 2 was ended by SIGKILL"):
-        distributed._report(failures, 2)
+        process_group._report(failures, 2)
 
 
 @pytest.mark.soak
@@ -255,14 +255,14 @@ def test_a_mistake_in_a_process_reaches_the_command_that_started_it(
     monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(file))
     monkeypatch.setattr(torch.distributed, "init_process_group", lambda *_, **__: None)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
-    with pytest.raises(SystemExit), distributed.join(2, CPU):
+    with pytest.raises(SystemExit), process_group.join(2, CPU):
         raise kind("params.yaml: something is wrong")
     failures = {
-        0: ProcessFailure(0, 1, distributed.LOST_ANOTHER, "none"),
+        0: ProcessFailure(0, 1, process_group.LOST_ANOTHER, "none"),
         1: ProcessFailure(1, 2, 1, str(file)),
     }
     with pytest.raises(InputError, match=r"^params\.yaml: something is wrong$"):
-        distributed._report(failures, 2)
+        process_group._report(failures, 2)
 
 
 def train_command(project: Project) -> list[str]:

@@ -1,0 +1,91 @@
+"""The file of a study: its keys, typed and checked. docs/study.md explains it line by line."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from crosscheck.core.params import Section
+
+MOST_SEEDS = 1000
+
+
+def _plain_name(name: str) -> str:
+    if not name.replace("_", "").replace("-", "").isalnum() or not name.isascii():
+        raise ValueError("be letters, digits, _ and - only, since it becomes the name of a folder")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
+Settings = dict[str, Any]
+Measure = Literal["accuracy", "failures", "epochs", "shift", "scale", "rotation", "stroke", "noise", "inversion"]
+Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
+
+
+class Variant(Section):
+    """One set of parameters: those of another variant or of the study, and what it changes in them."""
+
+    extends: Name | None = Field(
+        default=None,
+        description="the variant above whose settings it takes over",
+        json_schema_extra={"formerly": "like"},
+    )
+    set: Settings = Field(default_factory=dict, description="parameters by dotted name")
+    seeds: Seeds | None = Field(default=None, description="how many seeds, if not the study's number")
+
+
+class Question(Section):
+    """What two or more variants are to answer; the first is the one that the others are compared with."""
+
+    ask: str = Field(min_length=1, description="the question in words")
+    compare: list[Name] = Field(min_length=2, description="the variants; the first is compared with each other one")
+    measure: list[Measure] = Field(
+        default=["accuracy", "failures", "epochs"], min_length=1, description="by what they are compared"
+    )
+
+
+class Reported(Section):
+    """What somebody else reported of a variant, to be shown beside what is found here."""
+
+    variant: Name
+    accuracy: float | None = Field(default=None, ge=0, le=1, description="the accuracy that was reported")
+    says: str = Field(min_length=1)
+
+
+class Study(Section):
+    """A study file."""
+
+    title: str = Field(min_length=1)
+    seeds: Seeds = Field(description="seeds of each variant: 0, 1, 2, ...")
+    vary_split: bool = Field(default=True, description="a seed also splits the images again")
+    target: float = Field(default=0.99, gt=0, le=1, description="validation accuracy whose first epoch is reported")
+    failed_above: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="a run failed whose last training loss is above this share of that of guessing by class shares",
+    )
+    equivalence_margin: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="differences of accuracy within it do not matter",
+        json_schema_extra={"formerly": "margin"},
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    params: Settings = Field(default_factory=dict, description="parameters of all variants, by dotted name")
+    variants: dict[Name, Variant] = Field(min_length=1)
+    questions: dict[Name, Question] = Field(default_factory=dict)
+    learning_curves: dict[str, list[Name]] = Field(
+        default_factory=dict,
+        description="variants of one line of a chart",
+        json_schema_extra={"formerly": "training_sizes"},
+    )
+    reported: list[Reported] = Field(default_factory=list)
+
+
+class Part(Section):
+    """A study file that takes only some of another one."""
+
+    part_of: str
+    seeds: Seeds
+    variants: list[Name] = Field(min_length=1)
