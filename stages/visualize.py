@@ -90,9 +90,10 @@ def draw_feature_maps(trained: Checkpoint, test: dataset.Subset, chosen: list[in
         for earlier, block in pairwise(values):
             if not block.startswith("block"):
                 continue
-            before = _up_to(trained.net.get_submodule(block), linear, values[earlier])[0]
+            layers = trained.net.get_submodule(block)
+            before = _up_to(layers, linear, values[earlier])[0]
             steps = {f"after {linear}": before, "after ReLU": before.relu()}
-            if trained.params.pool in ("max", "avg"):
+            if hasattr(layers, "pool"):
                 steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
             drawn = {name: maps.numpy() for name, maps in steps.items()}
