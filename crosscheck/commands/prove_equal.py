@@ -20,22 +20,32 @@ def main(begin: bool = False) -> None:
     known, code, releases = proofs.read(), code_digest.digest(result_cache.CODE), bits.described("portable")
     if not begin:
         check_releases(known.releases, releases)
+        check_names(known.results)
     results = {}
     for name in tiny_runs.names():
         results[name] = tiny_runs.run(name)
-        if not begin and results[name] != known.results.get(name):
+        if not begin and results[name] != known.results.get(name, results[name]):
             raise InputError(
                 f"the tiny run {name!r} gives another result than before, so this code is not equal; if that is "
                 "meant, run `python -m crosscheck prove_equal --begin`, and run the study again"
             )
         print(f"{name}: {results[name]}", file=sys.stderr)
+    added = len(results.keys() - known.results.keys())
     if begin:
         begin_anew(known, Proof(releases=releases, results=results, code=[code]))
-    elif code in known.code:
+    elif code in known.code and not added:
         print("known: this code is on the list of equal ones")
     else:
-        proofs.write(known.model_copy(update={"code": [*known.code, code]}))
-        print(f"equal: {len(results)} tiny results are the same; commit {proofs.FILE.name}")
+        codes = known.code if code in known.code else [*known.code, code]
+        proofs.write(known.model_copy(update={"code": codes, "results": known.results | results}))
+        more = f", and {added} new ones are on the list" if added else ""
+        print(f"equal: {len(known.results)} tiny results are the same{more}; commit {proofs.FILE.name}")
+
+
+def check_names(results: dict[str, str]) -> None:
+    """Raise InputError where there is no tiny run any more for one of the known `results`: it would prove less."""
+    if gone := sorted(results.keys() - set(tiny_runs.names())):
+        raise InputError(f"{proofs.FILE.name} has the tiny run {gone[0]!r}, which is gone; restore it in tiny_runs.py")
 
 
 def check_releases(before: dict[str, str], now: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from helpers.repository import ROOT
 from helpers.study import command, files_of
 
 from crosscheck.commands import prove_equal
-from crosscheck.core import code_digest, params
+from crosscheck.core import bits, code_digest, params
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params
 from crosscheck.study import corruptions, proofs, result_cache, tiny_runs
@@ -180,6 +180,42 @@ def test_equal_code_is_that_of_the_same_list_and_an_unknown_one_equals_itself_al
     assert proofs.equal_to("newer") == ["newer", "older"]
     assert proofs.equal_to("older") == ["older", "newer"]
     assert proofs.equal_to("unknown") == ["unknown"]
+
+
+@pytest.fixture
+def two_runs(listed: proofs.Proof, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Tiny runs `a` and `b` that take no time, with the results that a test puts here."""
+    results = {"a": "1", "b": "2"}
+    monkeypatch.setattr(tiny_runs, "names", lambda: list(results))
+    monkeypatch.setattr(tiny_runs, "run", results.__getitem__)
+    monkeypatch.setattr(code_digest, "digest", lambda entries: "newest")
+    monkeypatch.setattr(bits, "described", lambda mode: listed.releases)
+    proofs.write(listed.model_copy(update={"results": {"a": "1"}}))
+    return results
+
+
+def test_a_new_tiny_run_is_added_and_the_old_results_stay_good(
+    two_runs: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    prove_equal.main()
+    assert capsys.readouterr().out == (
+        "equal: 1 tiny results are the same, and 1 new ones are on the list; commit proofs.json\n"
+    )
+    assert (proofs.read().results, proofs.read().code) == (two_runs, ["older", "newer", "newest"])
+    prove_equal.main()
+    assert capsys.readouterr().out == "known: this code is on the list of equal ones\n"
+
+
+@pytest.mark.parametrize(("name", "said"), [("a", "gives another result than before"), ("", "'a', which is gone")])
+def test_a_tiny_run_that_changed_or_is_gone_proves_nothing(two_runs: dict[str, str], name: str, said: str) -> None:
+    if name:
+        two_runs[name] = "other"
+    else:
+        del two_runs["a"]
+    before = proofs.read()
+    with pytest.raises(InputError, match=said):
+        prove_equal.main()
+    assert proofs.read() == before
 
 
 def keys_with(portable: bool, shipped: Params, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
