@@ -81,7 +81,7 @@ study-quick: $(READY) ## run a few variants of the study with two seeds, in a fe
 	python -m stages.study.run --study study/quick.yaml
 	python -m stages.study.compare --study study/quick.yaml
 
-sync: $(READY) ## bring MLflow up to date with the results at hand, as after an outage
+sync: $(READY) ## bring MLflow up to date with the current results, as after an outage
 	python -m crosscheck sync
 
 bench: $(READY) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
@@ -95,7 +95,7 @@ search: $(READY) ## look for small networks that are as accurate; goes on where 
 	dvc repro split
 	python -m crosscheck search --space search/space.yaml
 
-champion: $(READY) ## make the trained model at hand the champion of MLflow's registry
+champion: $(READY) ## make the current trained model the champion of MLflow's registry
 	@python -m crosscheck promote
 
 concepts: $(READY) ## make the figures and numbers of docs/concepts again

@@ -43,7 +43,7 @@ class Contrast:
     sample: PairDifferences | FailedShares | None = None
 
     def more(self) -> int | None:
-        """Runs of each that it takes beside those at hand."""
+        """Runs of each that it takes beside those there are."""
         return self.sample.more() if self.sample else None
 
     def more_for_seen(self) -> int | None:

@@ -52,7 +52,7 @@ def _bits_of(compute: ComputeParams) -> dict[str, str]:
 
 
 def plan_keys(plan: Plan, packed: PackedImages) -> list[list[str]]:
-    """The key of each run of the plan, over these images and with the code at hand.
+    """The key of each run of the plan, over these images and with the current code.
 
     After it stand, for a portable result, those of other code that was proven to be equal.
     """
