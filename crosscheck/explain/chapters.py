@@ -27,10 +27,10 @@ def summary(study: Subject, history: list[curves.Epoch]) -> list[str]:
     # Where one class is much larger than the others, a high accuracy says little.
     beside = "" if guess.even else f"; always naming the most frequent class gives {guess.accuracy:.2%}"
     return [
-        f"A network with {model.parameter_count(study.trained.net):,} weights, for images of {described.height} x "
+        f"A network with {model.parameter_count(study.trained.net):,} parameters, for images of {described.height} x "
         f"{described.width} px of {len(described.classes)} classes, after {last.epoch} epochs; training accuracy "
         f"{last.train_accuracy:.2%} in the last{beside}.",
-        "Where a picture compares with untrained weights, these are the very weights that the training began with: "
+        "Where a picture compares with untrained weights, these are the weights that the training began with: "
         "what they can already do is not learnt.",
     ]
 
