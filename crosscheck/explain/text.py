@@ -1,17 +1,13 @@
 """What the report says of one network, computed from that network; the sentences stand in text.txt."""
 
-from functools import cache
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess
 from crosscheck.explain.activations import Response
 from crosscheck.explain.probes import LayerAccuracies
 from crosscheck.explain.receptive_fields import Layer
+from crosscheck.reporting.sentences import Sentences
 from crosscheck.training.curves import Epoch, plateau_end
 
 MOST_LISTED = 12
@@ -56,30 +52,11 @@ def describe_training(history: list[Epoch], guess: Guess, epochs: list[int]) -> 
     return _say("training", epochs, f"{guess.name}, {guess.shown}", end, *losses)
 
 
-def _say(sentence: str, *content: Any) -> str:
-    """What the macro `sentence` of text.txt makes of `content`."""
-    return str(getattr(_sentences(), sentence)(*content))
-
-
-@cache
-def _sentences() -> Any:
-    """The macros of text.txt, compiled once: that takes longer than all the sentences."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(), undefined=StrictUndefined
-    )
-    environment.filters |= {
-        "count": lambda number, noun: f"{number:,} {noun}{'' if number == 1 else 's'}",
-        "decimals": lambda value, places: f"{value:.{places}f}",
-        "grouped": lambda number: f"{number:,}",
-        "listed": _list_numbers,
-        "percent": lambda share: f"{share:.1%}",
-        "seen": seen,
-    }
-    return environment.get_template("text.txt").module
-
-
 def _list_numbers(numbers: list[int]) -> str:
     words = [str(number) for number in numbers]
     if len(words) > MOST_LISTED:
         return f"{', '.join(words[:MOST_LISTED])} and {len(words) - MOST_LISTED:,} more"
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+_say = Sentences(__file__, listed=_list_numbers, seen=seen)

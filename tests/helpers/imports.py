@@ -52,7 +52,7 @@ def unlisted_and_unreached(deps: list[str], modules: set[Path]) -> tuple[set[str
 
 def beside(modules: set[Path]) -> set[Path]:
     """What modules read stands beside them under their names."""
-    files = {module.with_suffix(ending) for module in modules for ending in (".html", ".json")}
+    files = {module.with_suffix(ending) for module in modules for ending in (".html", ".json", ".md", ".txt")}
     return {file for file in files if file.exists()}
 
 
