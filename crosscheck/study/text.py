@@ -67,13 +67,6 @@ def limit(study: Study, found: Overview) -> str:
     return _say("limit", even, alike or not even)
 
 
-def plateau_words(found: Overview) -> tuple[str, str]:
-    """How high the plateau is, and what a network on it answers."""
-    if all_even(found.runs):
-        return "ln of the number of classes", "every class the same odds"
-    return "the entropy of the class shares", "each class its share of the training images as odds, whatever the image"
-
-
 def plateau_row(name: str, found: Diagnosis) -> list[str]:
     """How one variant's runs fared with the plateau."""
     left = "never" if found.left is None else f"epoch {found.left:g}"
