@@ -1,4 +1,7 @@
-"""What a search found, as JSON and in words. Nothing in it depends on the clock: seconds stand in MLflow."""
+"""What a search found, as JSON and in words, which stand in report.txt.
+
+Nothing in it depends on the clock: seconds stand in MLflow.
+"""
 
 import json
 import shlex
@@ -11,10 +14,13 @@ from optuna import Study
 from optuna.trial import TrialState
 
 from crosscheck.reporting.document import Block, Bullets, Code, Document, Paragraph, Picture, Section, Table
+from crosscheck.reporting.sentences import Sentences
 from crosscheck.search import pareto
 from crosscheck.search.objective import Setup, was_trained
 from crosscheck.search.pareto import Candidate, Finalist
 from crosscheck.search.results import SURPLUS, result_of, wanted_of
+
+_say = Sentences(__file__)
 
 
 def findings(
@@ -87,36 +93,18 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
 
 def build_document(content: dict[str, Any], picture: Path) -> Document:
     """The findings in words; `picture` is the PNG file of the Pareto front."""
-    opened = " and again after ".join(map(str, content["trials_at_test"])) or "no"
-    finalists = f"{content['rule']} The test set was read after {opened} finished trials."
-    front = (
-        "Models within all limits (or, where none is, the most accurate ones) that no other beats in every objective. "
-        f"Validation is the lowest of {content['repeats']} trainings."
-    )
+    finalists = _say("finalists", content["rule"], content["trials_at_test"])
     answers = [(f"{sentence} ", Code(command)) if command else sentence for sentence, command in _answers(content)]
     return Document(
         f"Search {content['search']!r}",
         [
-            Paragraph(_extent(content)),
+            Paragraph(_say("extent", content)),
             Picture(picture, "Validation accuracy against parameters and cost", captioned=False),
             Section("The answers", [Bullets(answers)]),
             Section("The finalists, with several seeds each", [Paragraph(finalists), _finalists_table(content)]),
-            Section("Pareto front", [Paragraph(front), _front_table(content["front"])]),
+            Section("Pareto front", [Paragraph(_say("front", content["repeats"])), _front_table(content["front"])]),
             Section("Stopped early", [_stopped_table(content["stopped"])]),
         ],
-    )
-
-
-def _extent(content: dict[str, Any]) -> str:
-    trials, baseline, limits = content["trials"], content["baseline"], content["constraints"]
-    return (
-        f"Trials: {trials['complete']} ran to their last epoch, {trials['stopped']} stopped early as hopeless, "
-        f"{trials['over_limit']} not trained, being over a limit, {trials['failed']} ended with their worker. "
-        f"Traded off: {', '.join(content['objectives'])}. Limits: {limits['accuracy']:.2%} of the validation "
-        f"images, {limits['parameters']:,} parameters, {limits['cost']:.1%} of the cost. Cost is activations (values "
-        "that all layers write for an image) x training images x epochs; its share is that of what params.yaml "
-        f"described: {baseline['parameters']:,} parameters, {baseline['multiply_adds']:,} multiply-adds and "
-        f"{baseline['activations']:,} activations an image, {baseline['training_cost']:,} to train."
     )
 
 
@@ -128,24 +116,15 @@ def summary(content: dict[str, Any]) -> list[str]:
 def _answers(content: dict[str, Any]) -> list[tuple[str, str]]:
     """What was found, each with the command that trains it, which is empty where nothing was found."""
     finals = {final["trial"]: final for final in content["finalists"]}
-    reached = f"{content['constraints']['accuracy']:.2%} of the validation images in the median seed"
+    accuracy = content["constraints"]["accuracy"]
     if content["winner"] is None:
         return [("No trial ran to its last epoch: there is no winner.", "")]
     best = finals[content["winner"]]
-    found = [(f"Winner: {_sentence(best)}", command("best", best["overrides"]))]
+    found = [(_say("winner", best), command("best", best["overrides"]))]
     if content["smallest"] is None:
-        return [*found, (f"No finalist reaches {reached}.", "")]
+        return [*found, (_say("none_reaches", accuracy), "")]
     least = finals[content["smallest"]]
-    words = f"Smallest that reaches {reached}: {_sentence(least)}"
-    return [*found, (words, command("smallest", least["overrides"]))]
-
-
-def _sentence(final: dict[str, Any]) -> str:
-    return (
-        f"trial {final['trial']}, {final['parameters']:,} parameters, {final['cost_share']:.1%} of the cost; over "
-        f"{len(final['runs'])} seeds, test accuracy {final['test_median']:.2%} in the median and "
-        f"{final['test_min']:.2%} at worst."
-    )
+    return [*found, (_say("smallest", least, accuracy), command("smallest", least["overrides"]))]
 
 
 def command(name: str, overrides: dict[str, Any]) -> str:
