@@ -3,7 +3,6 @@
 Variants may be trained and tested on different images, so that no variant's baselines hold for all others.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,24 +65,3 @@ def shared(baselines: Collection[Baseline]) -> dict[str, Any]:
         "majority": common({each.majority for each in baselines}),
         "neighbour": {n: common({each.neighbour for each in baselines if each.images == n}) for n in sizes},
     }
-
-
-def in_words(found: Mapping[str, Baseline]) -> list[str]:
-    """What one gets without training a network. Names stand where variants do not agree, since their images differ."""
-    majority, neighbour = defaultdict(list), defaultdict(list)
-    for name, each in found.items():
-        majority[each.majority].append(name)
-        neighbour[each.images, each.neighbour].append(name)
-    numbers = [n for n, _ in neighbour]
-    always = [f"{value:.2%}{_named(names, len(majority))}" for value, names in sorted(majority.items())]
-    sizes = [
-        f"{value:.2%} with {n}{_named(names, numbers.count(n))}" for (n, value), names in sorted(neighbour.items())
-    ]
-    return [
-        f"Always the most frequent class: {', '.join(always)}.",
-        f"The class of the nearest training image, pixel by pixel, by number of training images: {', '.join(sizes)}.",
-    ]
-
-
-def _named(names: Sequence[str], values: int) -> str:
-    return f" ({', '.join(names)})" if values > 1 else ""

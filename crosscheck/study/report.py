@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crosscheck.reporting.document import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from crosscheck.reporting.sentences import Sentences
-from crosscheck.study import baselines, plateau, text
+from crosscheck.study import plateau, text
 from crosscheck.study.analysis import Overview
 from crosscheck.study.findings import Answer
 from crosscheck.study.plans import Plan
@@ -114,7 +114,7 @@ def _reported(plan: Plan, found: Overview) -> list[Section]:
 
 
 def _hardest(found: Overview, pictures: Mapping[str, Path]) -> Section:
-    blocks: list[Block] = [Bullets(baselines.in_words(found.baselines))]
+    blocks: list[Block] = [Bullets(text.describe_baselines(found.baselines))]
     if "hardest" in pictures:
         caption = "The test images that the largest share of converged runs got wrong, among all variants."
         blocks.append(Picture(pictures["hardest"], caption))

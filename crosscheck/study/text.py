@@ -3,11 +3,13 @@
 A difference is always that of the second from the first.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from crosscheck.reporting.sentences import Sentences
 from crosscheck.study import plateau
 from crosscheck.study.analysis import Overview
+from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer, Finding
 from crosscheck.study.intervals import Estimate
 from crosscheck.study.plateau import Diagnosis, Signs
@@ -132,3 +134,15 @@ def _explained(reported: Reported, runs: Sequence[Run]) -> str:
     failed = [run for run in alike if run.failed]
     signs = plateau.diagnose(failed).on if failed else None
     return _say("explained", len(alike), len(failed), len(runs), 100 * NEAR, signs, runs[0].guessing)
+
+
+def describe_baselines(found: Mapping[str, Baseline]) -> list[str]:
+    """What one gets without training a network. Names stand where variants do not agree, since their images differ."""
+    majority, neighbour = defaultdict(list), defaultdict(list)
+    for name, each in found.items():
+        majority[each.majority].append(name)
+        neighbour[each.images, each.neighbour].append(name)
+    numbers = [n for n, _ in neighbour]
+    always = [(value, names if len(majority) > 1 else []) for value, names in sorted(majority.items())]
+    sizes = [(n, value, names if numbers.count(n) > 1 else []) for (n, value), names in sorted(neighbour.items())]
+    return [_say("majority", always), _say("neighbour", sizes)]

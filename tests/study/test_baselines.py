@@ -6,7 +6,7 @@ from helpers.models import run_result
 
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet
-from crosscheck.study import baselines, figures, hypothesis_tests
+from crosscheck.study import baselines, figures, hypothesis_tests, text
 from crosscheck.study.analysis import Size
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.plans import PlannedRun
@@ -47,14 +47,14 @@ def test_each_variant_has_the_baselines_of_its_own_images_whatever_comes_last(
 
 def test_variants_of_the_same_images_are_one_figure_and_others_are_named() -> None:
     alike = {"a": Baseline(40, 0.5, 0.9), "b": Baseline(40, 0.5, 0.9), "c": Baseline(10, 0.5, 0.8)}
-    assert baselines.in_words(alike) == [
+    assert text.describe_baselines(alike) == [
         "Always the most frequent class: 50.00%.",
         "The class of the nearest training image, pixel by pixel, by number of training images: "
         "80.00% with 10, 90.00% with 40.",
     ]
     assert baselines.shared(alike.values()) == {"majority": 0.5, "neighbour": {40: 0.9, 10: 0.8}}
     apart = alike | {"d": Baseline(40, 0.6, 0.7)}
-    assert baselines.in_words(apart) == [
+    assert text.describe_baselines(apart) == [
         "Always the most frequent class: 50.00% (a, b, c), 60.00% (d).",
         "The class of the nearest training image, pixel by pixel, by number of training images: "
         "80.00% with 10, 70.00% with 40 (d), 90.00% with 40 (a, b).",
