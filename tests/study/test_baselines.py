@@ -70,7 +70,7 @@ def test_the_chart_by_training_images_shows_every_baseline() -> None:
 
 
 def test_whether_two_variants_only_guess_is_judged_by_the_test_images_of_each(params: Params) -> None:
-    cell = run_of(params, 3)[0].cell
+    cell = run_of(params, 3)[0].planned
 
     def arm(accuracy: float, actual: list[int]) -> list[Run]:
         right = [np.arange(100) < 100 * accuracy + seed for seed in range(3)]
