@@ -29,7 +29,6 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.run("git", "add", "-A")
     project.run("git", "commit", "-qm", "results")
     (project.folder / "mlflow.db").unlink()
-    shutil.rmtree(project.folder / "mlartifacts")
     return project
 
 
