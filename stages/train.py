@@ -60,6 +60,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             trainer.agree()
             recorder = Recorder()
             recorder.start(stage_logging.parameters(described), fingerprint, *resumable.name())
+            recorder.catch_up([(epoch.epoch, dict(curves.figures(epoch))) for epoch in trainer.history])
             with recorder.watch():
                 fit(trainer, album, recorder, resumable)
 

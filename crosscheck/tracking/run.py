@@ -62,6 +62,11 @@ class Recorder:
 
         self._attempt(open_run)
 
+    def catch_up(self, epochs: Sequence[Point]) -> None:
+        """Log what the run of a resumed training does not have of the epochs before: a kill may have come between."""
+        if epochs:
+            self._attempt(lambda: self.points(epochs))
+
     def find_or_restore(self, checkpoint: str, parameters: dict[str, Any]) -> None:
         """Go on with the run of the checkpoint with this SHA-256, or make one where the store does not have it."""
 
