@@ -1,4 +1,4 @@
-"""Tells MLflow what the other stages made, and prints the result in a few lines.
+"""Tells MLflow what the other stages made.
 
     python -m stages.track --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --metrics metrics/test.json --predictions metrics/predictions.csv \\
@@ -11,8 +11,7 @@ sync` records the rest later. `train` itself tells MLflow of each epoch as it pa
 from pathlib import Path
 
 from crosscheck.core import cli
-from crosscheck.reporting import summary
-from crosscheck.tracking import stage_logging, store
+from crosscheck.tracking import stage_logging
 
 
 def main(
@@ -28,7 +27,6 @@ def main(
 ) -> None:
     results = stage_logging.Results(split, checkpoint, card, curve, metrics, predictions, samples, plots, report)
     stage_logging.record(results)
-    print(*summary.lines(card, metrics, predictions, plots, samples, report), store.shown_place(), sep="\n")
 
 
 if __name__ == "__main__":
