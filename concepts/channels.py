@@ -33,7 +33,7 @@ def main(figures: Path) -> None:
         "inputs": INPUTS, "outputs": OUTPUTS, "kernel": KERNEL, "side": SIDE, "out": SIDE - KERNEL + 1,
         "output": OUTPUT,
         "row": ROW, "column": COLUMN, "sums": [int(each) for each in sums], "bias": int(biases[OUTPUT]),
-        "value": int(value), "torch": int(of_torch(maps, weights, biases)[OUTPUT, ROW, COLUMN]),
+        "value": int(value), "torch": int(compute_by_torch(maps, weights, biases)[OUTPUT, ROW, COLUMN]),
         "by_channel": KERNEL * KERNEL,
         "multiplications": INPUTS * KERNEL * KERNEL, "weights": int(weights.size), "biases": OUTPUTS,
         "parameters": int(weights.size + biases.size),
@@ -52,7 +52,7 @@ def by_hand(maps: NDArray[np.float32], kernels: NDArray[np.float32]) -> NDArray[
     return sums
 
 
-def of_torch(
+def compute_by_torch(
     maps: NDArray[np.float32], weights: NDArray[np.float32], biases: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """All values of the convolution, float32 (outputs, rows, columns)."""

@@ -32,13 +32,13 @@ def main(figures: Path) -> None:
     train, test = lessons.symbols(TRAIN, 1, SIZE), lessons.symbols(TEST, 2, SIZE)
     numbers = {
         "size": SIZE, "channels": CHANNELS, "hidden": HIDDEN[0], "train": TRAIN, "test": TEST, "epochs": EPOCHS,
-        "seeds": len(SEEDS), "shifts": list(SHIFTS), "pools": {pool: of_pool(pool, train, test) for pool in POOLS},
+        "seeds": len(SEEDS), "shifts": list(SHIFTS), "pools": {pool: measure_pool(pool, train, test) for pool in POOLS},
     }  # fmt: skip
     style.save(draw(numbers), figures / "pooling.png")
     lessons.write(figures, "pooling", numbers)
 
 
-def of_pool(pool: str, train: Subset, test: Subset) -> dict[str, Any]:
+def measure_pool(pool: str, train: Subset, test: Subset) -> dict[str, Any]:
     """Sizes, receptive field, and over the seeds: accuracy by shift, and how alike the maps of shifted images are."""
     wanted = lessons.network(channels=CHANNELS, further_channels=[CHANNELS], pool=pool, hidden=HIDDEN)
     described = lessons.data_set(SIZE)
