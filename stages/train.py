@@ -60,10 +60,8 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             trainer.agree()
             recorder = Recorder()
             recorder.start(stage_logging.parameters(described), fingerprint, *resumable.name())
+            recorder.catch_up([(epoch.epoch, dict(curves.figures(epoch))) for epoch in trainer.history])
             with recorder.watch():
-                # Before an interruption: a kill may have come between the saved state and the word to MLflow.
-                for epoch in trainer.history:
-                    recorder.metrics(curves.figures(epoch), epoch.epoch)
                 fit(trainer, album, recorder, resumable)
 
             save_checkpoint(Checkpoint(trainer.net, wanted, data_set), checkpoint)

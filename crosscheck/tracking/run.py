@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,11 @@ class Recorder:
 
         self._attempt(open_run)
 
+    def catch_up(self, epochs: Sequence[Point]) -> None:
+        """Log what the run of a resumed training does not have of the epochs before: a kill may have come between."""
+        if epochs:
+            self._attempt(lambda: self.points(epochs))
+
     def find_or_restore(self, checkpoint: str, parameters: dict[str, Any]) -> None:
         """Go on with the run of the checkpoint with this SHA-256, or make one where the store does not have it."""
 
@@ -96,14 +101,14 @@ class Recorder:
             raise
 
     def metrics(self, values: dict[str, float | None], step: int) -> None:
-        """Log the values of an epoch, unless the run has them; those that are None are left out.
+        """Log the values of an epoch that has just ended; those that are None are left out.
 
         A store that answers, but so slowly that it holds up the training, is told no more.
         """
 
         def log() -> None:
             if self.steps is None:
-                self.steps = set() if self.is_new else _steps(_client(), self.run_id)
+                self.steps = set() if self.is_new else _steps(_client(), self.run_id, values)
             known = self.steps
             fresh = {name: value for name, value in values.items() if (metric_name(name), step) not in known}
             log_metrics(_client(), self.run_id, [(step, fresh)])
@@ -201,9 +206,9 @@ def _close(client: Any, run_id: str | None, checkpoint: str) -> None:
     client.set_terminated(run_id)
 
 
-def _steps(client: Any, run_id: str | None) -> set[tuple[str, int]]:
-    names = client.get_run(run_id).data.metrics
-    return {(name, metric.step) for name in names for metric in client.get_metric_history(run_id, name)}
+def _steps(client: Any, run_id: str | None, names: Iterable[str]) -> set[tuple[str, int]]:
+    wanted = map(metric_name, names)
+    return {(name, metric.step) for name in wanted for metric in client.get_metric_history(run_id, name)}
 
 
 def log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> None:
