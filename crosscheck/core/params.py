@@ -25,6 +25,10 @@ Pool = Literal["max", "avg", "stride", "none"]
 Head = Literal["dense", "average", "convolution"]
 Optimizer = Literal["sgd", "adamw"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
+Layout = Literal["auto", "classes", "subsets"]
+# A number of images, or a share of them.
+Share = Annotated[float, Field(gt=0, lt=1)]
+Chance = Annotated[float, Field(ge=0, le=1)]
 
 
 def _whole(value: Any) -> Any:
@@ -45,6 +49,15 @@ class DataParams(Section):
     channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = Field(description="1 for grey, 3 for colour")
     fit: Literal["stretch", "pad"] = Field(description="stretch to the size, or keep the aspect ratio and pad")
     background: int = Field(ge=0, le=255, description="grey level behind transparent and padded pixels")
+    layout: Layout = Field(
+        description="whether the top folders are classes or ready-made subsets such as train and test; auto finds out",
+        default="auto",
+    )
+    labels: str = Field(
+        min_length=1,
+        description="none, or a CSV file in the folder of images, with the columns path and label",
+        default="none",
+    )
 
 
 class SynthesizeParams(Section):
@@ -61,11 +74,20 @@ class SynthesizeParams(Section):
 
 
 class SplitParams(Section):
-    test: int = Field(ge=1, description="test images of each class")
-    val: int = Field(ge=0, description="validation images of each class, 0 for none")
+    test: Annotated[int, Field(ge=1)] | Share = Field(description="test images of each class, or their share")
+    val: Annotated[int, Field(ge=0)] | Share = Field(
+        description="validation images of each class, or their share; 0 for none"
+    )
     seed: Seed = Field(description="seed of the split")
     on_bad_image: Literal["fail", "skip"] = Field(description="stop at an unreadable image, or list it and go on")
     samples: int = Field(ge=1, le=50, description="images of each class on the sample sheet")
+    group_by: str = Field(
+        min_length=1,
+        description="images that stay together: none, folder, or a regular expression with one group on the path",
+        default="none",
+    )
+    folds: int = Field(ge=0, le=100, description="parts for a cross-validation, 0 for none", default=0)
+    fold: int = Field(ge=0, description="which of the folds is the test set", default=0)
 
 
 class ModelParams(Section):
@@ -79,6 +101,16 @@ class ModelParams(Section):
     )
     invert: bool = Field(description="give the network ink as 1 and paper as 0")
     centre: bool = Field(description="subtract the mean of the training images, channel by channel")
+    backbone: str = Field(
+        min_length=1,
+        description="none, or timm's name of a network that takes the place of the convolutions",
+        default="none",
+    )
+    pretrained: bool | Annotated[str, Field(min_length=1)] = Field(
+        description="whether the backbone begins with weights from ImageNet, or a safetensors file of weights",
+        default=False,
+    )
+    freeze: bool = Field(description="leave the weights of the backbone as they are", default=False)
 
 
 class TrainParams(Section):
@@ -98,6 +130,15 @@ class TrainParams(Section):
     snapshots: int = Field(ge=0, le=1000, description="states of the network kept over the training, for the animation")
 
     processes: int = Field(ge=1, le=4096, description="processes that share each batch, here or on several hosts")
+    keep: Literal["last", "best"] = Field(
+        description="the network of the last epoch, or of the one with the lowest validation loss", default="last"
+    )
+    patience: int = Field(
+        ge=0, description="epochs without a lower validation loss after which training stops, 0 for never", default=0
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        description="whether images of rare classes count more in the loss", default="none"
+    )
 
     @field_validator("momentum")
     @classmethod
@@ -105,6 +146,19 @@ class TrainParams(Section):
         if momentum and info.data.get("optimizer") == "adamw":
             raise PydanticCustomError("unused", "be 0 with train.optimizer 'adamw'")
         return momentum
+
+
+class AugmentParams(Section):
+    """Random changes of the training images, drawn anew for each image and epoch."""
+
+    fliplr: Chance = Field(description="probability of a left-right flip", default=0.0)
+    flipud: Chance = Field(description="probability of an upside-down flip", default=0.0)
+    degrees: float = Field(ge=0, le=180, description="largest rotation either way, in degrees", default=0.0)
+    translate: Chance = Field(description="largest shift along each axis, as a share of the size", default=0.0)
+    scale: float = Field(ge=0, lt=1, description="largest zoom either way, as a share of the size", default=0.0)
+    brightness: Chance = Field(description="largest change of the brightness either way, as a share", default=0.0)
+    contrast: Chance = Field(description="largest change of the contrast either way, as a share", default=0.0)
+    erasing: Chance = Field(description="probability that a rectangle is erased", default=0.0)
 
 
 class EvaluateParams(Section):
@@ -152,6 +206,7 @@ class Params(Section):
     split: SplitParams
     model: ModelParams
     train: TrainParams
+    augment: AugmentParams = AugmentParams()
     evaluate: EvaluateParams
     visualize: VisualizeParams
     explain: ExplainParams
@@ -164,19 +219,16 @@ SECTIONS: dict[str, Any] = {name: field.annotation for name, field in Params.mod
 def decisive(name: str, values: dict[str, Any]) -> dict[str, Any]:
     """The `values` of the section `name` without those that change nothing: the neutral defaults of its parameters.
 
-    A new parameter that can be off declares the value that leaves it off, `json_schema_extra={"neutral": value}`. Then
-    the keys of results that were made before it was there stay as they are.
+    A new parameter that can be off has that value as its default. Then the keys of results that were made before it was
+    there stay as they are, and files that were written before are still read.
     """
     fields = SECTIONS[name].model_fields
     return {key: value for key, value in values.items() if key not in fields or not _is_neutral(fields[key], value)}
 
 
 def _is_neutral(field: FieldInfo, value: Any) -> bool:
-    declared = field.json_schema_extra
-    if not isinstance(declared, dict) or "neutral" not in declared:
-        return False
-    # True equals 1.
-    return (type(value), value) == (type(declared["neutral"]), declared["neutral"])
+    # True equals 1, and no default is equal to PydanticUndefined.
+    return (type(value), value) == (type(field.default), field.default)
 
 
 def load(file: Path = PARAMS_FILE) -> Params:

@@ -33,13 +33,18 @@ JUNK = {
 
 @dataclass(frozen=True)
 class Listing:
-    """The candidates for images in a folder; every path is relative to it, with forward slashes, in sorted order."""
+    """The candidates for images in a folder; every path is relative to it, with forward slashes, in sorted order.
+
+    `subsets` and `groups` are as long as `paths`, with an empty text where the folder names neither for an image.
+    """
 
     classes: list[str]
     paths: list[str]
     labels: list[int]
     ignored: list[str] = field(default_factory=list)
     has_links: bool = False
+    subsets: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
 
 
 def find(root: Path) -> Listing:
@@ -69,7 +74,8 @@ def find(root: Path) -> Listing:
             raise InputError(f"{root}: the class folder {name!r} holds no file; put images into it or move it away")
         paths += files
         labels += [label] * len(files)
-    return Listing(classes, paths, labels, ignored, walk.has_links)
+    nothing = [""] * len(paths)
+    return Listing(classes, paths, labels, ignored, walk.has_links, nothing, nothing)
 
 
 def files(root: Path) -> list[str]:

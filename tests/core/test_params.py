@@ -11,7 +11,6 @@ from helpers.project import Project, change_params
 from helpers.repository import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import Field
 from ruamel.yaml import YAML
 
 from crosscheck.core import params as parameters
@@ -286,28 +285,38 @@ def test_check_writes_the_same_schema_whatever_the_values(project: Project) -> N
     assert project.read("schema.json") == before
 
 
-# Neutral defaults.
+# Defaults.
 
 
 class Grown(parameters.TrainParams):
     """As after a release that has learnt to switch something on."""
 
-    extra: float = Field(default=0.0, json_schema_extra={"neutral": 0.0})
-    count: int = Field(default=1, json_schema_extra={"neutral": 1})
-    always: bool = False
+    extra: float = 0.0
+    count: int = 1
+    always: bool
 
 
-def test_a_value_that_its_parameter_calls_neutral_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_of_a_parameter_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(parameters.SECTIONS, "train", Grown)
     values = {"extra": 0.0, "count": 1, "always": False, "of a later release": 2}
     assert parameters.decisive("train", values) == {"always": False, "of a later release": 2}
     assert parameters.decisive("train", {"extra": 0.1, "count": True}) == {"extra": 0.1, "count": True}
 
 
-def test_every_shipped_value_decides_as_long_as_none_is_called_neutral(params: Params) -> None:
-    for name in parameters.SECTIONS:
+def test_every_shipped_value_is_the_default_where_there_is_one(params: Params) -> None:
+    for name, section in parameters.SECTIONS.items():
         values = getattr(params, name).model_dump()
-        assert parameters.decisive(name, values) == values
+        required = {key: values[key] for key, field in section.model_fields.items() if field.is_required()}
+        assert parameters.decisive(name, values) == required
+
+
+def test_a_file_of_an_earlier_release_lacks_what_has_a_default(tmp_path: Path, params: Params) -> None:
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "params.yaml"
+    kept = [line for line in text.splitlines(keepends=True) if not line.startswith(("  keep:", "  layout:"))]
+    file.write_text("".join(kept), encoding="utf-8")
+    assert len(kept) == len(text.splitlines()) - 2
+    assert parameters.load(file) == params
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from helpers.repository import ROOT, packages
-from pydantic import Field
 
 from crosscheck.core import bits, code_digest, devices
 from crosscheck.core import params as parameters
@@ -21,7 +20,7 @@ from crosscheck.training import resume, snapshots, trainer
 class Grown(parameters.TrainParams):
     """The parameters of training after a release that has learnt to switch something on."""
 
-    extra: float = Field(default=0.0, json_schema_extra={"neutral": 0.0})
+    extra: float = 0.0
 
 
 def grown(params: Params, extra: float) -> Params:
