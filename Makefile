@@ -6,7 +6,7 @@ PORT ?= 5000
 COUNTS ?= 2000 20000 200000
 DEMO_PORT ?= 8000
 READY := .venv/.ready
-UNFINISHED := .venv/.unfinished
+DEVELOP := .venv/.ready-to-develop
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -25,16 +25,16 @@ repro: $(READY) ## run what has changed of the pipeline, and print the result
 	-@python -m crosscheck sync
 	@python -m crosscheck summary
 
-test: $(READY) ## run the tests
+test: $(DEVELOP) ## run the tests
 	pytest -n 2 --dist loadfile -m "not soak"
 
-test-slow: $(READY) ## run the tests that take minutes each: kills, full disks, clones, servers
+test-slow: $(DEVELOP) ## run the tests that take minutes each: kills, full disks, clones, servers
 	pytest -n 2 --dist loadfile -m soak $(TESTS)
 
-bench-scale: $(READY) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
+bench-scale: $(DEVELOP) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
 
-check: $(READY) ## lint, formatting, types, and the order of imports
+check: $(DEVELOP) ## lint, formatting, types, and the order of imports
 	ruff check .
 	ruff format --check .
 	mypy
@@ -86,7 +86,7 @@ study-quick: $(READY) ## run a few variants of the study with two seeds, in a fe
 sync: $(READY) ## bring MLflow up to date with the current results, as after an outage
 	python -m crosscheck sync
 
-bench: $(READY) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
+bench: $(DEVELOP) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
 	python -m benchmarks.run $(BENCH)
 
 experiments: $(READY) ## table of the experiments of this commit: what differs, and how they fared
@@ -109,30 +109,39 @@ concepts: $(READY) ## make the figures and numbers of docs/concepts again
 
 clean: ## remove what make installed and the caches of the tools; results, DVC cache and MLflow's store stay
 	@# Only what says of itself that it may go: the stamp of make, or the tag that tools leave in their caches.
-	if [ -e $(READY) ] || [ -e $(UNFINISHED) ]; then rm -rf .venv; fi
+	for stamp in $(READY) $(DEVELOP); do if [ -e $$stamp ] || [ -e $$stamp.unfinished ]; then rm -rf .venv; fi; done
 	for cache in .pytest_cache .mypy_cache .ruff_cache; do if [ -e $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
 	find $(wildcard crosscheck stages concepts benchmarks tests) Makefile -name "*.pyc" -path "*/__pycache__/*" -print0 | xargs -0 rm -f
 
-# The stamp holds a checksum of what was installed. While pip is at work it has another name, which stays where pip fails
-# half-way; where it fails before it changed anything, the environment is what it was. pip builds in a copy, since it
-# would leave the folders build and crosscheck.egg-info here.
+# Running needs fewer packages than testing, so each has a stamp. It holds a checksum of what was installed. While pip is at
+# work it has another name, which stays where pip fails half-way; where it fails before it changed anything, the
+# environment is what it was. pip builds in a copy, since it would leave the folders build and crosscheck.egg-info here.
+define install
+@wanted=$$(cat pyproject.toml constraints.txt | cksum); \
+if [ "$$(cat $@ 2>/dev/null)" = "$$wanted" ]; then touch $@; exit 0; fi; \
+PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv || exit 1; \
+if [ -e $@ ]; then mv $@ $@.unfinished; else : > $@.unfinished; fi; \
+before=$$(python -m pip freeze 2>/dev/null); scratch=$$(mktemp -d); cp pyproject.toml README.md "$$scratch"; \
+python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$scratch$(1)"; status=$$?; \
+rm -rf "$$scratch"; \
+if [ $$status = 0 ]; then echo "$$wanted" > $@; rm -f $@.unfinished; exit 0; fi; \
+if [ -s $@.unfinished ] && [ "$$(python -m pip freeze 2>/dev/null)" = "$$before" ]; then \
+    mv $@.unfinished $@; \
+    echo "error: pip changed nothing in .venv, for the reason above; undo the change in pyproject.toml and" \
+        "constraints.txt to go on with it, or fix the cause and run make again" >&2; \
+else \
+    echo "error: pip did not finish in .venv, for the reason above; fix it and run make again" >&2; \
+fi; \
+exit $$status
+endef
+
 $(READY): pyproject.toml constraints.txt
-	@wanted=$$(cat pyproject.toml constraints.txt | cksum); \
-	if [ "$$(cat $@ 2>/dev/null)" = "$$wanted" ]; then touch $@; exit 0; fi; \
-	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv || exit 1; \
-	if [ -e $@ ]; then mv $@ $(UNFINISHED); else : > $(UNFINISHED); fi; \
-	before=$$(python -m pip freeze 2>/dev/null); scratch=$$(mktemp -d); cp pyproject.toml README.md "$$scratch"; \
-	python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$scratch[dev]"; status=$$?; \
-	rm -rf "$$scratch"; \
-	if [ $$status = 0 ]; then echo "$$wanted" > $@; rm -f $(UNFINISHED); exit 0; fi; \
-	if [ -s $(UNFINISHED) ] && [ "$$(python -m pip freeze 2>/dev/null)" = "$$before" ]; then \
-	    mv $(UNFINISHED) $@; \
-	    echo "error: pip changed nothing in .venv, for the reason above; undo the change in pyproject.toml and" \
-	        "constraints.txt to go on with it, or fix the cause and run make again" >&2; \
-	else \
-	    echo "error: pip did not finish in .venv, for the reason above; fix it and run make again" >&2; \
-	fi; \
-	exit $$status
+	$(call install,)
+
+$(DEVELOP): pyproject.toml constraints.txt
+	$(call install,[dev])
+	@# All that running needs is there, too.
+	@cp $@ $(READY)
 
 # The auditor has an environment of its own, so that it neither changes nor audits itself.
 .venv/audit/.ready: $(READY)

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 EXTRAS = PROJECT["optional-dependencies"]
 WANTED = [
     Requirement(text)
-    for text in [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["s3"], *EXTRAS["postgresql"]]
+    for text in [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["backbones"], *EXTRAS["s3"], *EXTRAS["postgresql"]]
     if Requirement(text).name != PROJECT["name"]
 ]
 HERE = {canonicalize_name(pin.name): pin for pin in CONSTRAINTS if pin.marker is None or pin.marker.evaluate()}
@@ -117,7 +117,7 @@ def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Projec
         fresh.run("make", python, ".venv/.ready")
     (asked,) = fresh.read("installs").splitlines()
     assert asked.startswith("-m pip install --quiet --disable-pip-version-check -c constraints.txt /")
-    assert asked.endswith("[dev]")
+    assert not asked.endswith("]")
     for name in ("constraints.txt", "pyproject.toml"):
         with (fresh.folder / name).open("a", encoding="utf-8") as file:
             file.write("# another pin\n")
@@ -126,6 +126,18 @@ def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Projec
         fresh.run("make", python, ".venv/.ready")
         os.utime(fresh.folder / name, (0, 0))
     assert len(fresh.read("installs").splitlines()) == 3
+
+
+def test_running_installs_no_tools_and_testing_installs_both_at_once(fresh: Project) -> None:
+    python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
+    fresh.run("make", python, ".venv/.ready-to-develop")
+    fresh.run("make", python, ".venv/.ready")
+    (asked,) = fresh.read("installs").splitlines()
+    assert asked.endswith("[dev]")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    needs = dict(re.findall(r"^([a-z-]+): \$\((READY|DEVELOP)\)", makefile, re.MULTILINE))
+    assert needs["repro"] == needs["demo"] == needs["ui"] == needs["study"] == needs["predict"] == "READY"
+    assert needs["test"] == needs["test-slow"] == needs["check"] == needs["bench"] == "DEVELOP"
 
 
 def test_a_file_that_is_only_newer_installs_nothing_again(fresh: Project) -> None:
@@ -141,7 +153,7 @@ def test_an_installation_that_fails_is_tried_again(fresh: Project) -> None:
     failing = f"PYTHON={fake_python(fresh.folder.parent, 'exit 3')}"
     for attempt in (1, 2):
         assert fresh.run("make", failing, "test", check=False).returncode != 0
-        assert not (fresh.folder / ".venv" / ".ready").exists()
+        assert [path.name for path in (fresh.folder / ".venv").glob(".ready*")] == [".ready-to-develop.unfinished"]
         assert len(fresh.read("installs").splitlines()) == attempt
 
 
