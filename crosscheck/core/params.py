@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -38,6 +46,19 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _count_or_share(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """One requirement where the union of two kinds of numbers would give two."""
+    try:
+        return check(value)
+    except ValidationError:
+        raise PydanticCustomError(
+            "count_or_share", "Input should be a whole number of images, or a share of them above 0 and below 1"
+        ) from None
+
+
+ImageChannels = Annotated[Literal[1, 3], BeforeValidator(_whole)]
+
+
 class Section(Record):
     """A section of `params.yaml` or of a file like it."""
 
@@ -46,7 +67,7 @@ class DataParams(Section):
     images: str = Field(min_length=1, description="folder with one sub-folder of images per class")
     height: Pixels = Field(description="height every image is brought to, in px")
     width: Pixels = Field(description="width every image is brought to, in px")
-    channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = Field(description="1 for grey, 3 for colour")
+    channels: ImageChannels = Field(description="1 for grey, 3 for colour")
     fit: Literal["stretch", "pad"] = Field(description="stretch to the size, or keep the aspect ratio and pad")
     background: int = Field(ge=0, le=255, description="grey level behind transparent and padded pixels")
     layout: Layout = Field(
@@ -74,8 +95,10 @@ class SynthesizeParams(Section):
 
 
 class SplitParams(Section):
-    test: Annotated[int, Field(ge=1)] | Share = Field(description="test images of each class, or their share")
-    val: Annotated[int, Field(ge=0)] | Share = Field(
+    test: Annotated[Annotated[int, Field(ge=1)] | Share, WrapValidator(_count_or_share)] = Field(
+        description="test images of each class, or their share"
+    )
+    val: Annotated[Annotated[int, Field(ge=0)] | Share, WrapValidator(_count_or_share)] = Field(
         description="validation images of each class, or their share; 0 for none"
     )
     seed: Seed = Field(description="seed of the split")

@@ -65,7 +65,7 @@ def _requirement(problem: Any) -> str:
 
 def _is_union_tag(part: Any) -> bool:
     """Pydantic names the branch of a union in an error's location, as in ('hidden', 'list[...]', 0)."""
-    return isinstance(part, str) and part.startswith(("list[", "literal[", "constrained-"))
+    return isinstance(part, str) and (part == "bool" or part.startswith(("list[", "literal[", "constrained-")))
 
 
 def _remedy(problem: Any) -> str:
@@ -83,7 +83,7 @@ def _remedy(problem: Any) -> str:
         return ""
     if not math.isfinite(number):
         return ""
-    whole = problem["type"] == "int_type" and number.is_integer()
+    whole = problem["type"] in ("int_type", "count_or_share") and number.is_integer()
     return f"write it without quotes, as {int(number) if whole else number!r}"
 
 

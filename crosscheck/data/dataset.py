@@ -1,27 +1,31 @@
 """The packed data set that `split` writes and every later stage reads: arrays, no decoding."""
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
+from crosscheck.core.params import ImageChannels
+from crosscheck.core.validation_messages import describe_damage
 
 AGAIN = "run `dvc repro split` to make it again"
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True))
 class DataSet:
     """What holds for every subset: class names in label order, size in px, channels, and how images became so."""
 
-    classes: list[str]
-    height: int
-    width: int
-    channels: int
+    classes: Annotated[list[str], Field(min_length=2)]
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+    channels: ImageChannels
     fit: str
     background: int
 
@@ -46,16 +50,11 @@ def read_data_set(folder: Path) -> DataSet:
 
 def data_set_from(content: dict[str, Any], where: str, remedy: str) -> DataSet:
     """Check a description read from `where`. Raises InputError naming what is wrong in it."""
-    kinds = {"classes": list, "height": int, "width": int, "channels": int, "fit": str, "background": int}
-    for name, kind in kinds.items():
-        if type(content.get(name)) is not kind:
-            raise InputError(f"{where}: {name} must be a {kind.__name__}, got {content.get(name)!r}; {remedy}")
-    classes = content["classes"]
-    if len(classes) < 2 or not all(isinstance(name, str) for name in classes):
-        raise InputError(f"{where}: classes must be two or more names; {remedy}")
-    if min(content["height"], content["width"]) < 1 or content["channels"] not in (1, 3):
-        raise InputError(f"{where}: height, width and channels do not describe an image; {remedy}")
-    return DataSet(**{name: content[name] for name in kinds})
+    known = {field.name: content[field.name] for field in fields(DataSet) if field.name in content}
+    try:
+        return DataSet(**known)
+    except ValidationError as error:
+        raise InputError(f"{where}: {describe_damage(error)}; {remedy}") from None
 
 
 def read(folder: Path, name: str, data_set: DataSet) -> Subset:

@@ -51,7 +51,7 @@ def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
     """
     height, width = map_size(params, data_set.height, data_set.width)
     layers: OrderedDict[str, nn.Module] = OrderedDict(scale=Scale(params, data_set.channels))
-    inputs = data_set.channels
+    inputs: int = data_set.channels
     for number, outputs in enumerate(all_channels(params), start=1):
         layers[f"block{number}"] = _block(inputs, outputs, params)
         inputs = outputs

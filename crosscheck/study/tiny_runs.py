@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from crosscheck.core import bits, devices
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ComputeParams, DataParams, ModelParams, Params, SplitParams, TrainParams
+from crosscheck.core.params import (
+    ComputeParams,
+    DataParams,
+    ImageChannels,
+    ModelParams,
+    Params,
+    SplitParams,
+    TrainParams,
+)
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import inference
 from crosscheck.study import corruptions, resplit, run_cell
@@ -100,7 +108,7 @@ def run(name: str) -> str:
     return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 
 
-def draw_images(channels: int) -> PackedImages:
+def draw_images(channels: ImageChannels) -> PackedImages:
     """Noisy dark bars on white, across and down by turns."""
     generator = np.random.default_rng(0)
     pixels = generator.integers(160, 256, (IMAGES * 2, SIZE, SIZE, channels), dtype=np.uint8)
