@@ -19,6 +19,7 @@ from crosscheck.core.files import write_json
 from crosscheck.core.params import EvaluateParams, load_section
 from crosscheck.data import dataset, manifest
 from crosscheck.data.guessing import Guess, only_answer
+from crosscheck.evaluation import baselines
 from crosscheck.evaluation.calibration import bin_confidence, expected_calibration_error, write_bins
 from crosscheck.evaluation.metrics import (
     count_confusions,
@@ -57,12 +58,14 @@ def main(
     figures = {
         **score_overall(predicted.probabilities, predicted.labels),
         "calibration_error": expected_calibration_error(bins),
-        **baselines(train, test, params),
+        **score_baselines(train, test, params),
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
 
     guess = model_card.read_card(card).data.guess
     warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
+    if verdict := baselines.compare(figures):
+        print(f"warning: {verdict}", file=sys.stderr)
 
 
 def load_trained(checkpoint: Path, card: Path, split: Path) -> Checkpoint:
@@ -84,7 +87,7 @@ def predict(
     return make_predictions(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
 
 
-def baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParams) -> dict[str, float]:
+def score_baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParams) -> dict[str, float]:
     """What one gets without learning: the most frequent class, and the nearest of the first training images.
 
     The training images stand in the order of a hash, so the first ones are a random sample.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from crosscheck.core.files import read_json
 from crosscheck.data.guessing import Guess, only_answer
-from crosscheck.evaluation import predictions
+from crosscheck.evaluation import baselines, predictions
 from crosscheck.network import model_card
 
 
@@ -27,10 +27,14 @@ def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Pat
             f"warning     the network takes every test image for {classes[answer]!r}, and "
             f"{guess.most_frequent(classes)}: add images of the rarer classes"
         )
+    said.append(
+        f"baselines   {test['baseline_majority']:.2%} most frequent class, "
+        f"{test['baseline_1nn']:.2%} nearest neighbour on pixels"
+    )
+    if verdict := baselines.compare(test):
+        said.append(f"            {verdict}")
     return [
         *said,
-        f"baselines   {test['baseline_majority']:.2%} most frequent class, "
-        f"{test['baseline_1nn']:.2%} nearest neighbour on pixels",
         f"pictures    {plots}/ and {samples}",
         f"inside      {report}/report.html, layer by layer",
     ]

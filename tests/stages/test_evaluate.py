@@ -144,9 +144,9 @@ def test_a_class_called_actual_does_not_share_a_column_of_the_confusion_table(tm
 def test_the_neighbour_baseline_looks_at_no_more_images_than_allowed(params: Params) -> None:
     train = toy(9)
     few = params.evaluate.model_copy(update={"knn_images": 1})
-    assert evaluate.baselines(train, train, params.evaluate)["baseline_1nn"] == 1.0
-    assert evaluate.baselines(train, train, few)["baseline_1nn"] == pytest.approx(5 / 9)
-    assert evaluate.baselines(train, train, few)["baseline_majority"] == pytest.approx(5 / 9)
+    assert evaluate.score_baselines(train, train, params.evaluate)["baseline_1nn"] == 1.0
+    assert evaluate.score_baselines(train, train, few)["baseline_1nn"] == pytest.approx(5 / 9)
+    assert evaluate.score_baselines(train, train, few)["baseline_majority"] == pytest.approx(5 / 9)
 
 
 CPU = torch.device("cpu")
