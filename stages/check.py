@@ -9,7 +9,7 @@ stands in an output's folder and that the project did not write.
 
 from pathlib import Path
 
-from crosscheck.core import cli, ownership
+from crosscheck.core import cli, combinations, ownership
 from crosscheck.core.files import write_json
 from crosscheck.core.params import Params, load
 from crosscheck.data.image_folder import check_apart
@@ -20,6 +20,7 @@ from crosscheck.pipeline import location, paths
 def main(schema: Path) -> None:
     params = load()
     location.check(params.data.images)
+    combinations.check(params)
     shapes.map_size(params.model, params.data.height, params.data.width)
     outputs, drawn = paths.outputs(paths.DVC_FILE), paths.read_paths("synthesize")["images"]
     images = Path(params.data.images)

@@ -62,7 +62,7 @@ def main(
     }
     write_json(metrics, {"test": {name: round(value, 6) for name, value in figures.items()}})
 
-    guess = model_card.read_card(card).data.guess
+    guess = model_card.read_card(card).guess
     warn_of_one_answer(predicted, guess, names, figures["balanced_accuracy"])
     if verdict := baselines.compare(figures):
         print(f"warning: {verdict}", file=sys.stderr)
@@ -103,10 +103,11 @@ def warn_of_one_answer(predicted: Predictions, guess: Guess, names: list[str], b
     """Say so where unequal classes let a network that answers every image alike look good."""
     answer = only_answer(predicted.predicted)
     if answer is not None and not guess.even:
+        remedy = "" if guess.balanced else ", or set train.class_weights to balanced"
         print(
             f"warning: the network takes all n = {len(predicted.labels)} test images for {names[answer]!r}, and "
             f"{guess.most_frequent(names)}: its balanced accuracy of {balanced_accuracy:.2%} is chance; add images of "
-            "the rarer classes, and train again",
+            f"the rarer classes{remedy}, and train again",
             file=sys.stderr,
         )
 

@@ -65,7 +65,9 @@ def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> Subject:
     trained = model_card.load_trained(checkpoint, card)
     described = model_card.read_card(card)
     train, val, test = (dataset.read(split, name, trained.data_set) for name in ("train", "val", "test"))
-    return Subject(trained, described.train.seed, described.data.guess, train, val, test, params, threads, folder)
+    return Subject(
+        trained, described.train.seed, described.guess, train, val, test, params, threads, folder, described.train.keep
+    )
 
 
 def animation(

@@ -63,14 +63,17 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
             recorder.catch_up([(epoch.epoch, dict(curves.figures(epoch))) for epoch in trainer.history])
             with recorder.watch():
                 fit(trainer, album, recorder, resumable)
+            tell_of_early_end(trainer)
 
             save_checkpoint(Checkpoint(trainer.net, wanted, data_set), checkpoint)
             album.deliver(snapshots)
             model_card.write_card(described, checkpoint, card)
             write_json(machine, {"checkpoint": sha256(checkpoint), **fingerprint})
             curves.write(trainer.history, curve)
-            write_json(metrics, final_figures(trainer.history))
-            warn_of_plateau(trainer.history, described.data.guess, data_set.classes)
+            kept = trainer.kept.epoch
+            chosen = {"epoch_kept": kept} if recipe.keep == "best" else {}
+            write_json(metrics, final_figures(trainer.history[:kept]) | chosen)
+            warn_of_plateau(trainer.history[:kept], described.guess, data_set.classes)
             recorder.finish(sha256(checkpoint))
             resumable.finish()
 
@@ -100,10 +103,16 @@ def describe(
 
 
 def fit(trainer: Trainer, album: Album, recorder: Recorder, resumable: Resumable) -> None:
-    """Train to the last epoch; after each, the state is saved and the recorder told. A terminal shows the progress."""
+    """Train to the end; after each epoch the state is saved and the recorder told. A terminal shows the progress."""
     epochs, steps = trainer.params.epochs, trainer.steps
-    if not trainer.history:
-        album.take(0, trainer.net)
+
+    def take_snapshot() -> None:
+        if trainer.ended:
+            album.end_at(len(trainer.history))
+        album.take(len(trainer.history), trainer.net)
+
+    if not trainer.history or trainer.ended:
+        take_snapshot()
     with tqdm(total=epochs * steps, initial=len(trainer.history) * steps, unit="step", disable=None) as bar:
 
         def show(loss: float, accuracy: float) -> None:
@@ -112,11 +121,22 @@ def fit(trainer: Trainer, album: Album, recorder: Recorder, resumable: Resumable
             bar.update()
 
         def keep(epoch: curves.Epoch, seconds: float) -> None:
-            album.take(epoch.epoch, trainer.net)
+            take_snapshot()
             resumable.save(trainer)
             recorder.metrics({**curves.figures(epoch), "epoch_seconds": seconds}, epoch.epoch)
 
         trainer.run(keep, show)
+
+
+def tell_of_early_end(trainer: Trainer) -> None:
+    """Say so where the training's patience ended it before its last epoch."""
+    ended, planned, patience = len(trainer.history), trainer.params.epochs, trainer.params.patience
+    if ended < planned:
+        print(
+            f"stopped after epoch {ended} of {planned}: no lower validation loss than that of epoch "
+            f"{ended - patience} in {patience} epoch{'s' * (patience > 1)} (train.patience)",
+            file=sys.stderr,
+        )
 
 
 def final_figures(history: list[curves.Epoch]) -> dict[str, dict[str, float]]:
@@ -136,12 +156,13 @@ def warn_of_plateau(history: list[curves.Epoch], guess: Guess, classes: list[str
     if not guess.on_plateau(loss):
         return
     remedy = "try another train.seed, more train.epochs, or model.invert=true"
-    if guess.even:
+    if guess.equal_odds:
         found = f"about {guess.shown}: the network has learnt nothing; {remedy}"
     else:
         found = (
             f"about {guess.shown}, that of {guess.name} ({guess.most_frequent(classes)}): the network has "
-            f"learnt nothing of the images; add images of the rarer classes, or {remedy}"
+            f"learnt nothing of the images; add images of the rarer classes, set train.class_weights to balanced, or "
+            f"{remedy}"
         )
     print(f"warning: the training loss ends at {loss:.3f}, {found}", file=sys.stderr)
 

@@ -24,7 +24,7 @@ from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
-from crosscheck.network.model_card import CardData
+from crosscheck.network.model_card import Description
 from crosscheck.reporting import charts, fonts, image_grids, style
 from crosscheck.reporting.style import NamedFigures
 from crosscheck.training import curves
@@ -54,7 +54,7 @@ def main(
         draw_kernels(trained),
         draw_feature_maps(trained, test, chosen),
         draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
-        draw_charts(history, answered, bins, model_card.read_card(card).data),
+        draw_charts(history, answered, bins, model_card.read_card(card)),
     )
     with fresh_folder(plots) as folder:
         style.save_all(pictures, folder, params.dpi)
@@ -129,12 +129,13 @@ def draw_answers(
 
 
 def draw_charts(
-    history: list[curves.Epoch], answered: Predictions, bins: list[Bin], described: CardData
+    history: list[curves.Epoch], answered: Predictions, bins: list[Bin], described: Description
 ) -> NamedFigures:
-    classes = described.classes
+    classes, keep = described.data.classes, described.train.keep
     counts = count_confusions(answered.predicted, answered.labels, len(classes))
-    sizes = (described.train_images, described.val_images)
-    yield "curves", charts.draw_training_curves(history, described.guess, sizes)
+    sizes = (described.data.train_images, described.data.val_images)
+    kept = curves.kept(history, keep).epoch if keep == "best" else None
+    yield "curves", charts.draw_training_curves(history, described.guess, sizes, kept)
     yield "confusion", charts.draw_confusion_matrix(counts, classes)
     yield "calibration", charts.draw_reliability(bins)
 

@@ -1,7 +1,8 @@
 """What a network gets right that has learnt how frequent each class is, and nothing of any image.
 
 It gives each class its share of the training images as its odds. Its loss is then the entropy of these shares, the
-plateau; where all classes have the same number of images, it is ln of the number of classes.
+plateau; where all classes have the same number of images, it is ln of the number of classes. So it is where the loss
+weighs all classes alike, whatever their shares: equal odds are then the best guess.
 """
 
 import math
@@ -13,14 +14,18 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Guess:
-    """Guessing by class shares; `counts` are the training images of each class, in label order."""
+    """Guessing by class shares; `counts` are the training images of each class, in label order.
+
+    `balanced`: whether the loss weighs the classes, so that each counts the same.
+    """
 
     counts: tuple[int, ...]
+    balanced: bool = False
 
     @classmethod
-    def from_labels(cls, labels: NDArray[np.int64], classes: int) -> "Guess":
+    def from_labels(cls, labels: NDArray[np.int64], classes: int, balanced: bool = False) -> "Guess":
         """The guess of those who know `labels`, int64 (n,), of `classes` classes."""
-        return cls(tuple(np.bincount(labels, minlength=classes).tolist()))
+        return cls(tuple(np.bincount(labels, minlength=classes).tolist()), balanced)
 
     @property
     def even(self) -> bool:
@@ -28,13 +33,23 @@ class Guess:
         return len(set(self.counts)) == 1
 
     @property
+    def equal_odds(self) -> bool:
+        """Whether the best guess gives all classes the same odds."""
+        return self.even or self.balanced
+
+    @property
     def loss(self) -> float:
         """The mean cross entropy in nats."""
-        if self.even:
+        if self.equal_odds:
             # A sum over equal shares may differ from the logarithm in the last bit.
-            return math.log(len(self.counts))
+            return math.log(self.classes)
         shares = [count / sum(self.counts) for count in self.counts if count]
         return -sum(share * math.log(share) for share in shares)
+
+    @property
+    def classes(self) -> int:
+        """How many classes have training images."""
+        return sum(count > 0 for count in self.counts)
 
     @property
     def accuracy(self) -> float:
@@ -48,17 +63,17 @@ class Guess:
     @property
     def name(self) -> str:
         """What this way of guessing is called."""
-        return "equal odds" if self.even else "guessing by class shares"
+        return "equal odds" if self.equal_odds else "guessing by class shares"
 
     @property
     def short(self) -> str:
         """The loss in a few signs."""
-        return f"ln {len(self.counts)}" if self.even else f"{self.loss:.3f}"
+        return f"ln {self.classes}" if self.equal_odds else f"{self.loss:.3f}"
 
     @property
     def shown(self) -> str:
         """The loss as a number, with where it comes from if that can be said in short."""
-        return f"{self.short} = {self.loss:.3f}" if self.even else self.short
+        return f"{self.short} = {self.loss:.3f}" if self.equal_odds else self.short
 
     def most_frequent(self, classes: list[str]) -> str:
         """A phrase on the largest class, such as "97.7 % of the training images are 'cat'"."""

@@ -18,6 +18,7 @@ from crosscheck.reporting.image_grids import in_rows, mosaic
 from crosscheck.reporting.style import (
     CLASS_COLORS,
     CLASS_MARKS,
+    GREEN,
     GREY,
     POSITIVE,
     SIGNED,
@@ -50,7 +51,7 @@ class Story:
     """What the animation tells: the scenes in order, and the training's curve.
 
     `guess`: what is right without looking at an image; `names`: the classes of the examples; `scored_on`: how many
-    images the probes are scored on.
+    images the probes are scored on. `kept`: the epoch whose network is kept, None where that is the last one anyway.
     """
 
     scenes: list[Scene]
@@ -58,6 +59,7 @@ class Story:
     guess: Guess
     names: list[str]
     scored_on: int
+    kept: int | None = None
 
     @cached_property
     def kernel_limit(self) -> float:
@@ -74,27 +76,28 @@ def draw_frames(story: Story) -> NamedFigures:
     """A figure for each scene, all on the same scales."""
     for scene in story.scenes:
         figure = new_figure((10, 5.2), layout=None)
-        figure.suptitle(caption(scene.epoch, story.history, story.guess), fontsize=12)
+        figure.suptitle(caption(scene.epoch, story.history, story.guess, story.kept), fontsize=12)
         # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
         kernels, kernel_bar = figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025))
         _draw_kernels(kernels, kernel_bar, scene, story.kernel_limit)
         maps, map_bar = figure.add_axes((0.27, 0.2, 0.33, 0.66)), figure.add_axes((0.31, 0.12, 0.25, 0.025))
         _draw_maps(maps, map_bar, scene, story.map_limit, story.names)
-        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, story.history, story.guess)
+        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, story)
         _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, story.scenes, story.scored_on)
         yield f"epoch_{scene.epoch:03d}", figure
 
 
-def caption(epoch: int, history: list[Epoch], guess: Guess) -> str:
-    """Which moment of the training it is, and whether the plateau still lasts."""
+def caption(epoch: int, history: list[Epoch], guess: Guess, kept: int | None = None) -> str:
+    """Which moment of the training it is, whether the plateau still lasts, and whether it is the epoch `kept`."""
     last, end = history[-1].epoch, plateau_end(history, guess)
     if epoch == 0:
         return f"before training (epoch 0 of {last})"
+    moment = f"after epoch {epoch} of {last}{' (the one kept)' if epoch == kept else ''}"
     if end is None or epoch < end:
-        return f"after epoch {epoch} of {last}: on the plateau"
+        return f"{moment}: on the plateau"
     if epoch == end and end > 1:
-        return f"after epoch {epoch} of {last}: the plateau ends"
-    return f"after epoch {epoch} of {last}"
+        return f"{moment}: the plateau ends"
+    return moment
 
 
 def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
@@ -145,7 +148,8 @@ def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
     bar.tick_params(labelsize=7)
 
 
-def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], guess: Guess) -> None:
+def _draw_loss(axis: Axes, epoch: int, story: Story) -> None:
+    history, guess = story.history, story.guess
     epochs, losses = [each.epoch for each in history], [each.train_loss for each in history]
     axis.plot(epochs, losses, color="#CCCCCC", linewidth=1)
     so_far = [each for each in history if each.epoch <= epoch]
@@ -157,8 +161,12 @@ def _draw_loss(axis: Axes, epoch: int, history: list[Epoch], guess: Guess) -> No
     if end > 1:
         axis.axvspan(-0.3, end - 0.5, color="#EEEEEE", zorder=0)
         axis.text(-0.15, 0.03, "plateau", fontsize=8, color=GREY)
+    if story.kept is not None:
+        axis.axvline(story.kept, color=GREEN, linestyle="--", linewidth=1)
+        middle = axis.get_xaxis_transform()
+        axis.text(story.kept, 0.97, "kept ", fontsize=8, color=GREEN, ha="right", va="top", transform=middle)
     # The longer name has no room above the axis.
-    dotted = guess.name if guess.even else "class shares"
+    dotted = guess.name if guess.equal_odds else "class shares"
     axis.set_title(f"training loss (nats); dotted: {dotted}, {guess.short}", fontsize=9)
     axis.set_ylim(0, 1.15 * max(guess.loss, *losses))
     _along_epochs(axis, epochs[-1])

@@ -23,13 +23,15 @@ UNITS, PER_CLASS = 64, 20
 
 def summary(study: Subject, history: list[curves.Epoch]) -> list[str]:
     """What stands above the chapters."""
-    described, last, guess = study.trained.data_set, history[-1], study.guess
+    described, kept, guess = study.trained.data_set, curves.kept(history, study.keep), study.guess
+    trained = f"{kept.epoch} of {history[-1].epoch} epochs" if study.keep == "best" else f"{kept.epoch} epochs"
+    which = ", since the validation loss was lowest then" if study.keep == "best" else ""
     # Where one class is much larger than the others, a high accuracy says little.
     beside = "" if guess.even else f"; always naming the most frequent class gives {guess.accuracy:.2%}"
     return [
         f"A network with {model.parameter_count(study.trained.net):,} parameters, for images of {described.height} x "
-        f"{described.width} px of {len(described.classes)} classes, after {last.epoch} epochs; training accuracy "
-        f"{last.train_accuracy:.2%} in the last{beside}.",
+        f"{described.width} px of {len(described.classes)} classes, after {trained}{which}; training accuracy "
+        f"{kept.train_accuracy:.2%} in the last{beside}.",
         "Where a picture compares with untrained weights, these are the weights that the training began with: "
         "what they can already do is not learnt.",
     ]
@@ -196,24 +198,28 @@ def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -> Section:
     """The animation with what it shows, from the snapshots in `folder`; without snapshots, why there is none."""
     files, left_out = snapshots.read(folder)
-    words = text.describe_training(history, study.guess, list(files))
+    kept = curves.kept(history, study.keep).epoch if study.keep == "best" else None
+    words = text.describe_training(history, study.guess, list(files), kept)
     if files:
-        blocks: list[Block] = [Paragraph(words), animate(study, files, history)]
+        blocks: list[Block] = [Paragraph(words), animate(study, files, history, kept)]
     else:
         blocks = [Paragraph(f"There is no animation: {left_out or 'train.snapshots is 0'}. {words}")]
     return Section("Training animation", blocks, "animation")
 
 
-def animate(study: Subject, files: dict[int, Path], history: list[curves.Epoch]) -> Animation:
-    """Draw the frames, one for each snapshot in `files`, by epoch, and join them in training.gif."""
+def animate(study: Subject, files: dict[int, Path], history: list[curves.Epoch], kept: int | None) -> Animation:
+    """Draw the frames, one for each snapshot in `files`, by epoch, and join them in training.gif.
+
+    `kept`: the epoch whose network the report is about, or None where that is the last one anyway.
+    """
     examples = activations.one_of_each_class(activations.take_first_classes(study.test, animation.MOST_EXAMPLES))
     scenes = [scene(study, epoch, load_checkpoint(file).net, examples) for epoch, file in files.items()]
     names = [study.classes[label] for label in examples.labels]
-    story = animation.Story(scenes, history, study.guess, names, len(study.probing.scored))
+    story = animation.Story(scenes, history, study.guess, names, len(study.probing.scored), kept)
     drawn = style.save_all(animation.draw_frames(story), study.folder / "frames", animation.DPI).values()
     gif = study.folder / "training.gif"
     animation.write_gif(list(drawn), gif)
-    captions = [animation.caption(epoch, history, study.guess) for epoch in files]
+    captions = [animation.caption(epoch, history, study.guess, kept) for epoch in files]
     return Animation([Picture(file, caption) for file, caption in zip(drawn, captions, strict=True)], gif)
 
 

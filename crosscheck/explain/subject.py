@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -17,7 +18,8 @@ from crosscheck.network.checkpoint import Checkpoint
 class Subject:
     """What the chapters are about: a network, the seed it was trained with, images, and where the report goes.
 
-    `guess`: what is right of the images that it was trained on without looking at them.
+    `guess`: what is right of the images that it was trained on without looking at them. `keep`: whether it is the
+    network of the last epoch or of the best one.
     """
 
     trained: Checkpoint
@@ -29,6 +31,7 @@ class Subject:
     params: ExplainParams
     threads: int
     folder: Path
+    keep: Literal["last", "best"] = "last"
 
     @cached_property
     def untrained(self) -> torch.nn.Sequential:

@@ -45,11 +45,14 @@ def describe_probes(found: LayerAccuracies) -> str:
     return _say("probes", found.layers[best], found.trained[best], *added)
 
 
-def describe_training(history: list[Epoch], guess: Guess, epochs: list[int]) -> str:
-    """The plateau and the moment it ends, as the curve has them; `epochs`: those of the frames."""
+def describe_training(history: list[Epoch], guess: Guess, epochs: list[int], kept: int | None = None) -> str:
+    """The plateau and the moment it ends, as the curve has them; `epochs`: those of the frames.
+
+    `kept`: the epoch whose network the report is about, or None where that is the last one anyway.
+    """
     end = plateau_end(history, guess)
     losses = [history[end - 2].train_loss, history[end - 1].train_loss] if end else [None, None]
-    return _say("training", epochs, f"{guess.name}, {guess.shown}", end, *losses)
+    return _say("training", epochs, f"{guess.name}, {guess.shown}", end, *losses, kept, history[-1].epoch)
 
 
 def _list_numbers(numbers: list[int]) -> str:

@@ -1,5 +1,6 @@
 """The card: what `train` says in words of the checkpoint that it wrote."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class CardData(Record):
 
     @property
     def guess(self) -> Guess:
-        """What is right of the training images without looking at them."""
+        """What is right of the training images without looking at them, where each counts the same."""
         return Guess(tuple(self.train_images_of_class))
 
 
@@ -53,6 +54,11 @@ class Description(Record):
     data: CardData
     compute: ComputeParams
     bits: dict[str, str]
+
+    @property
+    def guess(self) -> Guess:
+        """What is right of the training images without looking at them, and the loss that this has in training."""
+        return replace(self.data.guess, balanced=self.train.class_weights == "balanced")
 
     @field_validator("model", "train", "compute", mode="before")
     @classmethod

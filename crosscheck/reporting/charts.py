@@ -18,8 +18,11 @@ MOST_COUNTS = 30
 MOST_MARKERS = 60
 
 
-def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int]) -> Figure:
-    """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images."""
+def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, int], kept: int | None = None) -> Figure:
+    """Loss and accuracy by epoch, and what guessing gives; `sizes`: training and validation images.
+
+    `kept`: the epoch whose network is kept, marked by a line; None where that is the last one anyway.
+    """
     train_n, val_n = sizes
     figure = new_figure((9, 3.8))
     val_text = f"n = {val_n} validation images" if val_n else "no validation images"
@@ -33,6 +36,9 @@ def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, i
         if val_n:
             val = [getattr(epoch, f"val_{figure_name}") for epoch in history]
             axis.plot(epochs, val, color=VERMILION, marker="s", markersize=size, label="validation, after the epoch")
+        if kept is not None:
+            label = f"epoch kept: {kept}, with the lowest validation loss"
+            axis.axvline(kept, color=GREEN, linestyle="--", linewidth=1, label=label)
         axis.set_xlabel("epoch")
         axis.set_xlim(epochs[0] - 0.5, epochs[-1] + 0.5)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -41,7 +47,7 @@ def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, i
     loss.axhline(guess.loss, color=GREY, linestyle=":", label=f"{guess.name}: {guess.shown}")
     constant = f"equal odds: 1/{classes}" if guess.even else f"always the most frequent class: {guess.accuracy:.3f}"
     accuracy.axhline(guess.accuracy, color=GREY, linestyle=":", label=constant)
-    loss.set_ylabel("cross entropy (nats)")
+    loss.set_ylabel(f"{'weighted ' * guess.balanced}cross entropy (nats)")
     loss.set_ylim(bottom=0)
     accuracy.set_ylabel("accuracy")
     accuracy.set_ylim(min(0.95 / classes, min(epoch.train_accuracy for epoch in history) - 0.02), 1.02)

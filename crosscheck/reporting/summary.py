@@ -13,7 +13,7 @@ def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Pat
     card, test = model_card.read_card(card_file), read_json(metrics)["test"]
     classes = card.data.classes
     answered = predictions.read_predictions(table, classes)
-    guess, answer = card.data.guess, only_answer(answered.predicted)
+    guess, answer = card.guess, only_answer(answered.predicted)
     architecture = ", ".join(f"{name} {value}" for name, value in card.model.model_dump().items())
     said = [
         f"network     {architecture}; {card.parameter_count:,} parameters",
@@ -26,6 +26,7 @@ def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Pat
         said.append(
             f"warning     the network takes every test image for {classes[answer]!r}, and "
             f"{guess.most_frequent(classes)}: add images of the rarer classes"
+            f"{'' if guess.balanced else ', or set train.class_weights to balanced'}"
         )
     said.append(
         f"baselines   {test['baseline_majority']:.2%} most frequent class, "

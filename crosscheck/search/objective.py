@@ -167,7 +167,7 @@ def repeated(setup: Setup, wanted: ModelParams, recipe: TrainParams, figures: Co
         began = time.perf_counter()
         trainer = start(setup, wanted, recipe.model_copy(update={"seed": recipe.seed + repeat}))
         stopped = fit(trainer, search.early_stopping, classes)
-        lowest = min(lowest, (trainer.history[-1].val_accuracy or 0.0) if trainer.history else 0.0)
+        lowest = min(lowest, (trainer.kept.val_accuracy or 0.0) if trainer.history else 0.0)
         if repeat == 0:
             seconds, curve = time.perf_counter() - began, trainer.history
         elif stopped:
@@ -196,7 +196,8 @@ def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Trainer:
 
 def fit(trainer: Trainer, stop: EarlyStopping | None, classes: int) -> str | None:
     """Train to the last epoch, or until it is hopeless; return why it was stopped, or None."""
-    train, val = (Guess.from_labels(subset.labels, classes) for subset in (trainer.train, trainer.val))
+    balanced = trainer.params.class_weights == "balanced"
+    train, val = (Guess.from_labels(subset.labels, classes, balanced) for subset in (trainer.train, trainer.val))
 
     def judge(epoch: Epoch, _: float) -> str | None:
         if stop is not None and on_plateau(trainer.history, stop, train, val):
@@ -231,7 +232,7 @@ def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: 
     _, test_accuracy = validation.score(trainer.net, test, evaluate.batch_size)
     return FinalResult(
         seed=recipe.seed,
-        val_accuracy=0.0 if diverged else trainer.history[-1].val_accuracy or 0.0,
+        val_accuracy=0.0 if diverged else trainer.kept.val_accuracy or 0.0,
         test_accuracy=0.0 if diverged else test_accuracy or 0.0,
         diverged=diverged,
         curve=trainer.history,

@@ -29,8 +29,11 @@ class Vitals:
     dead: dict[str, float]
 
 
-def take(net: nn.Sequential, train: Subset, device: torch.device) -> Vitals:
-    """Look into `net`, which is left as it was and in evaluation mode."""
+def take(net: nn.Sequential, train: Subset, device: torch.device, class_weights: Tensor | None = None) -> Vitals:
+    """Look into `net`, which is left as it was and in evaluation mode.
+
+    `class_weights`, (classes,), are those of the training's loss, where it has any.
+    """
     inputs, labels = batch(train, slice(0, IMAGES), device)
     dead: dict[str, float] = {}
     hooks = [
@@ -46,7 +49,7 @@ def take(net: nn.Sequential, train: Subset, device: torch.device) -> Vitals:
             hook.remove()
     weights = [parameter for name, parameter in net.named_parameters() if name.endswith("weight")]
     # Of the first and the last only: those of a large dense layer take as much memory as the layer.
-    gradients = torch.autograd.grad(functional.cross_entropy(logits, labels), [weights[0], weights[-1]])
+    gradients = torch.autograd.grad(functional.cross_entropy(logits, labels, class_weights), [weights[0], weights[-1]])
     # Six digits, however small: on the plateau they are.
     first, last = (float(f"{gradient.norm().item():.6g}") for gradient in gradients)
     spread = logits.detach().std(dim=0, correction=0).mean().item()

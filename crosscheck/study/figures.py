@@ -24,7 +24,7 @@ from crosscheck.reporting.style import (
 from crosscheck.study.analysis import Size
 from crosscheck.study.corruptions import UNITS
 from crosscheck.study.intervals import Estimate, Survival
-from crosscheck.study.runs import Run, all_even
+from crosscheck.study.runs import Run, all_equal_odds
 
 # In colour and in line style, so that also a print in grey tells them apart.
 STYLES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":")]
@@ -152,7 +152,7 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
         axis.set_visible(False)
     figure.supxlabel("epoch", fontsize=9)
     figure.supylabel("training loss, nats", fontsize=9)
-    plateau = "ln(classes)" if all_even(runs) else "guessing by class shares"
+    plateau = "ln(classes)" if all_equal_odds(runs) else "guessing by class shares"
     figure.suptitle(f"Every run's loss; dotted: the plateau, {plateau}; red: failed to converge", fontsize=10)
     return figure
 

@@ -12,7 +12,7 @@ from crosscheck.study import plateau, text
 from crosscheck.study.analysis import Overview
 from crosscheck.study.findings import Answer
 from crosscheck.study.plans import Plan
-from crosscheck.study.runs import all_even
+from crosscheck.study.runs import all_equal_odds
 
 P_VALUES = ["p (uncorrected)", "p (corrected)", "p (TOST, corrected)"]
 FINDINGS = ["measure", "difference", "n", *P_VALUES, "test", "verdict"]
@@ -72,7 +72,7 @@ def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> Sect
 
 
 def _convergence(found: Overview, pictures: Mapping[str, Path]) -> Section:
-    even = all_even(found.runs)
+    even = all_equal_odds(found.runs)
     rows = [text.plateau_row(name, plateau.diagnose(runs)) for name, runs in found.runs.items()]
     header = ["variant", "ever on it", "ended on it", "came back", "first off it", "signs on it", "signs off it"]
     blocks: list[Block] = [

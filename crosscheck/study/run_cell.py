@@ -84,7 +84,7 @@ def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
 
     def look(_: Epoch, took: float) -> None:
         seconds.append(took)
-        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device))
+        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device, trainer.loss_weights))
 
     try:
         trainer.run(look)

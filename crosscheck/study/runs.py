@@ -1,7 +1,7 @@
 """The outcome of each run of a study: did it converge, when, and which test images did it get right."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,18 @@ from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.study import corruptions, result_cache
 from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.results import RunResult
+from crosscheck.training import curves
 
 
 @dataclass(frozen=True)
 class Run:
     """One trained network.
 
-    `failed`: its last training loss is above the study's limit or became no number, or it takes every test image for
-    the same class. `rows`, int64 (n,), are the places of its test images in the data set, `right`, bool (n,), which of
-    them it got right; both are empty where the loss became no number. `reached`: the first epoch whose validation
-    accuracy is the study's target, if there is one.
+    `failed`: the training loss of the epoch that is kept is above the study's limit or became no number, or it takes
+    every test image for the same class. `rows`, int64 (n,), are the places of its test images in the data set, `right`,
+    bool (n,), which of them it got right; both are empty where the loss became no number. `reached`: the first epoch
+    whose validation accuracy is the study's target, if there is one. `epochs`: those planned; a training that its
+    patience ended before has not reached the target in any of them.
     """
 
     planned: PlannedRun
@@ -38,8 +40,13 @@ class Run:
 
     @property
     def guess(self) -> Guess:
-        """What is right of its training images without looking at them."""
-        return self.result.data.guess
+        """What is right of its training images without looking at them, and the loss that this has in training."""
+        return guess_of(self.planned, self.result)
+
+    @property
+    def loss(self) -> float:
+        """The training loss of the epoch that is kept."""
+        return kept_loss(self.planned, self.result)
 
     @property
     def on_plateau(self) -> list[bool]:
@@ -78,9 +85,9 @@ def read_runs(plan: Plan, folder: Path) -> dict[str, list[Run]]:
     }
 
 
-def all_even(runs: Mapping[str, Sequence[Run]]) -> bool:
-    """Whether the training images of every run, by variant, are as many of each class."""
-    return all(run.guess.even for each in runs.values() for run in each)
+def all_equal_odds(runs: Mapping[str, Sequence[Run]]) -> bool:
+    """Whether equal odds are the best guess in every run, by variant: each class counts the same in training."""
+    return all(run.guess.equal_odds for each in runs.values() for run in each)
 
 
 def right_answers(result: RunResult) -> NDArray[np.bool_]:
@@ -100,14 +107,24 @@ def answers_alike(result: RunResult) -> bool:
     return len(set(result.test.actual)) > 1 and only_answer(predicted) is not None
 
 
+def guess_of(planned: PlannedRun, result: RunResult) -> Guess:
+    """What is right of the run's training images without looking at them, and the loss that this has in training."""
+    return replace(result.data.guess, balanced=planned.params.train.class_weights == "balanced")
+
+
+def kept_loss(planned: PlannedRun, result: RunResult) -> float:
+    """The training loss of the epoch whose network the run keeps."""
+    return result.curve.train_loss[curves.kept_epoch(result.curve.val_loss, planned.params.train.keep) - 1]
+
+
 def _run(planned: PlannedRun, result: RunResult, plan: Plan) -> Run:
     curve, test = result.curve, result.test
-    limit = plan.study.failed_above * result.data.guess.loss
+    limit = plan.study.failed_above * guess_of(planned, result).loss
     target = plan.study.target
     reached = [n for n, value in enumerate(curve.val_accuracy, start=1) if value is not None and value >= target]
     return Run(
         planned=planned,
-        failed=result.diverged or curve.train_loss[-1] > limit or answers_alike(result),
+        failed=result.diverged or kept_loss(planned, result) > limit or answers_alike(result),
         rows=np.array(test.row, dtype=np.int64),
         right=right_answers(result),
         reached=reached[0] if reached else None,

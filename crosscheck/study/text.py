@@ -13,7 +13,7 @@ from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer, Finding
 from crosscheck.study.intervals import Estimate
 from crosscheck.study.plateau import Diagnosis, Signs
-from crosscheck.study.runs import Run, all_even
+from crosscheck.study.runs import Run, all_equal_odds
 from crosscheck.study.study_file import Reported, Study
 
 MOST_IMAGES = 8
@@ -63,9 +63,9 @@ def cost_row(name: str, found: Overview) -> list[str]:
 
 def limit(study: Study, found: Overview) -> str:
     """What the share `failed_above` is taken of, and what else counts as a failure."""
-    even = all_even(found.runs)
+    even = all_equal_odds(found.runs)
     limits = [(run, study.failed_above * run.guess.loss) for runs in found.runs.values() for run in runs]
-    alike = any(run.answers_alike and run.result.curve.train_loss[-1] <= most for run, most in limits)
+    alike = any(run.answers_alike and run.loss <= most for run, most in limits)
     return _say("limit", even, alike or not even)
 
 

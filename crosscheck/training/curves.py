@@ -1,7 +1,9 @@
 """The training curve: one line per epoch, in memory and as CSV."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
+from typing import Literal
 
 from crosscheck.core import tables
 from crosscheck.data.guessing import Guess
@@ -48,6 +50,22 @@ def _epoch(row: dict[str, str]) -> Epoch:
         val_loss=optional("val_loss"),
         val_accuracy=optional("val_accuracy"),
     )
+
+
+def best_epoch(val_losses: Sequence[float | None]) -> int:
+    """The first epoch, from 1, of the lowest of these validation losses of each epoch; None counts as none."""
+    known = [(loss, epoch) for epoch, loss in enumerate(val_losses, start=1) if loss is not None]
+    return min(known)[1]
+
+
+def kept_epoch(val_losses: Sequence[float | None], keep: Literal["last", "best"]) -> int:
+    """The epoch, from 1, whose network is kept, given the validation loss of each epoch as the curve has it."""
+    return best_epoch(val_losses) if keep == "best" else len(val_losses)
+
+
+def kept(history: list[Epoch], keep: Literal["last", "best"]) -> Epoch:
+    """As `kept_epoch`, the line of the curve."""
+    return history[kept_epoch([epoch.val_loss for epoch in history], keep) - 1]
 
 
 def plateau_end(history: list[Epoch], guess: Guess) -> int | None:

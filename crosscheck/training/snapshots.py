@@ -56,6 +56,11 @@ class Album:
             self.left_out = f"the weights take {size / 2**20:,.0f} MiB, and {limit}"
             print(f"no snapshots: {self.left_out}", file=sys.stderr)
 
+    def end_at(self, epoch: int) -> None:
+        """Expect no state after `epoch`, at which the training ends early; that of `epoch` is then the last one due."""
+        if any(due > epoch for due in self.due):
+            self.due = [*(due for due in self.due if due < epoch), epoch]
+
     def take(self, epoch: int, net: nn.Module) -> None:
         """Keep the state after `epoch` where one is due; in memory where it cannot be written."""
         if epoch not in self.due:

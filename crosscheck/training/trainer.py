@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer, lr_scheduler
 
-from crosscheck.core import devices
+from crosscheck.core import combinations, devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
 from crosscheck.network.inference import batch
-from crosscheck.training import optimizers
+from crosscheck.training import curves, optimizers
+from crosscheck.training.class_weights import weigh_classes
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
@@ -69,9 +70,15 @@ class Trainer:
     device: torch.device
     group: Group = ALONE
     history: list[Epoch] = field(default_factory=list)
+    # The weights of the best epoch so far, where that is the one to keep. They are replaced, never changed.
+    best: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         params = self.params
+        if not len(self.val):
+            combinations.refuse_without_validation(params)
+        self.class_weights = weigh_classes(params, self.train.labels, self.val.labels)
+        self.loss_weights = self.class_weights.tensor(self.device)
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self.steps = self._steps()
         self.optimizer = optimizers.build_optimizer(self.net, params)
@@ -108,56 +115,77 @@ class Trainer:
             )
 
     def run(self, after_epoch: AfterEpoch | None = None, on_step: OnStep | None = None) -> str | None:
-        """Train to the last epoch, or until `after_epoch` gives a reason to stop; return that, or None.
+        """Train to the end, or until `after_epoch` gives a reason to stop; return that, or None.
 
-        `on_step` is as for `run_epoch`. Raises DivergedError, as that does.
+        At the end the network has the weights that `train.keep` asks for. `on_step` is as for `run_epoch`. Raises
+        DivergedError, as that does.
         """
-        while len(self.history) < self.params.epochs:
+        while not self.ended:
             began = time.perf_counter()
             epoch = self.run_epoch(on_step)
             seconds = time.perf_counter() - began
             reason = after_epoch(epoch, seconds) if after_epoch else None
             if reason:
                 return reason
+        if self.best:
+            self.net.load_state_dict(self.best)
         return None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has trained the last epoch, or so many without a lower validation loss as its patience allows."""
+        losses, patience = [epoch.val_loss for epoch in self.history], self.params.patience
+        impatient = 0 < patience <= len(losses) and len(losses) - curves.best_epoch(losses) >= patience
+        return len(losses) >= self.params.epochs or impatient
+
+    @property
+    def kept(self) -> Epoch:
+        """Of the epochs so far, the one whose network is the one to keep."""
+        return curves.kept(self.history, self.params.keep)
 
     def run_epoch(self, on_step: OnStep | None = None) -> Epoch:
         """Train for one more epoch and add it to the history.
 
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
+        With class weights a mean loss is the weighted one, sum(w loss) / sum(w), of the validation images too.
         Raises DivergedError where a loss or a weight is no longer a number; the history then stays as it was.
         """
         self.fast_net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
-        loss_sum, right, seen = 0.0, 0.0, 0.0
+        loss_sum, weight_sum, right, seen = 0.0, 0.0, 0.0, 0.0
         for step in range(self.steps):
             start, end = (number * self.params.batch_size for number in (step, step + 1))
             rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
             images, labels = batch(self.train, mine, self.device)
+            weight, whole = (self.class_weights.total(self.train.labels, part) for part in (mine[:count], rows))
             # The mean over the processes of these shares of the loss is the mean over the batch.
-            logits, loss = self._step(images, labels, count * self.group.size / len(rows))
-            loss_sum += loss.item() * count
+            logits, loss = self._step(images, labels, weight * self.group.size / whole)
+            loss_sum += loss.item() * weight
+            weight_sum += weight
             right += int((logits.argmax(1) == labels)[:count].sum())
             seen += count
             if on_step:
-                on_step(loss_sum / max(seen, 1), right / max(seen, 1))
-        loss_sum, right, seen = self.group.sums(loss_sum, right, seen)
+                on_step(loss_sum / (weight_sum or 1), right / max(seen, 1))
+        loss_sum, weight_sum, right, seen = self.group.sums(loss_sum, weight_sum, right, seen)
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
         for name, weights in self.net.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.fast_net, self.val, self.params.batch_size, self.group)
+        val_loss, val_accuracy = score(self.fast_net, self.val, self.params.batch_size, self.group, self.class_weights)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
-        self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
+        train_loss, train_accuracy = round(loss_sum / weight_sum, 6), round(right / seen, 6)
+        self.history.append(Epoch(number, train_loss, train_accuracy, val_loss, val_accuracy))
+        if self.params.keep == "best" and self.kept.epoch == number:
+            self.best = {name: values.clone() for name, values in self.net.state_dict().items()}
         return self.history[-1]
 
     def _step(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
         self.optimizer.zero_grad()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             logits = self.shared_net(images)
-        loss = functional.cross_entropy(logits.float(), labels)
+        loss = functional.cross_entropy(logits.float(), labels, self.loss_weights)
         torch.autograd.backward(loss * weight)
         self.optimizer.step()
         self.scheduler.step()
@@ -182,6 +210,7 @@ class Trainer:
             "order": self.order.get_state(),
             "random": torch.get_rng_state(),
             "history": [vars(epoch) for epoch in self.history],
+            "best": self.best,
         }
 
     def agree(self) -> None:
@@ -198,6 +227,7 @@ class Trainer:
         self.order.set_state(state["order"].cpu())
         torch.set_rng_state(state["random"].cpu())
         self.history = [Epoch(**epoch) for epoch in state["history"]]
+        self.best = state["best"]
 
 
 def _scheduler(optimizer: Optimizer, params: TrainParams, steps: int) -> lr_scheduler.LRScheduler:

@@ -79,7 +79,7 @@ def test_a_training_that_only_learnt_the_class_shares_is_told_to_get_more_images
     assert line == (
         "warning: the training loss ends at 0.110, about 0.110, that of guessing by class shares (97.7 % of the "
         "training images are 'cat'): the network has learnt nothing of the images; add images of the rarer classes, "
-        "or try another train.seed, more train.epochs, or model.invert=true"
+        "set train.class_weights to balanced, or try another train.seed, more train.epochs, or model.invert=true"
     )
     train.warn_of_plateau(curve(0.4, 0.05), UNEVEN, NAMES)
     assert capsys.readouterr().err == ""
@@ -104,7 +104,8 @@ def test_a_network_that_takes_every_test_image_for_one_class_is_named_by_evaluat
     evaluate.warn_of_one_answer(answered(0, 0, 0, 0), UNEVEN, NAMES, 0.5)
     assert capsys.readouterr().err == (
         "warning: the network takes all n = 4 test images for 'cat', and 97.7 % of the training images are 'cat': its "
-        "balanced accuracy of 50.00% is chance; add images of the rarer classes, and train again\n"
+        "balanced accuracy of 50.00% is chance; add images of the rarer classes, or set train.class_weights to "
+        "balanced, and train again\n"
     )
     evaluate.warn_of_one_answer(answered(0, 0, 0, 1), UNEVEN, NAMES, 0.75)
     evaluate.warn_of_one_answer(answered(0, 0, 0, 0), Guess((7, 7)), NAMES, 0.5)

@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 import torch
 from helpers.networks import plain_logits, toy, trained
+from helpers.repository import ROOT
 from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import Params, VisualizeParams
+from crosscheck.core.params import Params, VisualizeParams, load
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.evaluation import calibration, predictions
 from crosscheck.network.checkpoint import Checkpoint
-from crosscheck.network.model_card import CardData
+from crosscheck.network.model_card import CardData, Description
 from crosscheck.reporting import image_grids, style
 from crosscheck.training.curves import Epoch
 from stages import visualize
 
 NAMES = ["a$b_c", "emoji 🙂", "long " * 20]
+SHIPPED = load(ROOT / "params.yaml")
 TINY = VisualizeParams(dpi=30, example=0, mistakes=3)
 
 
@@ -35,7 +37,10 @@ def draw_all(checkpoint: Checkpoint, test: Subset, folder: Path) -> list[str]:
         odds = plain_logits(checkpoint.net, checkpoint.params, pixels).double().softmax(1).numpy()
     answered = predictions.make_predictions([str(row) for row in range(len(test))], test.labels, odds)
     counts = {"train_images": 10 * len(names), "train_images_of_class": [10] * len(names), "val_images": 0}
-    card = CardData.model_validate({**vars(checkpoint.data_set), **counts})
+    data = CardData.model_validate({**vars(checkpoint.data_set), **counts})
+    card = Description(
+        parameter_count=1, model=checkpoint.params, train=SHIPPED.train, data=data, compute=SHIPPED.compute, bits={}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         chosen = visualize.choose_examples(test, names, TINY)
