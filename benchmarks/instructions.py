@@ -46,7 +46,8 @@ data_set = dataset.read_data_set(folder)
 subset = dataset.read(folder, "train", data_set)
 subset = dataset.Subset(subset.images[:100], subset.labels[:100])
 none = dataset.Subset(subset.images[:0], subset.labels[:0])
-learner = trainer.build_trainer(params.model, params.train, data_set, subset, none, torch.device("cpu"))
+recipe = params.model, params.train, params.augment
+learner = trainer.build_trainer(*recipe, data_set, subset, none, torch.device("cpu"))
 for _ in range(2):
     learner.run_epoch()
 digest = hashlib.sha256()

@@ -45,7 +45,7 @@ def main() -> None:
     data_set = dataset.read_data_set(asked.split)
     train, test = (dataset.read(asked.split, name, data_set) for name in ("train", "test"))
     nothing = dataset.Subset(train.images[:0], train.labels[:0])
-    trainer = build_trainer(params.model, params.train, data_set, train, nothing, device)
+    trainer = build_trainer(params.model, params.train, params.augment, data_set, train, nothing, device)
     seconds: list[float] = []
     accuracies: list[float] = []
 

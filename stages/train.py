@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from crosscheck.core import bits, cli, devices
 from crosscheck.core.files import sha256, write_json
-from crosscheck.core.params import ComputeParams, ModelParams, load_section
+from crosscheck.core.params import AugmentParams, ComputeParams, ModelParams, load_section
 from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
 from crosscheck.network import model, model_card
@@ -34,7 +34,8 @@ ARRAYS = ("train.npy", "train_labels.npy", "val.npy", "val_labels.npy")
 
 
 def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Path, curve: Path, metrics: Path) -> None:
-    wanted, recipe, compute = load_section("model"), load_section("train"), load_section("compute")
+    wanted, recipe, augment = load_section("model"), load_section("train"), load_section("augment")
+    compute = load_section("compute")
     bits.warn(compute.portable, compute.device)
     if process_group.launch(recipe.processes):
         return
@@ -42,9 +43,9 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
     with process_group.join(recipe.processes, device) as group:
         data_set = dataset.read_data_set(split)
         train, val = dataset.read_to_train(split, data_set, recipe.images_per_class)
-        trainer = build_trainer(wanted, recipe, data_set, train, val, device, group)
+        trainer = build_trainer(wanted, recipe, augment, data_set, train, val, device, group)
         decisive = group.from_first(bits.described(bits.find_mode(compute.portable, compute.device)))
-        described = describe(trainer, wanted, data_set, compute, decisive)
+        described = describe(trainer, wanted, augment, data_set, compute, decisive)
         fingerprint = group.from_first(devices.fingerprint())
         key = training_key(described.model_dump(), fingerprint, [split / name for name in ARRAYS])
         group.check_same(key)
@@ -81,6 +82,7 @@ def main(split: Path, checkpoint: Path, card: Path, snapshots: Path, machine: Pa
 def describe(
     trainer: Trainer,
     wanted: ModelParams,
+    augment: AugmentParams,
     data_set: dataset.DataSet,
     compute: ComputeParams,
     decisive: dict[str, str],
@@ -91,6 +93,7 @@ def describe(
         parameter_count=model.parameter_count(trainer.net),
         model=wanted,
         train=trainer.params,
+        augment=augment,
         data=CardData(
             **asdict(data_set),
             train_images=len(trainer.train),

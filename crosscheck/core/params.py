@@ -249,6 +249,12 @@ def decisive(name: str, values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key not in fields or not _is_neutral(fields[key], value)}
 
 
+def decisive_sections(sections: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is `decisive` of each section, by its name; a section that came later and is off is left out."""
+    kept = {name: decisive(name, values) for name, values in sections.items()}
+    return {name: values for name, values in kept.items() if values}
+
+
 def _is_neutral(field: FieldInfo, value: Any) -> bool:
     # True equals 1, and no default is equal to PydanticUndefined.
     return (type(value), value) == (type(field.default), field.default)

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256, write_json
-from crosscheck.core.params import ComputeParams, ModelParams, TrainParams
+from crosscheck.core.params import AugmentParams, ComputeParams, ModelParams, TrainParams
 from crosscheck.core.records import Record, read_record
 from crosscheck.core.validation_messages import new_name
 from crosscheck.data.guessing import Guess
@@ -51,6 +51,8 @@ class Description(Record):
     parameter_count: int
     model: ModelParams
     train: TrainParams
+    # A card of an earlier version does not have it.
+    augment: AugmentParams = AugmentParams()
     data: CardData
     compute: ComputeParams
     bits: dict[str, str]

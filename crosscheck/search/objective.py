@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from crosscheck.core import devices
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ComputeParams, EvaluateParams, ModelParams, TrainParams
+from crosscheck.core.params import AugmentParams, ComputeParams, EvaluateParams, ModelParams, TrainParams
 from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import complexity
@@ -44,6 +44,7 @@ class Setup:
     split: Path
     model: ModelParams
     train: TrainParams
+    augment: AugmentParams
     compute: ComputeParams
     baseline: Cost
     seed: int | None
@@ -191,7 +192,7 @@ def start(setup: Setup, wanted: ModelParams, recipe: TrainParams) -> Trainer:
     """A training about to begin, with one thread."""
     device = devices.prepare(setup.compute.model_copy(update={"threads": 1}))
     known = pictures(setup.split, setup.train.images_per_class)
-    return build_trainer(wanted, recipe, known.data_set, known.train, known.val, device)
+    return build_trainer(wanted, recipe, setup.augment, known.data_set, known.train, known.val, device)
 
 
 def fit(trainer: Trainer, stop: EarlyStopping | None, classes: int) -> str | None:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
-from crosscheck.core.params import load_section
+from crosscheck.core.params import decisive, load_section
 from crosscheck.evaluation import complexity
 from crosscheck.pipeline import paths
 from crosscheck.search import objective, pareto, storage, tracking
@@ -48,6 +48,7 @@ def read_setup(space: Path) -> Setup:
         split=split,
         model=model,
         train=train,
+        augment=load_section("augment"),
         compute=load_section("compute"),
         baseline=complexity.count_complexity(model, data.data_set, len(data.train), train.epochs),
         seed=seed,
@@ -57,7 +58,12 @@ def read_setup(space: Path) -> Setup:
 def open_study(setup: Setup) -> Study:
     """The search's study; it goes on only with the space and the images that it was begun with."""
     search = setup.search
-    left_open = {**setup.train.model_dump(), **setup.model.model_dump()}
+    # A default decides nothing, so a search that was begun before it was there goes on.
+    left_open = {
+        key: value
+        for name in ("train", "model", "augment")
+        for key, value in decisive(name, getattr(setup, name).model_dump()).items()
+    }
     for name in (*SpaceParams.model_fields, "further_channels", "seed", "snapshots"):
         left_open.pop(name, None)
     description = {

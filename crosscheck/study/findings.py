@@ -14,7 +14,7 @@ from crosscheck.core.params import Params
 from crosscheck.study import hypothesis_tests
 from crosscheck.study.hypothesis_tests import Contrast
 from crosscheck.study.intervals import Estimate
-from crosscheck.study.plans import Plan
+from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan
 from crosscheck.study.runs import Run
 
 Verdict = Literal["better", "worse", "equivalent", "unknown"]
@@ -153,7 +153,7 @@ def _answer(name: str, plan: Plan, first: list[Run], second: list[Run], findings
 def changed_settings(first: Params, second: Params) -> list[Change]:
     """The parameters in which two variants differ, but for the seeds."""
     changes = []
-    for section in ("split", "model", "train"):
+    for section in SECTIONS_OF_A_VARIANT:
         old, new = getattr(first, section).model_dump(), getattr(second, section).model_dump()
         changes += [
             Change(f"{section}.{key}", str(old[key]), str(new[key]))

@@ -16,7 +16,7 @@ from crosscheck.network import shapes
 from crosscheck.study.study_file import Part, Settings, Study
 
 # All variants of a study share one packed data set.
-SECTIONS_OF_A_VARIANT = ("model", "train", "split")
+SECTIONS_OF_A_VARIANT = ("split", "model", "train", "augment")
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,10 @@ def run_key(params: Params, data_digest: str, code_digest: str) -> str:
         "data": params.data.model_dump(exclude={"images"}),
         "model": params.model.model_dump(),
         "train": params.train.model_dump(exclude={"images_per_class", "snapshots"}),
+        "augment": params.augment.model_dump(),
         "compute": params.compute.model_dump(),
     }
-    decisive = {name: parameters.decisive(name, values) for name, values in sections.items()}
-    decisive["bits"] = _bits_of(params.compute)
+    decisive = {**parameters.decisive_sections(sections), "bits": _bits_of(params.compute)}
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

@@ -46,7 +46,7 @@ def execute(params: Params, packed: PackedImages) -> tuple[RunResult, RunTiming]
     device = devices.prepare(params.compute)
     subsets = resplit.split_again(packed, params.split, params.train.images_per_class)
     train = subsets.train
-    trainer = build_trainer(params.model, params.train, packed.data_set, train, subsets.val, device)
+    trainer = build_trainer(params.model, params.train, params.augment, packed.data_set, train, subsets.val, device)
     vitals, seconds, diverged = fit(trainer)
     costs = complexity.count_complexity(params.model, packed.data_set, len(train), params.train.epochs)
     result = RunResult(

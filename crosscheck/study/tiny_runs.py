@@ -126,7 +126,9 @@ def _trained(params: Params, drawn: PackedImages) -> list[NDArray[Any]]:
     """The weights after training and the logits of the test images: a result has rounded figures only."""
     subsets = resplit.split_again(drawn, params.split, params.train.images_per_class)
     device = torch.device("cpu")
-    trainer = build_trainer(params.model, params.train, drawn.data_set, subsets.train, subsets.val, device)
+    trainer = build_trainer(
+        params.model, params.train, params.augment, drawn.data_set, subsets.train, subsets.val, device
+    )
     run_cell.fit(trainer)
     logits = inference.compute_logits(trainer.fast_net, subsets.test, run_cell.TEST_BATCH)
     return [tensor.contiguous().numpy() for tensor in (*trainer.net.state_dict().values(), logits)]

@@ -1,12 +1,11 @@
 """What MLflow is told of a study: a run for each run of it."""
 
-from crosscheck.study.plans import Plan, PlannedRun
+from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan, PlannedRun
 from crosscheck.study.results import RunResult, RunTiming, StoredResult
 from crosscheck.study.runs import right_answers, share_right
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
-SECTIONS = ("split", "model", "train")
 
 
 def open_runs(plan: Plan) -> NestedRuns:
@@ -23,7 +22,7 @@ def child(planned: PlannedRun, result: StoredResult, timing: RunTiming | None) -
         key=f"{planned.variant}/{planned.seed}/{result.key}",
         name=f"{planned.variant} seed {planned.seed}",
         tags={"variant": planned.variant},
-        parameters={name: getattr(planned.params, name).model_dump() for name in SECTIONS},
+        parameters={name: getattr(planned.params, name).model_dump() for name in SECTIONS_OF_A_VARIANT},
         figures=figures(result, timing),
         epochs=epochs,
         status="FAILED" if result.diverged else "FINISHED",

@@ -44,10 +44,9 @@ def training_key(described: dict[str, Any], fingerprint: dict[str, str], arrays:
     """
     machine = fingerprint if described["bits"]["mode"] == "native" else {}
     code = code_digest.digest(CODE, code_digest.PLAIN_CARRIERS)
-    decisive = {
-        name: params.decisive(name, each) if name in params.SECTIONS else each for name, each in described.items()
-    }
-    content = [decisive, machine, [sha256(array) for array in arrays], code]
+    sections = {name: each for name, each in described.items() if name in params.SECTIONS}
+    others = {name: each for name, each in described.items() if name not in sections}
+    content = [others | params.decisive_sections(sections), machine, [sha256(array) for array in arrays], code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 

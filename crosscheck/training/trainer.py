@@ -14,11 +14,12 @@ from torch.optim import Optimizer, lr_scheduler
 
 from crosscheck.core import combinations, devices
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ModelParams, TrainParams
+from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
 from crosscheck.network.inference import batch
 from crosscheck.training import curves, optimizers
+from crosscheck.training.augmentation import Augmentation, build_augmentation
 from crosscheck.training.class_weights import weigh_classes
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
@@ -47,6 +48,7 @@ def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int
 def build_trainer(
     wanted: ModelParams,
     params: TrainParams,
+    augment: AugmentParams,
     data_set: DataSet,
     train: Subset,
     val: Subset,
@@ -56,7 +58,8 @@ def build_trainer(
     """The trainer of a new network, before the first step. Raises InputError where the images cannot train it."""
     net = new_network(wanted, data_set, train, params.seed)
     devices.keep_freed_memory(net)
-    return Trainer(net, train, val, params, device, group)
+    augmentation = build_augmentation(augment, params.seed, data_set.background)
+    return Trainer(net, train, val, params, device, group, augmentation)
 
 
 @dataclass
@@ -69,6 +72,7 @@ class Trainer:
     params: TrainParams
     device: torch.device
     group: Group = ALONE
+    augmentation: Augmentation | None = None
     history: list[Epoch] = field(default_factory=list)
     # The weights of the best epoch so far, where that is the one to keep. They are replaced, never changed.
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -152,12 +156,15 @@ class Trainer:
         """
         self.fast_net.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
+        changes = self.augmentation.draw(len(self.history) + 1, len(self.train)) if self.augmentation else None
         loss_sum, weight_sum, right, seen = 0.0, 0.0, 0.0, 0.0
         for step in range(self.steps):
             start, end = (number * self.params.batch_size for number in (step, step + 1))
             rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
             images, labels = batch(self.train, mine, self.device)
+            if changes:
+                images = changes.apply(images, mine)
             weight, whole = (self.class_weights.total(self.train.labels, part) for part in (mine[:count], rows))
             # The mean over the processes of these shares of the loss is the mean over the batch.
             logits, loss = self._step(images, labels, weight * self.group.size / whole)

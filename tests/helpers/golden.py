@@ -116,7 +116,7 @@ def drawn(count: int, seed: int) -> Subset:
 
 def fit(model: params.ModelParams, recipe: params.TrainParams, train: Subset, val: Subset) -> trainer.Trainer:
     """A few steps of training."""
-    trained = trainer.build_trainer(model, recipe, DATA_SET, train, val, torch.device("cpu"))
+    trained = trainer.build_trainer(model, recipe, params.AugmentParams(), DATA_SET, train, val, torch.device("cpu"))
     trained.run()
     return trained
 
