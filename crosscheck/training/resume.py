@@ -45,7 +45,9 @@ def training_key(described: dict[str, Any], fingerprint: dict[str, str], arrays:
     machine = fingerprint if described["bits"]["mode"] == "native" else {}
     code = code_digest.digest(CODE, code_digest.PLAIN_CARRIERS)
     decisive = {
-        name: params.decisive(name, each) if name in params.SECTIONS else each for name, each in described.items()
+        name: params.decisive(name, each) if name in params.SECTIONS else each
+        for name, each in described.items()
+        if each is not None
     }
     content = [decisive, machine, [sha256(array) for array in arrays], code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

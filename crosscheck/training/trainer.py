@@ -16,12 +16,13 @@ from crosscheck.core import devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.network import model
+from crosscheck.network import model, pretrained
 from crosscheck.network.inference import batch
 from crosscheck.training import optimizers
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
+from crosscheck.training.frozen import Lesson, prepare_lesson
 from crosscheck.training.validation import score
 
 OnStep = Callable[[float, float], None]
@@ -34,9 +35,13 @@ class DivergedError(InputError):
 
 
 def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int) -> nn.Sequential:
-    """The network before training: its weights follow from `seed`, its centring from the training images."""
+    """The network before training: its weights follow from `seed`, its centring from the training images.
+
+    Those of a backbone are as `params` have them.
+    """
     torch.manual_seed(seed)
     net = model.build(params, data_set)
+    pretrained.load_weights(net, params)
     if params.centre:
         mean = train.images.mean(axis=(0, 1, 2), dtype="float64")
         cast(model.Scale, net.get_submodule("scale")).centre_on(torch.from_numpy(mean).float())
@@ -55,12 +60,16 @@ def build_trainer(
     """The trainer of a new network, before the first step. Raises InputError where the images cannot train it."""
     net = new_network(wanted, data_set, train, params.seed)
     devices.keep_freed_memory(net)
-    return Trainer(net, train, val, params, device, group)
+    lesson = prepare_lesson(net, wanted, train, val, device)
+    return Trainer(net, train, val, params, device, group, lesson=lesson)
 
 
 @dataclass
 class Trainer:
-    """A network in training; `state` and `restore` carry it over an interruption without changing a bit."""
+    """A network in training; `state` and `restore` carry it over an interruption without changing a bit.
+
+    `lesson`: which of its layers are trained, and on what; None for all of them, on the images.
+    """
 
     net: nn.Sequential
     train: Subset
@@ -69,19 +78,27 @@ class Trainer:
     device: torch.device
     group: Group = ALONE
     history: list[Epoch] = field(default_factory=list)
+    lesson: Lesson | None = None
 
     def __post_init__(self) -> None:
         params = self.params
+        self.taught = self.lesson or Lesson(0, self.train, self.val)
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self.steps = self._steps()
-        self.optimizer = optimizers.build_optimizer(self.net, params)
+        self.optimizer = optimizers.build_optimizer(self.trained_part, params)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
         # In a group the gradients meet before anything descends.
         plain = params.optimizer == "sgd" and params.momentum == 0 == params.weight_decay and self.group.size == 1
         self.half = params.precision == "bfloat16"
         self.fast_net = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
-        self.shared_net = self.group.wrap(self.fast_net)
+        self.fast_part = self.taught.part(self.fast_net)
+        self.shared_net = self.group.wrap(self.fast_part)
+
+    @property
+    def trained_part(self) -> nn.Sequential:
+        """The layers of the network that are trained."""
+        return self.taught.part(self.net)
 
     def _steps(self) -> int:
         """The batches of an epoch. Raises InputError where one cannot be normalised.
@@ -90,21 +107,25 @@ class Trainer:
         into the batch before it.
         """
         whole, rest = divmod(len(self.train), self.params.batch_size)
-        if any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules()):
+        if any(isinstance(layer, nn.BatchNorm2d) for layer in self.trained_part.modules()):
             self._check_normalisation()
             return whole + (rest > 1)
         return whole + (rest > 0)
 
     def _check_normalisation(self) -> None:
+        in_backbone = any(name == "backbone" for name, _ in self.net.named_children())
         if self.group.size > 1:
+            cause = "the backbone has batch normalisation" if in_backbone else "model.norm is 'batch'"
+            way_out = "model.freeze to true" if in_backbone else "model.norm to none"
             raise InputError(
-                "params.yaml: model.norm is 'batch', which would normalise by each process's share of a batch; "
-                "set train.processes to 1 or model.norm to none"
+                f"params.yaml: {cause}, which would normalise by each process's share of a batch; "
+                f"set train.processes to 1 or {way_out}"
             )
         if min(self.params.batch_size, len(self.train)) == 1:
+            cause = "the batch normalisation of the backbone" if in_backbone else "model.norm=batch"
             raise InputError(
                 f"params.yaml: train.batch_size={self.params.batch_size} makes batches of one of {len(self.train)} "
-                "images, which have no spread to normalise by with model.norm=batch; choose 2 or more"
+                f"images, which have no spread to normalise by with {cause}; choose 2 or more"
             )
 
     def run(self, after_epoch: AfterEpoch | None = None, on_step: OnStep | None = None) -> str | None:
@@ -127,14 +148,14 @@ class Trainer:
         `on_step` hears the mean loss and the accuracy of the epoch so far after every step, of this process's share.
         Raises DivergedError where a loss or a weight is no longer a number; the history then stays as it was.
         """
-        self.fast_net.train()
+        self.fast_part.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
         loss_sum, right, seen = 0.0, 0.0, 0.0
         for step in range(self.steps):
             start, end = (number * self.params.batch_size for number in (step, step + 1))
             rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
-            images, labels = batch(self.train, mine, self.device)
+            images, labels = batch(self.taught.train, mine, self.device)
             # The mean over the processes of these shares of the loss is the mean over the batch.
             logits, loss = self._step(images, labels, count * self.group.size / len(rows))
             loss_sum += loss.item() * count
@@ -145,9 +166,9 @@ class Trainer:
         loss_sum, right, seen = self.group.sums(loss_sum, right, seen)
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
-        for name, weights in self.net.named_parameters():
+        for name, weights in self.trained_part.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.fast_net, self.val, self.params.batch_size, self.group)
+        val_loss, val_accuracy = score(self.fast_part, self.taught.val, self.params.batch_size, self.group)
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
         self.history.append(Epoch(number, round(loss_sum / seen, 6), round(right / seen, 6), val_loss, val_accuracy))
@@ -176,7 +197,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """All that decides how training goes on, as tensors and plain values; save it before the next epoch."""
         return {
-            "weights": self.net.state_dict(),
+            "weights": self.trained_part.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "order": self.order.get_state(),
@@ -191,7 +212,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state` of the same network and parameters."""
-        self.net.load_state_dict(state["weights"])
+        self.trained_part.load_state_dict(state["weights"])
         # The optimizer would keep the very tensors of `state` as its momentum.
         self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])
