@@ -14,6 +14,9 @@ from crosscheck.data.dataset import DataSet
 from crosscheck.network import backbones, timm_networks
 from crosscheck.network.shapes import KERNEL, all_channels, find_head, hidden_widths, map_size
 
+# How the names of the layers begin that give maps to look at, from the first to the last.
+MAPS = ("block", "backbone")
+
 
 class Scale(nn.Module):
     """Grey levels 0 to 255 to about [0, 1]: x * scale + shift, channel by channel.

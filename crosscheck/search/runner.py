@@ -13,11 +13,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
+from crosscheck.core import params as parameters
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
 from crosscheck.core.params import load_section
 from crosscheck.evaluation import complexity
+from crosscheck.network import backbones
 from crosscheck.pipeline import paths
 from crosscheck.search import objective, pareto, storage, tracking
 from crosscheck.search import space as spaces
@@ -38,6 +40,11 @@ def read_setup(space: Path) -> Setup:
     # Absolute, since a worker keeps the images by it.
     split = paths.read_paths("split")["split"].resolve()
     model, train = load_section("model"), load_section("train")
+    if backbones.is_used(model):
+        raise InputError(
+            f"params.yaml: model.backbone is {model.backbone!r}, but a search tries convolutions of its own; set it to "
+            "none"
+        )
     data = objective.pictures(split, train.images_per_class)
     search = spaces.load(space, data.data_set)
     # Side by side, two samplers with the same seed would draw the same points.
@@ -57,7 +64,10 @@ def read_setup(space: Path) -> Setup:
 def open_study(setup: Setup) -> Study:
     """The search's study; it goes on only with the space and the images that it was begun with."""
     search = setup.search
-    left_open = {**setup.train.model_dump(), **setup.model.model_dump()}
+    left_open = {
+        **parameters.decisive("train", setup.train.model_dump()),
+        **parameters.decisive("model", setup.model.model_dump()),
+    }
     for name in (*SpaceParams.model_fields, "further_channels", "seed", "snapshots"):
         left_open.pop(name, None)
     description = {

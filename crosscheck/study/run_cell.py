@@ -84,7 +84,7 @@ def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
 
     def look(_: Epoch, took: float) -> None:
         seconds.append(took)
-        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device))
+        vitals.append(diagnostics.take(trainer.trained_part, trainer.taught.train, trainer.device))
 
     try:
         trainer.run(look)
