@@ -14,7 +14,8 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 # matplotlib and ONNX Runtime read these as they load. A notebook leaves behind a backend that is not installed here,
 # and a user's style would change every picture. In the home folder ONNX Runtime would write a device's name and a
-# queue of events, and matplotlib its list of fonts.
+# queue of events, and matplotlib its list of fonts. timm loads a library that would ask a hub of weights for them.
 os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull, "ORT_DISABLE_TELEMETRY": "1"}
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 if sys.prefix != sys.base_prefix and os.access(sys.prefix, os.W_OK):
     os.environ["MPLCONFIGDIR"] = f"{sys.prefix}/var/matplotlib"

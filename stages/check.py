@@ -13,7 +13,7 @@ from crosscheck.core import cli, combinations, ownership
 from crosscheck.core.files import write_json
 from crosscheck.core.params import Params, load
 from crosscheck.data.image_folder import check_apart
-from crosscheck.network import shapes
+from crosscheck.network import backbones, shapes
 from crosscheck.pipeline import location, paths
 
 
@@ -21,7 +21,9 @@ def main(schema: Path) -> None:
     params = load()
     location.check(params.data.images)
     combinations.check(params)
-    shapes.map_size(params.model, params.data.height, params.data.width)
+    height, width = params.data.height, params.data.width
+    backbones.check(params.model, params.train, params.augment, height, width)
+    shapes.map_size(params.model, height, width)
     outputs, drawn = paths.outputs(paths.DVC_FILE), paths.read_paths("synthesize")["images"]
     images = Path(params.data.images)
     if images.resolve() != drawn.resolve():

@@ -20,7 +20,7 @@ from crosscheck.core.files import sha256, write_json
 from crosscheck.core.params import AugmentParams, ComputeParams, ModelParams, load_section
 from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
-from crosscheck.network import model, model_card
+from crosscheck.network import model, model_card, pretrained
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from crosscheck.network.model_card import CardData, Description
 from crosscheck.tracking import stage_logging
@@ -102,6 +102,7 @@ def describe(
         ),
         compute=compute,
         bits=decisive,
+        backbone=pretrained.find_source(wanted),
     )
 
 

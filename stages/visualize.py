@@ -22,7 +22,7 @@ from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
 from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
-from crosscheck.network import inference, model_card
+from crosscheck.network import inference, model, model_card
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import Description
 from crosscheck.reporting import charts, fonts, image_grids, style
@@ -75,9 +75,12 @@ def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeP
 
 
 def draw_kernels(trained: Checkpoint) -> NamedFigures:
+    """Those of each convolution; of a backbone those of the first alone, the only ones that look at colours."""
+    drawn: set[str] = set()
     for name, layer in trained.net.named_modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            block = name.split(".")[0]
+        block = name.split(".")[0]
+        if isinstance(layer, torch.nn.Conv2d) and not (block == "backbone" and block in drawn):
+            drawn.add(block)
             yield f"kernels_{block}", image_grids.draw_kernels(layer.weight.detach().numpy(), block)
 
 
@@ -88,13 +91,16 @@ def draw_feature_maps(trained: Checkpoint, test: dataset.Subset, chosen: list[in
         values = inference.responses(trained.net, image)
         label = int(test.labels[row])
         for earlier, block in pairwise(values):
-            if not block.startswith("block"):
+            if not block.startswith(model.MAPS):
                 continue
-            layers = trained.net.get_submodule(block)
-            before = _up_to(layers, linear, values[earlier])[0]
-            steps = {f"after {linear}": before, "after ReLU": before.relu()}
-            if hasattr(layers, "pool"):
-                steps[f"after {trained.params.pool} pooling"] = values[block][0]
+            if block == "backbone":
+                steps = {"last maps": values[block][0]}
+            else:
+                layers = trained.net.get_submodule(block)
+                before = _up_to(layers, linear, values[earlier])[0]
+                steps = {f"after {linear}": before, "after ReLU": before.relu()}
+                if hasattr(layers, "pool"):
+                    steps[f"after {trained.params.pool} pooling"] = values[block][0]
             title = f"Feature maps of {block} for n = 1 test image of the class {trained.data_set.classes[label]}"
             drawn = {name: maps.numpy() for name, maps in steps.items()}
             yield f"maps_{block}_class{label}", image_grids.draw_feature_maps(drawn, title)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from crosscheck.evaluation.classify import Verdict
+from crosscheck.network.model import MAPS
 from crosscheck.reporting.style import MOST_CHANNELS
 
 LONGEST_SIDE = 256
@@ -24,7 +25,7 @@ def encode(image: Tensor, verdict: Verdict, responses: dict[str, Tensor]) -> byt
     """
     layers, planes = [], []
     for name, values in {"image": image, **responses}.items():
-        if name.startswith(("image", "block", "hidden", "classify")) and (values.ndim == 4 or name != "classify"):
+        if name.startswith(("image", *MAPS, "hidden", "classify")) and (values.ndim == 4 or name != "classify"):
             layer, bytes_of = _quantised(name, _as_maps(values[0].float()))
             layers.append({**layer, "total": values.shape[1]})
             planes.append(bytes_of)

@@ -19,7 +19,7 @@ from crosscheck.app import encoding
 from crosscheck.app.networks import LoadedNetwork
 from crosscheck.data import decoding
 from crosscheck.evaluation import classify
-from crosscheck.network import inference
+from crosscheck.network import backbones, inference
 from crosscheck.network.model import parameter_count
 from crosscheck.reporting.style import POSITIVE, SIGNED, colormap
 
@@ -90,10 +90,12 @@ def described(variant: LoadedNetwork) -> dict[str, Any]:
     """What the page shows of a network, and what it needs for drawing."""
     data_set, wanted = variant.trained.data_set, variant.trained.params
     convolutions = ", ".join(map(str, [wanted.channels, *wanted.further_channels]))
+    layers = f"convolutions {convolutions}; pooling {wanted.pool}; head {wanted.head}"
+    if backbones.is_used(wanted):
+        layers = f"backbone {wanted.backbone}{', frozen' if wanted.freeze else ''}"
     return {
         "name": variant.name,
-        "about": f"convolutions {convolutions}; pooling {wanted.pool}; head {wanted.head}; "
-        f"{parameter_count(variant.trained.net):,} parameters",
+        "about": f"{layers}; {parameter_count(variant.trained.net):,} parameters",
         "classes": data_set.classes,
         "height": data_set.height,
         "width": data_set.width,

@@ -25,6 +25,7 @@ from crosscheck.core.params import load_section
 from crosscheck.data import dataset
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.shapes import find_head
 from crosscheck.pipeline import paths
 
 # Of ONNX 1.12, from 2022: old enough for most programs that read it.
@@ -77,7 +78,7 @@ def convert(trained: Checkpoint, digest: str, file: Path) -> None:
     described = trained.data_set
     # Two images, since an exporter may take a dimension of length 1 for a constant.
     example = torch.zeros((2, described.channels, described.height, described.width), dtype=torch.uint8)
-    dynamic = {0: "n"} | ({2: "height", 3: "width"} if trained.params.head == "convolution" else {})
+    dynamic = {0: "n"} | ({2: "height", 3: "width"} if find_head(trained.params) == "convolution" else {})
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         # The newer exporter writes the paths of this project's files into the model, and takes twenty times as long.
         torch.onnx.export(

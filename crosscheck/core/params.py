@@ -23,6 +23,7 @@ from crosscheck.core.yaml_files import check_section, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 MAX_SEED = 2**32 - 1
+NO_BACKBONE = "none"
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Pixels = Annotated[int, Field(ge=1, le=8192)]
@@ -127,7 +128,7 @@ class ModelParams(Section):
     backbone: str = Field(
         min_length=1,
         description="none, or timm's name of a network that takes the place of the convolutions",
-        default="none",
+        default=NO_BACKBONE,
     )
     pretrained: bool | Annotated[str, Field(min_length=1)] = Field(
         description="whether the backbone begins with weights from ImageNet, or a safetensors file of weights",

@@ -32,9 +32,12 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Subset:
-    """`images`: uint8 (n, height, width, channels), mapped from the file; `labels`: int64 (n,)."""
+    """`images`: uint8 (n, height, width, channels), mapped from the file; `labels`: int64 (n,).
 
-    images: NDArray[np.uint8]
+    Where only a part of a network is trained, `images` may be what the layers before it make of them, float32.
+    """
+
+    images: NDArray[Any]
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:

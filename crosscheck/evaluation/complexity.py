@@ -29,7 +29,7 @@ class Cost:
 def count_complexity(params: ModelParams, data_set: DataSet, train_images: int, epochs: int) -> Cost:
     """The cost of training the network that `params` describes; to tell it takes no training, and no memory.
 
-    Raises InputError where the image is too small for the convolutions.
+    Raises InputError where the image is too small for the convolutions, or for a backbone.
     """
     with torch.device("meta"):
         net = model.build(params, data_set).eval()
@@ -40,7 +40,7 @@ def count_complexity(params: ModelParams, data_set: DataSet, train_images: int, 
         written.append(output.numel())
 
     for layer in net.modules():
-        if not list(layer.children()):
+        if not list(layer.children()) and not isinstance(layer, nn.Identity):
             layer.register_forward_hook(count)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(image)

@@ -5,6 +5,7 @@ its standard deviation over the training images. Distances to neighbours among a
 "Out-of-distribution detection with deep nearest neighbors", ICML 2022; means of the maps of every layer: Lee et al., "A
 simple unified framework for detecting out-of-distribution samples and adversarial attacks", NeurIPS 2018. The features
 of the last layer alone, as Sun et al. use them, know the classes apart and little else: docs/use.md has the figures.
+Those of a backbone are the mean of each of its last maps.
 """
 
 import math
@@ -55,6 +56,9 @@ class OodDetector:
 
 def features(responses: dict[str, Tensor]) -> Tensor:
     """The description of each image by `inference.responses`: float (n, features)."""
+    if "backbone" in responses:
+        # What Sun et al. use. It was not made to tell these classes apart, and quarters would be four times as much.
+        return responses["average"]
     maps = [values for name, values in responses.items() if name.startswith("block")]
     return torch.cat([functional.adaptive_avg_pool2d(values, QUARTERS).flatten(1) for values in maps], dim=1)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.model import MAPS
 
 # The occluding square is a sixth of the image along each axis, and moves by half of its side.
 SHARE = 6
@@ -36,8 +37,9 @@ def reasons(net: nn.Sequential, checkpoint: Checkpoint, image: NDArray[np.uint8]
     """Why `net`, of the kind of `checkpoint`, takes `image`, uint8 (height, width, channels), for the class `answer`.
 
     Occlusion (Zeiler and Fergus, 2014): by how much the log odds of the answer fall where a square is painted over
-    with paper. Grad-CAM (Selvaraju et al., 2017) at the last block of convolutions, times its number of positions: by
-    how much, linearly, the log odds would rise if its channels were everywhere as they are here; never negative.
+    with paper. Grad-CAM (Selvaraju et al., 2017) at the last block of convolutions, or the last maps of a backbone,
+    times its number of positions: by how much, linearly, the log odds would rise if its channels were everywhere as they
+    are here; never negative.
     """
     pixels = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
 
@@ -64,7 +66,7 @@ def _occlusion(log_odds: LogOdds, checkpoint: Checkpoint, pixels: Tensor) -> Map
 
 
 def _grad_cam(log_odds: LogOdds, net: nn.Sequential, pixels: Tensor) -> Map:
-    last = [child for name, child in net.named_children() if name.startswith("block")][-1]
+    last = [child for name, child in net.named_children() if name.startswith(MAPS)][-1]
     found = LayerGradCam(log_odds, last).attribute(pixels, relu_attributions=True)
     size = (pixels.shape[2], pixels.shape[3])
     positions = found.shape[2] * found.shape[3]

@@ -11,6 +11,7 @@ from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
 from crosscheck.evaluation import predictions
 from crosscheck.explain import activations, animation, attributions, figures, probes, text
+from crosscheck.explain.receptive_fields import BACKBONE
 from crosscheck.explain.subject import Subject
 from crosscheck.network import inference, model
 from crosscheck.network.checkpoint import load_checkpoint
@@ -45,6 +46,7 @@ def write_layers(study: Subject) -> list[Section]:
         name = response.layer.name
         heading = f"{name}, which sees {text.seen(response.layer)}"
         blocks: list[Block] = [
+            *describe_backbone(study, name),
             *map(Paragraph, text.describe_layer(response, scanned.labels, study.classes)),
             *show_kernels(study, name),
             show_responses(study, response),
@@ -52,6 +54,15 @@ def write_layers(study: Subject) -> list[Section]:
         ]
         told.append(Section(heading, blocks, name))
     return told
+
+
+def describe_backbone(study: Subject, name: str) -> list[Paragraph]:
+    """What is to be said of the layer `name` where it is a backbone."""
+    if name != BACKBONE:
+        return []
+    parts = study.trained.net.get_submodule(name).modules()
+    convolutions = sum(isinstance(part, torch.nn.Conv2d) for part in parts)
+    return [Paragraph(text.describe_backbone(study.trained.params, convolutions))]
 
 
 def save_picture(study: Subject, name: str, figure: Figure, caption: str) -> Picture:
@@ -62,10 +73,10 @@ def save_picture(study: Subject, name: str, figure: Figure, caption: str) -> Pic
 
 
 def show_kernels(study: Subject, name: str) -> list[Picture]:
-    """The kernels of the layer `name`, where it has any."""
-    pictures = []
+    """The kernels of the layer `name`, where it has any; of a backbone, those of its first convolution."""
+    pictures: list[Picture] = []
     for part in study.trained.net.get_submodule(name).modules():
-        if isinstance(part, torch.nn.Conv2d):
+        if isinstance(part, torch.nn.Conv2d) and not (pictures and name == BACKBONE):
             figure = image_grids.draw_kernels(part.weight.detach().numpy(), name)
             caption = f"The kernels of {name}, on one scale: red adds, blue subtracts."
             pictures.append(save_picture(study, f"kernels_{name}", figure, caption))
@@ -75,7 +86,7 @@ def show_kernels(study: Subject, name: str) -> list[Picture]:
 def show_responses(study: Subject, response: activations.Response) -> Picture:
     """Of maps: the response to the first test image of each class; of single values: to 20 of each class."""
     name, names = response.layer.name, study.classes[: study.params.classes]
-    if response.layer.step:
+    if response.layer.has_maps:
         channels = response.drawn(study.params.channels)
         examples = activations.one_of_each_class(study.shown_test)
         values = compute_values(study.trained.net, name, examples)[:, channels]
@@ -95,7 +106,7 @@ def show_responses(study: Subject, response: activations.Response) -> Picture:
 def show_patches(study: Subject, response: activations.Response, scanned: Subset) -> Picture:
     """The parts of the images `scanned` to which the layer's channels respond most."""
     channels = response.drawn(study.params.channels)
-    unit = "channel" if response.layer.step else "unit"
+    unit = "channel" if response.layer.has_maps else "unit"
     seen = f"the receptive fields where each {unit}" if response.layer.step else "the images to which each unit"
     title = f"{response.layer.name}: {seen} responds most, of n = {len(scanned):,} training images"
     figure = figures.draw_patches(response, channels, scanned, study.params.patches, title)
@@ -198,6 +209,8 @@ def _turns(labels: NDArray[np.int64]) -> NDArray[np.int64]:
 def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -> Section:
     """The animation with what it shows, from the snapshots in `folder`; without snapshots, why there is none."""
     files, left_out = snapshots.read(folder)
+    if study.trained.params.freeze:
+        files, left_out = {}, "the backbone is frozen, so its kernels and maps do not move"
     kept = curves.kept(history, study.keep).epoch if study.keep == "best" else None
     words = text.describe_training(history, study.guess, list(files), kept)
     if files:
@@ -226,7 +239,7 @@ def animate(study: Subject, files: dict[int, Path], history: list[curves.Epoch],
 def scene(study: Subject, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:
     """The network after `epoch` as the animation shows it."""
     names = [layer.name for layer in study.layers]
-    last_block = [name for name in names if name.startswith("block")][-1]
+    last_block = [name for name in names if name.startswith(model.MAPS)][-1]
     kernels = next(part for part in net.modules() if isinstance(part, torch.nn.Conv2d)).weight.detach()
     accuracies = study.probing.accuracies(net, names, study.batch, study.threads)
     maps = compute_values(net, last_block, examples)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from crosscheck.network import model
+from crosscheck.network import model, pretrained
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.inference import outputs
 
@@ -13,13 +13,15 @@ from crosscheck.network.inference import outputs
 MOST_VALUES = 2**26
 MOST_IMAGES = 64
 NOT_SHOWN = ("scale", "flatten")
+BACKBONE = "backbone"
 
 
 @dataclass(frozen=True)
 class Layer:
     """A layer by its name in the network.
 
-    One value sees `height` x `width` px of the image (its receptive field), its neighbour those `step` px further.
+    One value sees `height` x `width` px of the image (its receptive field), its neighbour those `step` px further; 0
+    where each may see the whole image.
     """
 
     name: str
@@ -27,17 +29,24 @@ class Layer:
     width: int
     step: int
 
+    @property
+    def has_maps(self) -> bool:
+        """Whether its values have places, as those of a backbone, which may see the whole image all the same."""
+        return bool(self.step) or self.name == BACKBONE
+
 
 def list_layers(checkpoint: Checkpoint) -> list[Layer]:
     """The layers from first to last, without those that only scale or reshape.
 
     The receptive field grows by (kernel - 1) * step with each convolution or pooling, and step by its stride (Araujo
-    et al., Computing Receptive Fields of Convolutional Neural Networks, Distill 2019); there is no padding.
+    et al., Computing Receptive Fields of Convolutional Neural Networks, Distill 2019); there is no padding. A backbone
+    has some, and side paths, by which a value may see all of the image.
     """
     found, field, step, whole = [], 1, 1, False
     for name, child in checkpoint.net.named_children():
+        whole = whole or name == BACKBONE
         for part in child.modules():
-            if isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            if not whole and isinstance(part, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
                 field += (_along(part.kernel_size) - 1) * step
                 step *= _along(part.stride)
         whole = whole or isinstance(child, nn.Flatten | model.Average)
@@ -52,10 +61,17 @@ def _along(size: int | tuple[int, ...]) -> int:
 
 
 def untrained(trained: Checkpoint, seed: int) -> nn.Sequential:
-    """The network as it was before its training with `seed`."""
+    """The network as it was before its training with `seed`.
+
+    Raises InputError where a backbone began with weights that are no longer here.
+    """
     torch.manual_seed(seed)
     net = model.build(trained.params, trained.data_set)
-    net.get_submodule("scale").load_state_dict(trained.net.get_submodule("scale").state_dict())
+    unchanged = ["scale", BACKBONE] if trained.params.freeze else ["scale"]
+    for name in unchanged:
+        net.get_submodule(name).load_state_dict(trained.net.get_submodule(name).state_dict())
+    if not trained.params.freeze:
+        pretrained.load_weights(net, trained.params)
     return net.eval()
 
 

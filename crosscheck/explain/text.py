@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from crosscheck.core.params import ModelParams
 from crosscheck.data.guessing import Guess
 from crosscheck.explain.activations import Response
 from crosscheck.explain.probes import LayerAccuracies
@@ -15,7 +16,7 @@ MOST_LISTED = 12
 
 def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
     """What one layer sees, which of its channels are dead, how sparse it is, and which class excites which channel."""
-    n, layer, unit = len(labels), response.layer, "channel" if response.layer.step else "unit"
+    n, layer, unit = len(labels), response.layer, "channel" if response.layer.has_maps else "unit"
     if layer.name == "classify":
         values = _say("logits", bool(layer.step), float(response.peak.min()), float(response.peak.max()), n)
     else:
@@ -35,6 +36,11 @@ def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[
 def seen(layer: Layer) -> str:
     """How much of the image one value of `layer` depends on."""
     return f"{layer.height} x {layer.width} px" if layer.step else "the whole image"
+
+
+def describe_backbone(params: ModelParams, convolutions: int) -> str:
+    """What a backbone is, and which of its `convolutions` layers are not shown, and why."""
+    return _say("backbone", params.backbone, params.freeze, bool(params.pretrained), convolutions)
 
 
 def describe_probes(found: LayerAccuracies) -> str:

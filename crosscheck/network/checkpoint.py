@@ -17,6 +17,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_file
 from crosscheck.core.params import ModelParams
 from crosscheck.data.dataset import DataSet, data_set_from
+from crosscheck.network.backbones import MissingExtraError
 from crosscheck.network.model import build
 
 CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"
@@ -118,6 +119,8 @@ def _without_weights(params: ModelParams, data_set: DataSet, path: Path) -> nn.S
     try:
         with torch.device("meta"):
             return build(params, data_set)
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{path}: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: its model description is wrong ({error}); {AGAIN}") from None
 

@@ -11,20 +11,33 @@ from torch import Tensor, nn
 
 from crosscheck.core.params import ModelParams
 from crosscheck.data.dataset import DataSet
-from crosscheck.network.shapes import KERNEL, all_channels, hidden_widths, map_size
+from crosscheck.network import backbones, timm_networks
+from crosscheck.network.shapes import KERNEL, all_channels, find_head, hidden_widths, map_size
+
+# How the names of the layers begin that give maps to look at, from the first to the last.
+MAPS = ("block", "backbone")
 
 
 class Scale(nn.Module):
-    """Grey levels 0 to 255 to about [0, 1]: x * scale + shift, channel by channel."""
+    """Grey levels 0 to 255 to about [0, 1]: x * scale + shift, channel by channel.
+
+    For a backbone, to what it was made for: always three channels, which are alike where the image has one.
+    """
 
     scale: Tensor
     shift: Tensor
 
     def __init__(self, params: ModelParams, channels: int) -> None:
         super().__init__()
-        sign, offset = (-1.0, 1.0) if params.invert else (1.0, 0.0)
-        self.register_buffer("scale", torch.full((1, channels, 1, 1), sign / 255))
-        self.register_buffer("shift", torch.full((1, channels, 1, 1), offset))
+        if backbones.is_used(params):
+            means, deviations = timm_networks.normalisation(params.backbone)
+            factors = [1 / (255 * deviation) for deviation in deviations]
+            offsets = [-mean / deviation for mean, deviation in zip(means, deviations, strict=True)]
+        else:
+            sign, offset = (-1.0, 1.0) if params.invert else (1.0, 0.0)
+            factors, offsets = [sign / 255] * channels, [offset] * channels
+        self.register_buffer("scale", torch.tensor(factors).reshape(1, -1, 1, 1))
+        self.register_buffer("shift", torch.tensor(offsets).reshape(1, -1, 1, 1))
 
     def centre_on(self, mean: Tensor) -> None:
         """Let `mean`, float (channels,) in grey levels, become 0."""
@@ -42,31 +55,36 @@ class Average(nn.Module):
 
 
 def build(params: ModelParams, data_set: DataSet) -> nn.Sequential:
-    """An untrained network on the default device: `scale`, `block1`, ..., then the head.
+    """An untrained network on the default device: `scale`, `block1`, ..., or `backbone`, then the head.
 
     A dense head is `flatten`, `hidden1`, ..., `classify`; one that averages has `average` for `flatten`; of
     convolutions, `hidden1`, ..., `classify`, `average`.
     Takes uint8 or float (n, channels, height, width) in grey levels; gives logits, float (n, classes).
-    Raises InputError where the image is too small for the convolutions.
+    Raises InputError where the image is too small for the convolutions, and where there is no such backbone.
     """
     height, width = map_size(params, data_set.height, data_set.width)
     layers: OrderedDict[str, nn.Module] = OrderedDict(scale=Scale(params, data_set.channels))
+    head = find_head(params)
     inputs: int = data_set.channels
-    for number, outputs in enumerate(all_channels(params), start=1):
-        layers[f"block{number}"] = _block(inputs, outputs, params)
-        inputs = outputs
-    if params.head == "dense":
+    if backbones.is_used(params):
+        layers["backbone"] = timm_networks.build(params.backbone)
+        inputs = timm_networks.measure(params.backbone, data_set.height, data_set.width).channels
+    else:
+        for number, outputs in enumerate(all_channels(params), start=1):
+            layers[f"block{number}"] = _block(inputs, outputs, params)
+            inputs = outputs
+    if head == "dense":
         layers["flatten"] = nn.Flatten()
         inputs = inputs * height * width
-    if params.head == "average":
+    if head == "average":
         layers["average"] = Average()
     for number, outputs in enumerate(hidden_widths(params), start=1):
         layers[f"hidden{number}"] = nn.Sequential(
-            OrderedDict(linear=_linear(inputs, outputs, params.head), activation=nn.ReLU(inplace=True))
+            OrderedDict(linear=_linear(inputs, outputs, head), activation=nn.ReLU(inplace=True))
         )
         inputs = outputs
-    layers["classify"] = _linear(inputs, len(data_set.classes), params.head)
-    if params.head == "convolution":
+    layers["classify"] = _linear(inputs, len(data_set.classes), head)
+    if head == "convolution":
         layers["average"] = Average()
     return nn.Sequential(layers)
 
@@ -91,5 +109,5 @@ def _block(inputs: int, outputs: int, params: ModelParams) -> nn.Sequential:
 
 
 def parameter_count(net: nn.Module) -> int:
-    """How many numbers training adjusts."""
+    """How many numbers training adjusts, or would adjust in a backbone that is frozen."""
     return sum(parameter.numel() for parameter in net.parameters())

@@ -14,6 +14,7 @@ from crosscheck.core.records import Record, read_record
 from crosscheck.core.validation_messages import new_name
 from crosscheck.data.guessing import Guess
 from crosscheck.network.checkpoint import Checkpoint, load_checkpoint
+from crosscheck.network.pretrained import BackboneSource
 
 REMEDY = "run `dvc repro train` to make it again"
 
@@ -46,7 +47,10 @@ class CardData(Record):
 
 
 class Description(Record):
-    """All that the card says besides the hash; it is known before the training. `bits`: what decides the bits."""
+    """All that the card says besides the hash; it is known before the training.
+
+    `bits`: what decides the bits; `backbone`: what a backbone began with, None where there is none.
+    """
 
     parameter_count: int
     model: ModelParams
@@ -56,6 +60,7 @@ class Description(Record):
     data: CardData
     compute: ComputeParams
     bits: dict[str, str]
+    backbone: BackboneSource | None = None
 
     @property
     def guess(self) -> Guess:

@@ -1,7 +1,8 @@
 """What follows from the `model` parameters by arithmetic: the sizes of the maps and the dense layers' widths."""
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ModelParams
+from crosscheck.core.params import Head, ModelParams
+from crosscheck.network import backbones
 
 KERNEL = 3
 ORIGINAL_HIDDEN = {
@@ -16,11 +17,16 @@ def all_channels(params: ModelParams) -> list[int]:
     return [params.channels, *params.further_channels]
 
 
+def find_head(params: ModelParams) -> Head:
+    """The head: as given, or the one that averages the maps of a backbone."""
+    return "average" if backbones.is_used(params) else params.head
+
+
 def hidden_widths(params: ModelParams) -> list[int]:
     """Widths of the head's hidden layers: as given, or those of the original network of this depth and pooling."""
     if params.hidden != "auto":
         return list(params.hidden)
-    if params.head != "dense":
+    if find_head(params) != "dense":
         return []
     if params.pool == "none":
         return ORIGINAL_HIDDEN["not pooled"]
@@ -31,8 +37,14 @@ def hidden_widths(params: ModelParams) -> list[int]:
 def map_size(params: ModelParams, height: int, width: int) -> tuple[int, int]:
     """Height and width, in px, of the last feature maps for an image of `height` x `width` px.
 
-    Raises InputError where the image is too small for that many convolutions.
+    Raises InputError where the image is too small for that many convolutions, or for the backbone.
     """
+    if backbones.is_used(params):
+        # Seconds to load, and needed for a backbone alone.
+        from crosscheck.network import timm_networks
+
+        maps = timm_networks.measure(params.backbone, height, width)
+        return maps.height, maps.width
     size = (height, width)
     for number, _ in enumerate(all_channels(params), start=1):
         size = (_after_block(size[0], params.pool), _after_block(size[1], params.pool))

@@ -18,6 +18,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
 from crosscheck.core.params import decisive, load_section
 from crosscheck.evaluation import complexity
+from crosscheck.network import backbones
 from crosscheck.pipeline import paths
 from crosscheck.search import objective, pareto, storage, tracking
 from crosscheck.search import space as spaces
@@ -38,6 +39,11 @@ def read_setup(space: Path) -> Setup:
     # Absolute, since a worker keeps the images by it.
     split = paths.read_paths("split")["split"].resolve()
     model, train = load_section("model"), load_section("train")
+    if backbones.is_used(model):
+        raise InputError(
+            f"params.yaml: model.backbone is {model.backbone!r}, but a search tries convolutions of its own; set it to "
+            "none"
+        )
     data = objective.pictures(split, train.images_per_class)
     search = spaces.load(space, data.data_set)
     # Side by side, two samplers with the same seed would draw the same points.

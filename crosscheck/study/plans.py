@@ -12,7 +12,7 @@ from crosscheck.core import combinations, ownership, validation_messages
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import PARAMS_FILE, SECTIONS, Params, load
 from crosscheck.core.yaml_files import check_section, read_yaml
-from crosscheck.network import shapes
+from crosscheck.network import backbones, shapes
 from crosscheck.study.study_file import Part, Settings, Study
 
 # All variants of a study share one packed data set.
@@ -104,6 +104,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
         resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
         combinations.check(params)
+        backbones.check(params.model, params.train, params.augment, params.data.height, params.data.width)
         shapes.map_size(params.model, params.data.height, params.data.width)
     runs = [
         PlannedRun(name, seed, _seeded(resolved[name], seed, study.vary_split))

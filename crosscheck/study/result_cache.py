@@ -15,6 +15,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.files import remove_file, write_text
 from crosscheck.core.params import ComputeParams, Params
 from crosscheck.core.records import read_record
+from crosscheck.network import backbones
 from crosscheck.study import proofs, resplit
 from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.resplit import PackedImages
@@ -36,6 +37,12 @@ def run_key(params: Params, data_digest: str, code_digest: str) -> str:
         "compute": params.compute.model_dump(),
     }
     decisive = {**parameters.decisive_sections(sections), "bits": _bits_of(params.compute)}
+    if backbones.is_used(params.model):
+        # Seconds to load, and needed for a backbone alone.
+        from crosscheck.network import pretrained
+
+        source = pretrained.find_source(params.model)
+        decisive["backbone"] = source.model_dump() if source else {}
     content = json.dumps([decisive, data_digest, code_digest], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

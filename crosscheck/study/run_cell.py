@@ -84,7 +84,8 @@ def fit(trainer: Trainer) -> tuple[list[diagnostics.Vitals], list[float], bool]:
 
     def look(_: Epoch, took: float) -> None:
         seconds.append(took)
-        vitals.append(diagnostics.take(trainer.net, trainer.train, trainer.device, trainer.loss_weights))
+        look_at = (trainer.trained_part, trainer.taught.train, trainer.device, trainer.loss_weights)
+        vitals.append(diagnostics.take(*look_at))
 
     try:
         trainer.run(look)

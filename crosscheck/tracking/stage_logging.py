@@ -78,6 +78,8 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
         from mlflow.models import infer_signature
 
         loaded = load_checkpoint(checkpoint)
+        backbone = model_card.read_card(card_file).backbone
+        also_needed = [f"timm=={backbone.timm}"] if backbone else []
         # A copy, since the images are mapped read-only from their file.
         images = np.array(example.images[:2].transpose(0, 3, 1, 2), order="C")
         with torch.inference_mode():
@@ -88,7 +90,7 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
                 name="model",
                 signature=infer_signature(images, logits),
                 input_example=images,
-                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy"],
+                pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy", *also_needed],
                 metadata={"classes": loaded.data_set.classes},
             )
         recorder.files(card_file)

@@ -23,7 +23,10 @@ def faster(net: nn.Sequential, device: torch.device, rate: Callable[[], float] |
         return net
     twin = nn.Sequential()
     for name, layer in net.named_children():
-        twin.add_module(name, _first_block(layer) if name == "block1" else _dense(layer, rate))
+        if name == "backbone":
+            twin.add_module(name, layer)
+        else:
+            twin.add_module(name, _first_block(layer) if name == "block1" else _dense(layer, rate))
     return twin
 
 

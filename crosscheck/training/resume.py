@@ -45,7 +45,7 @@ def training_key(described: dict[str, Any], fingerprint: dict[str, str], arrays:
     machine = fingerprint if described["bits"]["mode"] == "native" else {}
     code = code_digest.digest(CODE, code_digest.PLAIN_CARRIERS)
     sections = {name: each for name, each in described.items() if name in params.SECTIONS}
-    others = {name: each for name, each in described.items() if name not in sections}
+    others = {name: each for name, each in described.items() if name not in sections and each is not None}
     content = [others | params.decisive_sections(sections), machine, [sha256(array) for array in arrays], code]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 

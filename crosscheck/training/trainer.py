@@ -16,7 +16,7 @@ from crosscheck.core import combinations, devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.network import model
+from crosscheck.network import model, pretrained
 from crosscheck.network.inference import batch
 from crosscheck.training import curves, optimizers
 from crosscheck.training.augmentation import Augmentation, build_augmentation
@@ -24,6 +24,7 @@ from crosscheck.training.class_weights import weigh_classes
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
+from crosscheck.training.frozen import Lesson, prepare_lesson
 from crosscheck.training.validation import score
 
 OnStep = Callable[[float, float], None]
@@ -36,9 +37,13 @@ class DivergedError(InputError):
 
 
 def new_network(params: ModelParams, data_set: DataSet, train: Subset, seed: int) -> nn.Sequential:
-    """The network before training: its weights follow from `seed`, its centring from the training images."""
+    """The network before training: its weights follow from `seed`, its centring from the training images.
+
+    Those of a backbone are as `params` have them.
+    """
     torch.manual_seed(seed)
     net = model.build(params, data_set)
+    pretrained.load_weights(net, params)
     if params.centre:
         mean = train.images.mean(axis=(0, 1, 2), dtype="float64")
         cast(model.Scale, net.get_submodule("scale")).centre_on(torch.from_numpy(mean).float())
@@ -59,12 +64,16 @@ def build_trainer(
     net = new_network(wanted, data_set, train, params.seed)
     devices.keep_freed_memory(net)
     augmentation = build_augmentation(augment, params.seed, data_set.background)
-    return Trainer(net, train, val, params, device, group, augmentation)
+    lesson = prepare_lesson(net, wanted, train, val, device)
+    return Trainer(net, train, val, params, device, group, augmentation, lesson)
 
 
 @dataclass
 class Trainer:
-    """A network in training; `state` and `restore` carry it over an interruption without changing a bit."""
+    """A network in training; `state` and `restore` carry it over an interruption without changing a bit.
+
+    `lesson`: which of its layers are trained, and on what; None for all of them, on the images.
+    """
 
     net: nn.Sequential
     train: Subset
@@ -73,6 +82,7 @@ class Trainer:
     device: torch.device
     group: Group = ALONE
     augmentation: Augmentation | None = None
+    lesson: Lesson | None = None
     history: list[Epoch] = field(default_factory=list)
     # The weights of the best epoch so far, where that is the one to keep. They are replaced, never changed.
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -81,18 +91,25 @@ class Trainer:
         params = self.params
         if not len(self.val):
             combinations.refuse_without_validation(params)
+        self.taught = self.lesson or Lesson(0, self.train, self.val)
         self.class_weights = weigh_classes(params, self.train.labels, self.val.labels)
         self.loss_weights = self.class_weights.tensor(self.device)
         self.net.to(self.device).to(memory_format=torch.channels_last)
         self.steps = self._steps()
-        self.optimizer = optimizers.build_optimizer(self.net, params)
+        self.optimizer = optimizers.build_optimizer(self.trained_part, params)
         self.scheduler = _scheduler(self.optimizer, params, self.steps)
         self.order = torch.Generator().manual_seed(params.seed)
         # In a group the gradients meet before anything descends.
         plain = params.optimizer == "sgd" and params.momentum == 0 == params.weight_decay and self.group.size == 1
         self.half = params.precision == "bfloat16"
         self.fast_net = self.net if self.half else faster(self.net, self.device, self._rate if plain else None)
-        self.shared_net = self.group.wrap(self.fast_net)
+        self.fast_part = self.taught.part(self.fast_net)
+        self.shared_net = self.group.wrap(self.fast_part)
+
+    @property
+    def trained_part(self) -> nn.Sequential:
+        """The layers of the network that are trained."""
+        return self.taught.part(self.net)
 
     def _steps(self) -> int:
         """The batches of an epoch. Raises InputError where one cannot be normalised.
@@ -101,21 +118,25 @@ class Trainer:
         into the batch before it.
         """
         whole, rest = divmod(len(self.train), self.params.batch_size)
-        if any(isinstance(layer, nn.BatchNorm2d) for layer in self.net.modules()):
+        if any(isinstance(layer, nn.BatchNorm2d) for layer in self.trained_part.modules()):
             self._check_normalisation()
             return whole + (rest > 1)
         return whole + (rest > 0)
 
     def _check_normalisation(self) -> None:
+        in_backbone = any(name == "backbone" for name, _ in self.net.named_children())
         if self.group.size > 1:
+            cause = "the backbone has batch normalisation" if in_backbone else "model.norm is 'batch'"
+            way_out = "model.freeze to true" if in_backbone else "model.norm to none"
             raise InputError(
-                "params.yaml: model.norm is 'batch', which would normalise by each process's share of a batch; "
-                "set train.processes to 1 or model.norm to none"
+                f"params.yaml: {cause}, which would normalise by each process's share of a batch; "
+                f"set train.processes to 1 or {way_out}"
             )
         if min(self.params.batch_size, len(self.train)) == 1:
+            cause = "the batch normalisation of the backbone" if in_backbone else "model.norm=batch"
             raise InputError(
                 f"params.yaml: train.batch_size={self.params.batch_size} makes batches of one of {len(self.train)} "
-                "images, which have no spread to normalise by with model.norm=batch; choose 2 or more"
+                f"images, which have no spread to normalise by with {cause}; choose 2 or more"
             )
 
     def run(self, after_epoch: AfterEpoch | None = None, on_step: OnStep | None = None) -> str | None:
@@ -132,7 +153,7 @@ class Trainer:
             if reason:
                 return reason
         if self.best:
-            self.net.load_state_dict(self.best)
+            self.trained_part.load_state_dict(self.best)
         return None
 
     @property
@@ -154,7 +175,7 @@ class Trainer:
         With class weights a mean loss is the weighted one, sum(w loss) / sum(w), of the validation images too.
         Raises DivergedError where a loss or a weight is no longer a number; the history then stays as it was.
         """
-        self.fast_net.train()
+        self.fast_part.train()
         order = torch.randperm(len(self.train), generator=self.order).numpy()
         changes = self.augmentation.draw(len(self.history) + 1, len(self.train)) if self.augmentation else None
         loss_sum, weight_sum, right, seen = 0.0, 0.0, 0.0, 0.0
@@ -162,7 +183,7 @@ class Trainer:
             start, end = (number * self.params.batch_size for number in (step, step + 1))
             rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
-            images, labels = batch(self.train, mine, self.device)
+            images, labels = batch(self.taught.train, mine, self.device)
             if changes:
                 images = changes.apply(images, mine)
             weight, whole = (self.class_weights.total(self.train.labels, part) for part in (mine[:count], rows))
@@ -177,15 +198,16 @@ class Trainer:
         loss_sum, weight_sum, right, seen = self.group.sums(loss_sum, weight_sum, right, seen)
         self._check_finite("training loss", loss_sum)
         # The last step may be the one that breaks the weights, and no training loss tells of it.
-        for name, weights in self.net.named_parameters():
+        for name, weights in self.trained_part.named_parameters():
             self._check_finite(f"weights of {name}", sum(end.item() for end in torch.aminmax(weights.detach())))
-        val_loss, val_accuracy = score(self.fast_net, self.val, self.params.batch_size, self.group, self.class_weights)
+        val = score(self.fast_part, self.taught.val, self.params.batch_size, self.group, self.class_weights)
+        val_loss, val_accuracy = val
         self._check_finite("validation loss", val_loss or 0.0)
         number = len(self.history) + 1
         train_loss, train_accuracy = round(loss_sum / weight_sum, 6), round(right / seen, 6)
         self.history.append(Epoch(number, train_loss, train_accuracy, val_loss, val_accuracy))
         if self.params.keep == "best" and self.kept.epoch == number:
-            self.best = {name: values.clone() for name, values in self.net.state_dict().items()}
+            self.best = {name: values.clone() for name, values in self.trained_part.state_dict().items()}
         return self.history[-1]
 
     def _step(self, images: Tensor, labels: Tensor, weight: float) -> tuple[Tensor, Tensor]:
@@ -211,7 +233,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         """All that decides how training goes on, as tensors and plain values; save it before the next epoch."""
         return {
-            "weights": self.net.state_dict(),
+            "weights": self.trained_part.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
             "order": self.order.get_state(),
@@ -227,7 +249,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a `state` of the same network and parameters."""
-        self.net.load_state_dict(state["weights"])
+        self.trained_part.load_state_dict(state["weights"])
         # The optimizer would keep the very tensors of `state` as its momentum.
         self.optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self.scheduler.load_state_dict(state["scheduler"])

@@ -96,11 +96,12 @@ def test_mlflow_is_loaded_by_train_and_track_alone() -> None:
 
 def test_the_package_itself_decides_no_result_but_by_a_module_that_every_stage_which_computes_depends_on() -> None:
     code = ast.parse((ROOT / "crosscheck" / "__init__.py").read_text(encoding="utf-8")).body
-    _docstring, *imported, pinning, threads, silence, fonts = map(ast.unparse, code)
+    _docstring, *imported, pinning, threads, silence, hub, fonts = map(ast.unparse, code)
     assert imported == ["import os", "import sys", "from crosscheck.core import bits"]
     assert pinning == "bits.pin()"
     assert threads.splitlines()[1:] == ["    os.environ.setdefault('GOMP_SPINCOUNT', '10000')"]
     assert silence == "os.environ |= {'MPLBACKEND': 'agg', 'MATPLOTLIBRC': os.devnull, 'ORT_DISABLE_TELEMETRY': '1'}"
+    assert hub == "os.environ |= {'HF_HUB_OFFLINE': '1', 'HF_HUB_DISABLE_TELEMETRY': '1'}"
     assert fonts.splitlines()[1:] == ["    os.environ['MPLCONFIGDIR'] = f'{sys.prefix}/var/matplotlib'"]
 
 

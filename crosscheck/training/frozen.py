@@ -1,0 +1,132 @@
+"""What the steps of a training see. Of a frozen backbone that is what it makes of each image, which is computed once.
+
+These features are kept in `.checkpoints/features/` under the project's root, outside of DVC's outputs, so that another
+training on the same images begins at once. The folder can be removed at any time; then they are computed again.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from filelock import FileLock
+from numpy.typing import NDArray
+from torch import nn
+
+from crosscheck.core import bits, code_digest, devices
+from crosscheck.core.files import write_file
+from crosscheck.core.params import ModelParams
+from crosscheck.core.project import STATES, root
+from crosscheck.data.dataset import Subset
+from crosscheck.network import pretrained
+from crosscheck.network.inference import BATCH, batch
+
+FOLDER = "features"
+# What decides the features besides weights and pixels.
+CODE = ["crosscheck.core.bits.pin", "crosscheck.training.frozen.compute_features", "crosscheck.network.model.build"]
+# The layer that takes what a backbone gives.
+FIRST_TRAINED = "average"
+HASHED_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The layers that are trained, from the one of the index `start` on, and what these are given.
+
+    Where that is not the images, `train` and `val` hold as `images` what the layer before them gives: float32
+    (n, height, width, channels).
+    """
+
+    start: int
+    train: Subset
+    val: Subset
+
+    def part(self, net: nn.Sequential) -> nn.Sequential:
+        """The layers of `net` that are trained; they share its weights."""
+        return net[self.start :] if self.start else net
+
+
+def prepare_lesson(net: nn.Sequential, params: ModelParams, train: Subset, val: Subset, device: torch.device) -> Lesson:
+    """What training `net` on these images comes to; a frozen backbone gets no gradients, and sees each image here."""
+    if not params.freeze:
+        return Lesson(0, train, val)
+    start = [name for name, _ in net.named_children()].index(FIRST_TRAINED)
+    frozen = net[:start].requires_grad_(False).eval().to(device).to(memory_format=torch.channels_last)
+    subsets = [Subset(_known_or_computed(frozen, params, subset, device), subset.labels) for subset in (train, val)]
+    return Lesson(start, *subsets)
+
+
+def compute_features(frozen: nn.Sequential, subset: Subset, device: torch.device) -> NDArray[np.float32]:
+    """The mean of each map that `frozen` makes of the images, float32 (n, 1, 1, channels)."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(subset), BATCH):
+            images, _ = batch(subset, slice(start, start + BATCH), device)
+            parts.append(frozen(images).mean((2, 3))[:, None, None].cpu().numpy())
+    return np.concatenate(parts) if parts else np.zeros((0, 1, 1, 1), np.float32)
+
+
+def _known_or_computed(
+    frozen: nn.Sequential, params: ModelParams, subset: Subset, device: torch.device
+) -> NDArray[np.float32]:
+    file = root() / STATES / FOLDER / f"{features_key(params, subset, device)}.npy"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # The processes of one training want the same features: one computes them, and the others wait.
+    with FileLock(file.with_suffix(".lock")):
+        known = _read(file, len(subset))
+        if known is not None:
+            return known
+        found = compute_features(frozen, subset, device)
+        try:
+            write_file(file, lambda partial: _write(found, partial))
+        except (OSError, RuntimeError) as error:
+            problem = " ".join(str(error).split())[:120]
+            print(f"warning: {file}: cannot be written ({problem}); the next training computes it", file=sys.stderr)
+        return found
+
+
+def features_key(params: ModelParams, subset: Subset, device: torch.device) -> str:
+    """A hash of all that decides the features of `subset`: backbone, weights, pixels, code, and how this computes."""
+    source = pretrained.find_source(params)
+    content = [
+        params.backbone,
+        source.model_dump() if source else {},
+        _hash_pixels(subset.images),
+        code_digest.digest(CODE, code_digest.PLAIN_CARRIERS),
+        device.type,
+        devices.fingerprint(),
+        {name: os.environ.get(name) for name in bits.PORTABLE},
+    ]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _hash_pixels(images: NDArray[np.uint8]) -> list[str]:
+    """By pieces, since the images may be larger than the memory."""
+    rows = max(1, HASHED_AT_ONCE // max(1, images[:1].nbytes))
+    digest = hashlib.sha256()
+    for start in range(0, len(images), rows):
+        digest.update(np.ascontiguousarray(images[start : start + rows]).data)
+    return [str(images.shape), digest.hexdigest()]
+
+
+def _write(features: NDArray[np.float32], file: Path) -> None:
+    with file.open("wb") as stream:
+        np.save(stream, features, allow_pickle=False)
+        # Behind the array, where numpy does not look.
+        stream.write(hashlib.sha256(features.tobytes()).digest())
+
+
+def _read(file: Path, count: int) -> NDArray[np.float32] | None:
+    """What `_write` wrote for `count` images, or None where it is missing or damaged."""
+    try:
+        with file.open("rb") as stream:
+            features: NDArray[np.float32] = np.load(stream, allow_pickle=False)
+            told = stream.read()
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = features.dtype == np.float32 and len(features) == count
+    return features if whole and hashlib.sha256(features.tobytes()).digest() == told else None
