@@ -14,10 +14,11 @@ from crosscheck.core.definitions import Definition, Project, find_root
 from crosscheck.core.errors import InputError
 from crosscheck.core.syntax import Text, read_text
 
-# They carry and check values and files, or word errors; what passes through them comes out as it went in.
+# They carry and check values and files, word errors, or name code; what passes through them comes out as it went in.
 PLAIN_CARRIERS = frozenset(
     f"crosscheck.core.{name}"
     for name in (
+        "code_digest",
         "errors",
         "files",
         "ownership",
