@@ -85,7 +85,8 @@ class Corpus:
             return "it holds no file"
         first = min(others, key=lambda path: path not in self.skipped)
         reason = f" ({self.skipped[first]})" if first in self.skipped else ""
-        return f"it holds {len(others)} other files, such as {first!r}{reason}"
+        held = "the table names" if self.listing.read_as == "table" else "it holds"
+        return f"{held} {len(others)} other files, such as {first!r}{reason}"
 
     def _remedy(self) -> str:
         if self.listing.read_as == "table":
