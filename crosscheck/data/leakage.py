@@ -57,7 +57,7 @@ def warnings(found: Mapping[str, Any]) -> list[str]:
     """A sentence for each two subsets with leakage, of what `find` returned."""
     return [
         f"leakage: of the {count['images']} images in the author's {count['of']}, {count['equal']} are in "
-        f"{count['in']}, too, and {count['near']} more have a near-duplicate there; none is moved, so do not trust the "
-        "scores"
+        f"{count['in']}, too, and {count['near']} more have a near-duplicate there; none is moved, so a score "
+        "may be too good"
         for count in found["counts"]
     ]

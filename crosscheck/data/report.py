@@ -85,8 +85,8 @@ class Corpus:
             return "it holds no file"
         first = min(others, key=lambda path: path not in self.skipped)
         reason = f" ({self.skipped[first]})" if first in self.skipped else ""
-        held = "the table names" if self.listing.read_as == "table" else "it holds"
-        return f"{held} {len(others)} other files, such as {first!r}{reason}"
+        held = "the table names {} files of it" if self.listing.read_as == "table" else "it holds {} other files"
+        return f"{held.format(len(others))}, such as {first!r}{reason}"
 
     def _remedy(self) -> str:
         if self.listing.read_as == "table":

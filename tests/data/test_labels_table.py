@@ -251,6 +251,6 @@ def test_a_class_of_which_no_image_is_there_is_one_line(tmp_path: Path, split_im
 
     with pytest.raises(
         InputError,
-        match=r"'rings' holds no image; the table names 2 other files, such as 'gone.png' .*not there\); corr",
+        match=r"'rings' holds no image; the table names 2 files of it, such as 'gone.png' .*not there\); corr",
     ):
         split_images(root, {"labels": "labels.csv"}, on_bad_image="skip")
