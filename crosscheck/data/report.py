@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
-from crosscheck.data import class_names, depth, near_duplicates
+from crosscheck.data import class_names, depth, leakage, near_duplicates
 from crosscheck.data.decoding import Decoded
+from crosscheck.data.image_folder import Listing
 from crosscheck.data.splitting import SUBSETS, repeated
 
 MOST_PAIRS = 100
@@ -33,16 +34,26 @@ class ReadImage:
 
 @dataclass
 class Corpus:
-    """The images read so far, and the files that are not images.
+    """The images of `listing` that were read so far, and the files that are not images.
 
     `notes`, `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
     """
 
+    listing: Listing
     images: list[ReadImage] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     narrow: dict[str, depth.Used] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ignored += self.listing.ignored
+        self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
+
+    def given(self) -> dict[str, str]:
+        """The subset of each path that the folder gives one, by path."""
+        named = zip(self.listing.paths, self.listing.subsets, strict=True)
+        return {path: subset for path, subset in named if subset}
 
     def add(self, path: str, label: int, decoded: Decoded) -> None:
         self.images.append(ReadImage(path, label, decoded.sha256, decoded.pixels_sha256, decoded.look))
@@ -51,21 +62,36 @@ class Corpus:
         if decoded.narrow:
             self.narrow[path] = decoded.narrow
 
-    def expect_images(self, root: Path, classes: list[str]) -> None:
-        """Raise InputError where no image was read of one of the `classes`, which are folders in `root`."""
+    def expect_images(self, root: Path) -> None:
+        """Raise InputError where no image was read of a class, or none that is to train on; the folder is `root`."""
+        given, classes = self.given(), self.listing.classes
         filled = {image.label for image in self.images}
-        empty = [name for label, name in enumerate(classes) if label not in filled]
-        if not empty:
-            return
-        others = [path for path in (*self.skipped, *self.ignored) if path.startswith(f"{empty[0]}/")]
-        held = f"it holds {len(others)} other files, such as {others[0]!r}" if others else "it holds no file"
-        if others and others[0] in self.skipped:
-            held += f" ({self.skipped[others[0]]})"
-        more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
-        raise InputError(
-            f"{root}: the class {empty[0]!r} holds no image{more}; {held}; put images into its folder or move the "
-            "folder away"
-        )
+        trained = {image.label for image in self.images if given.get(image.path, "train") == "train"}
+        empty = [label for label in range(len(classes)) if label not in filled]
+        if empty:
+            more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
+            held, name = self._held(empty[0]), classes[empty[0]]
+            raise InputError(f"{root}: the class {name!r} holds no image{more}; {held}; {self._remedy()}")
+        untrained = [name for label, name in enumerate(classes) if label not in trained]
+        if untrained:
+            raise InputError(f"{root}: no image could be read of the class {untrained[0]!r} in train; {self._remedy()}")
+
+    def _held(self, label: int) -> str:
+        """What was found of a class that holds no image."""
+        labelled = zip(self.listing.paths, self.listing.labels, strict=True)
+        others = [path for path, its_label in labelled if its_label == label]
+        others += [path for path, name in self.listing.missing.items() if name == self.listing.classes[label]]
+        if not others:
+            return "it holds no file"
+        first = min(others, key=lambda path: path not in self.skipped)
+        reason = f" ({self.skipped[first]})" if first in self.skipped else ""
+        held = "the table names {} files of it" if self.listing.read_as == "table" else "it holds {} other files"
+        return f"{held.format(len(others))}, such as {first!r}{reason}"
+
+    def _remedy(self) -> str:
+        if self.listing.read_as == "table":
+            return "correct the table, or the images that it names"
+        return "put images into its folder or move the folder away"
 
 
 def make(
@@ -96,6 +122,25 @@ def make(
         "notes": corpus.notes,
         "skipped": corpus.skipped,
         "ignored": sorted(corpus.ignored),
+        **_reading(corpus, pairs, counts),
+    }
+
+
+def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """How the folder was read, and what its author's subsets have in common or lack."""
+    given, listing = corpus.given(), corpus.listing
+    paths, hashes = [image.path for image in corpus.images], [image.pixels for image in corpus.images]
+    return {
+        "read_as": listing.read_as,
+        "sources": listing.sources,
+        "remarks": listing.remarks,
+        "unlisted": listing.unlisted,
+        "lacking": {
+            subset: lacking
+            for subset in ("val", "test")
+            if subset in given.values() and (lacking := [name for name in counts if not counts[name][subset]])
+        },
+        "leakage": leakage.find(paths, hashes, pairs, given),
     }
 
 
@@ -119,17 +164,39 @@ def summary(found: dict[str, Any]) -> str:
     """A few lines for the terminal about a report from `make`; the details are in report.json."""
     totals = {subset: sum(counts[subset] for counts in found["counts"].values()) for subset in SUBSETS}
     sizes = ", ".join(f"{total} {subset}" for subset, total in totals.items())
-    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", *_remarks(found)]
-    if len(lines) > 1:
+    remarks = _remarks(found)
+    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", _how_read(found), *remarks]
+    if remarks:
         lines.append("report.json beside the manifest lists them all")
     return "\n".join(lines)
 
 
+def _how_read(found: dict[str, Any]) -> str:
+    """What named the classes, and the subsets where the author made them."""
+    if found["read_as"] == "table":
+        return f"labels from the table {found['sources']['table']}"
+    if found["read_as"] == "classes":
+        return "read as one folder for each class"
+    made = ", ".join(f"{subset} from {folder!r}" for subset, folder in found["sources"].items())
+    missing = [subset for subset in SUBSETS if subset not in found["sources"]]
+    return f"read as ready-made subsets: {made}" + (
+        f"; the author made no {' and no '.join(missing)}" if missing else ""
+    )
+
+
 def _remarks(found: dict[str, Any]) -> list[str]:
-    lines = [f"warning: {remark}" for remark in found["class_names"]]
+    lines = [f"warning: {remark}" for remark in (*found["remarks"], *found["class_names"])]
+    lines += [f"warning: {leak}" for leak in leakage.warnings(found["leakage"])]
+    for subset, names in found["lacking"].items():
+        lines.append(f"warning: {subset} holds no image of {len(names)} classes, such as {names[0]!r}")
+    if found["unlisted"]:
+        count, first = len(found["unlisted"]), found["unlisted"][0]
+        lines.append(f"warning: the table does not name {count} images, such as {first!r}; they are ignored")
     lines += depth.warnings(found["narrow_ranges"])
     if found["duplicates"]:
-        lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; each stays in one subset")
+        apart = found["leakage"]["groups_count"]
+        stays = f"all but {apart} of them stay" if apart else "each stays"
+        lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; {stays} in one subset")
     if found["duplicates_across_classes"]:
         count = len(found["duplicates_across_classes"])
         lines.append(f"warning: {count} of these groups stand in more than one class, so labels contradict")
@@ -143,7 +210,7 @@ def _remarks(found: dict[str, Any]) -> list[str]:
         count = found["near_duplicates_across_subsets_count"]
         lines.append(f"warning: {count} pairs of images in different subsets are near-duplicates")
     if found["skipped"]:
-        lines.append(f"warning: {len(found['skipped'])} unreadable images skipped")
+        lines.append(f"warning: {len(found['skipped'])} images skipped that are missing or cannot be read")
     if found["ignored"]:
         names = [name if name.isprintable() else repr(name) for name in found["ignored"]]
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
