@@ -1,6 +1,7 @@
 """What `split` found in the folder, and how it tells the user."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
-from crosscheck.data import class_names, depth, near_duplicates
+from crosscheck.data import class_names, depth, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
 from crosscheck.data.splitting import SUBSETS, repeated
 
@@ -22,6 +23,7 @@ class ReadImage:
     """One image; there may be millions.
 
     `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
+    `given` and `listed`: the subset and the group that the folder names for it, or empty texts.
     """
 
     path: str
@@ -29,6 +31,8 @@ class ReadImage:
     content: str
     pixels: str
     look: int
+    given: str = ""
+    listed: str = ""
 
 
 @dataclass
@@ -44,8 +48,9 @@ class Corpus:
     ignored: list[str] = field(default_factory=list)
     narrow: dict[str, depth.Used] = field(default_factory=dict)
 
-    def add(self, path: str, label: int, decoded: Decoded) -> None:
-        self.images.append(ReadImage(path, label, decoded.sha256, decoded.pixels_sha256, decoded.look))
+    def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
+        hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
+        self.images.append(ReadImage(path, label, *hashes, given, listed))
         if decoded.note:
             self.notes[path] = decoded.note
         if decoded.narrow:
@@ -69,26 +74,44 @@ class Corpus:
 
 
 def make(
-    corpus: Corpus, pixels: NDArray[np.uint8], classes: list[str], subset_of: list[str], params: SplitParams
+    corpus: Corpus,
+    pixels: NDArray[np.uint8],
+    classes: list[str],
+    subset_of: list[str],
+    params: SplitParams,
+    groups: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Counts by class and subset, duplicates and near-duplicates, and what was ignored, skipped or remarkable.
 
-    `pixels` holds the images in the order of `corpus`.
+    `pixels` holds the images in the order of `corpus`, and `groups` names the group of each, if there are groups.
     """
     counted = Counter(zip((image.label for image in corpus.images), subset_of, strict=True))
     counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
-    asked = {"test": params.test, "val": params.val}
-    groups = duplicates(corpus)
+    given = [image.given for image in corpus.images]
+    asked = split_sizes.resolve([image.label for image in corpus.images], given, classes, params)
+    equals = duplicates(corpus)
     looks, hashes = [image.look for image in corpus.images], [image.pixels for image in corpus.images]
     pairs = near_duplicates.across_subsets(pixels, looks, hashes, subset_of)
     return {
         "counts": counts,
+        "asked": {subset: dict(zip(classes, sizes, strict=True)) for subset, sizes in asked.items()},
         "fewer_than_asked": {
-            subset: {name: count - counts[name][subset] for name in classes if counts[name][subset] < count}
-            for subset, count in asked.items()
+            subset: {
+                name: size - counts[name][subset]
+                for name, size in zip(classes, sizes, strict=True)
+                if counts[name][subset] < size
+            }
+            for subset, sizes in asked.items()
         },
-        "duplicates": groups,
-        "duplicates_across_classes": [group for group in groups if len(set(group.values())) > 1],
+        "given": sorted({subset for subset in given if subset}),
+        "groups": {
+            "named_by": "labels" if any(image.listed for image in corpus.images) else params.group_by,
+            "count": len({group for group in groups if group}),
+            "images": sum(map(bool, groups)),
+        },
+        "fold": {"folds": params.folds, "fold": params.fold},
+        "duplicates": equals,
+        "duplicates_across_classes": [group for group in equals if len(set(group.values())) > 1],
         "near_duplicates_across_subsets_count": len(pairs),
         "near_duplicates_across_subsets": [_named(pair, corpus, subset_of) for pair in pairs[:MOST_PAIRS]],
         "narrow_ranges": depth.found(corpus.narrow),
@@ -119,10 +142,30 @@ def summary(found: dict[str, Any]) -> str:
     """A few lines for the terminal about a report from `make`; the details are in report.json."""
     totals = {subset: sum(counts[subset] for counts in found["counts"].values()) for subset in SUBSETS}
     sizes = ", ".join(f"{total} {subset}" for subset, total in totals.items())
-    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", *_remarks(found)]
-    if len(lines) > 1:
-        lines.append("report.json beside the manifest lists them all")
+    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", *_how_split(found)]
+    if remarks := _remarks(found):
+        lines += [*remarks, "report.json beside the manifest lists them all"]
     return "\n".join(lines)
+
+
+def _how_split(found: dict[str, Any]) -> list[str]:
+    lines = []
+    kept = [subset for subset in split_sizes.DRAWN if subset in found["given"]]
+    if kept:
+        lines.append(f"{' and '.join(kept)} as the folder gives {'it' if len(kept) == 1 else 'them'}")
+    groups, fold = found["groups"], found["fold"]
+    if groups["count"]:
+        alone = sum(sum(counts.values()) for counts in found["counts"].values()) - groups["images"]
+        lines.append(
+            f"{groups['count']} groups, each in one subset (split.group_by: {groups['named_by']})"
+            if groups["named_by"] != "labels"
+            else f"{groups['count']} groups of the table of labels, each in one subset"
+        )
+        if alone:
+            lines[-1] += f"; {alone} images are in no group"
+    if fold["folds"]:
+        lines.append(f"fold {fold['fold']} of 0 to {fold['folds'] - 1}: the test sets of all folds are all images")
+    return lines
 
 
 def _remarks(found: dict[str, Any]) -> list[str]:
@@ -137,7 +180,7 @@ def _remarks(found: dict[str, Any]) -> list[str]:
         if missing:
             lines.append(
                 f"warning: {subset} has fewer images than asked for in {len(missing)} classes, "
-                "since duplicates stay together"
+                f"since duplicates {'and groups ' if found['groups']['count'] else ''}stay together"
             )
     if found["near_duplicates_across_subsets_count"]:
         count = found["near_duplicates_across_subsets_count"]
