@@ -88,12 +88,14 @@ def _too_few(name: str, pool: int, test: int, val: int, named: Sequence[str], pa
         asked = {"folds": params.folds, "val": params.val}
     said = " and ".join(f"split.{key}={value}" for key, value in asked.items())
     leave = "leave" if len(asked) > 1 else "leaves"
-    have = f"params.yaml: {said} {leave} no training image of the class {name!r}, which has {pool}"
+    where = " in the folder's own train part" if named else ""
+    have = f"params.yaml: {said} {leave} no training image of the class {name!r}, which has {pool}{where}"
     counts = [key for key in asked if key in DRAWN and isinstance(asked[key], int) and asked[key]]
     if not counts:
         return f"{have} and would give {test} to test and {val} to val; add images, or lower the shares"
     shares = " and ".join(f"split.{key}=0.15" for key in counts)
-    most = f"together they may be at most {pool - 1}" if list(asked) == counts else "lower it"
+    together = len(asked) > 1 and all(key in DRAWN and isinstance(value, int) for key, value in asked.items())
+    most = f"together they may be at most {pool - 1}" if together else f"lower split.{counts[0]}"
     return f"{have}; {most}; or give shares of each class, such as {shares}"
 
 
