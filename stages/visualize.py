@@ -4,7 +4,8 @@
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\
         --predictions metrics/predictions.csv --plots plots
 
-Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
+Answers come from the table that `evaluate` wrote; the network runs only for the feature maps. Where the training images
+were changed at random, a picture shows some of them as they were in the first epochs.
 """
 
 from itertools import chain, pairwise
@@ -24,12 +25,14 @@ from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.network import inference, model, model_card
 from crosscheck.network.checkpoint import Checkpoint
-from crosscheck.network.model_card import Description
+from crosscheck.network.model_card import Description, ModelCard
 from crosscheck.reporting import charts, fonts, image_grids, style
 from crosscheck.reporting.style import NamedFigures
 from crosscheck.training import curves
+from crosscheck.training.augmentation import Augmentation, build_augmentation
 
 MOST_CLASSES = 10
+SHOWN_EPOCHS = 7
 
 
 def main(
@@ -47,6 +50,7 @@ def main(
     test = dataset.read(split, "test", trained.data_set)
     answered = read_predictions_for(predictions, trained.data_set.classes, test)
     history, bins = curves.read(curve), read_bins(calibration)
+    described = model_card.read_card(card)
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
@@ -54,7 +58,8 @@ def main(
         draw_kernels(trained),
         draw_feature_maps(trained, test, chosen),
         draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
-        draw_charts(history, answered, bins, model_card.read_card(card)),
+        draw_charts(history, answered, bins, described),
+        draw_augmentation(described, trained.data_set, split),
     )
     with fresh_folder(plots) as folder:
         style.save_all(pictures, folder, params.dpi)
@@ -144,6 +149,30 @@ def draw_charts(
     yield "curves", charts.draw_training_curves(history, described.guess, sizes, kept)
     yield "confusion", charts.draw_confusion_matrix(counts, classes)
     yield "calibration", charts.draw_reliability(bins)
+
+
+def draw_augmentation(described: ModelCard, data_set: dataset.DataSet, split: Path) -> NamedFigures:
+    """The first training image of each class as each of the first epochs had it; nothing where none was changed."""
+    augmentation = build_augmentation(described.augment, described.train.seed, data_set.background)
+    if augmentation is None:
+        return
+    train, _ = dataset.read_to_train(split, data_set, described.train.images_per_class)
+    labels = np.unique(train.labels)[:MOST_CLASSES]
+    rows = np.array([np.flatnonzero(train.labels == label)[0] for label in labels])
+    series = _as_trained(train, rows, augmentation, min(SHOWN_EPOCHS, described.train.epochs))
+    drawn = {data_set.classes[label]: images for label, images in zip(labels, series, strict=True)}
+    wanted = ", ".join(f"{name} {value:g}" for name, value in described.augment.model_dump().items() if value)
+    title = f"Training images as the network saw them (n = {len(rows)} of {len(train)}; {wanted})"
+    yield "augmentation", image_grids.draw_changes(drawn, title)
+
+
+def _as_trained(
+    train: dataset.Subset, rows: NDArray[np.int64], augmentation: Augmentation, epochs: int
+) -> NDArray[np.uint8]:
+    """The images of `rows` as they are, then as in each epoch: uint8 (rows, 1 + epochs, height, width, channels)."""
+    images, _ = inference.batch(train, rows, torch.device("cpu"))
+    changed = [augmentation.draw(epoch, len(train)).apply(images, rows) for epoch in range(1, epochs + 1)]
+    return torch.stack([images, *changed], dim=1).permute(0, 1, 3, 4, 2).numpy()
 
 
 if __name__ == "__main__":

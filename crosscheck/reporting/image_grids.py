@@ -61,6 +61,19 @@ def draw_samples(train: Subset, data_set: DataSet, per_class: int) -> Figure:
     return figure
 
 
+def draw_changes(rows: dict[str, NDArray[np.uint8]], title: str) -> Figure:
+    """A row for each name: an image and what changes made of it, uint8 (1 + changed, height, width, channels)."""
+    first = next(iter(rows.values()))
+    figure, axes = grid(len(rows), len(first), 1.3, fit_height(first[0], 1.3), title)
+    for line, (name, images) in zip(axes, rows.items(), strict=True):
+        line[0].set_ylabel(shown(name, 18), fontsize=10, rotation=0, ha="right", va="center")
+        for axis, image in zip(line, images, strict=True):
+            show_image(axis, image)
+    for number, axis in enumerate(axes[0]):
+        axis.set_title(f"epoch {number}" if number else "as it is", fontsize=9)
+    return figure
+
+
 def draw_kernels(weights: NDArray[np.float32], layer: str) -> Figure:
     """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0."""
     outputs, inputs, height, width = weights.shape

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from crosscheck.core import bits, devices
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import (
+    AugmentParams,
     ComputeParams,
     DataParams,
     ImageChannels,
@@ -76,6 +77,18 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "diverging": ({}, {"lr": 1000.0, "epochs": 5, "weight_decay": 10.0}),
     "large layers": ({"pool": "none", "channels": 8, "further_channels": [29], "hidden": [4100]}, {"epochs": 2}),
     "colours": ({"further_channels": []}, {}),
+    "augmentation": ({}, {}),
+    "augmentation of colours": ({}, {}),
+}
+AUGMENT: dict[str, float] = {
+    "fliplr": 0.5,
+    "flipud": 0.3,
+    "degrees": 20.0,
+    "translate": 0.1,
+    "scale": 0.3,
+    "brightness": 0.2,
+    "contrast": 0.4,
+    "erasing": 0.5,
 }
 
 
@@ -101,9 +114,10 @@ def run(name: str) -> str:
         split=SPLIT,
         model=ModelParams(**MODEL | model),
         train=TrainParams(**TRAIN | train),
+        augment=AugmentParams(**AUGMENT if "augmentation" in name else {}),
         compute=COMPUTE,
     )
-    drawn = draw_images(3 if name == "colours" else 1)
+    drawn = draw_images(3 if "colours" in name else 1)
     result, _ = run_cell.execute(params, drawn)
     return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 

@@ -38,6 +38,12 @@ MUTATIONS: list[Mutation] = [
     ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
     ("training/trainer.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
     ("study/run_cell.py", "diverged=diverged,", "diverged=False,", {"diverging"}),
+    (
+        "training/augmentation.py",
+        "math.radians(wanted.degrees * turn)",
+        "math.radians(-wanted.degrees * turn)",
+        {"augmentation", "augmentation of colours"},
+    ),
 ]
 DISTORTIONS: list[Mutation] = [
     ("study/corruptions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
@@ -71,6 +77,8 @@ SHARED = [
         "torch.arange(len(self.train))",
         "strides",
     ),
+    ("training/augmentation.py", "299, 587, 114", "587, 299, 114", "augmentation of colours"),
+    ("training/augmentation.py", "np.floor(place", "np.ceil(place", "augmentation"),
 ]
 
 
