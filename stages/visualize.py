@@ -2,9 +2,9 @@
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\
-        --predictions metrics/predictions.csv --plots plots
+        --predictions metrics/predictions.csv --suspects metrics/suspect_labels.csv --plots plots
 
-Answers come from the table that `evaluate` wrote; the network runs only for the feature maps.
+Answers and suspect labels come from the tables that `evaluate` wrote; the network runs only for the feature maps.
 """
 
 from itertools import chain, pairwise
@@ -22,6 +22,7 @@ from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
 from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
+from crosscheck.evaluation.suspect_labels import MOST, Suspect, read_suspects
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import Description
@@ -39,6 +40,7 @@ def main(
     curve: Path,
     calibration: Path,
     predictions: Path,
+    suspects: Path,
     plots: Path,
 ) -> None:
     params = load_section("visualize")
@@ -47,6 +49,7 @@ def main(
     test = dataset.read(split, "test", trained.data_set)
     answered = read_predictions_for(predictions, trained.data_set.classes, test)
     history, bins = curves.read(curve), read_bins(calibration)
+    examined = {"test": test, "val": dataset.read(split, "val", trained.data_set)}
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
@@ -55,6 +58,7 @@ def main(
         draw_feature_maps(trained, test, chosen),
         draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
         draw_charts(history, answered, bins, model_card.read_card(card)),
+        draw_suspects(examined, read_suspects(suspects), params.mistakes),
     )
     with fresh_folder(plots) as folder:
         style.save_all(pictures, folder, params.dpi)
@@ -126,6 +130,22 @@ def draw_answers(
     title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
     nothing = "There is no mistake to show."
     yield "mistakes", image_grids.draw_answers([answer(int(row)) for row in worst], title, nothing)
+
+
+def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], most: int) -> NamedFigures:
+    """The images, by subset, whose labels the network doubts most: `most` of those found."""
+    drawn = [
+        image_grids.CaptionedImage(
+            examined[each.subset].images[each.row],
+            f"label: {style.shown(each.label, 18)}\nrather {style.shown(each.suggested, 18)}, {each.probability:.1%}\n"
+            f"{style.shown(each.path[-26:])}",
+        )
+        for each in found[:most]
+    ]
+    total = f"{len(found)} or more" if len(found) == MOST else f"{len(found)}"
+    n = sum(map(len, examined.values()))
+    title = f"Labels the network doubts most: {len(drawn)} of {total}, among n = {n} test and validation images"
+    yield "suspect_labels", image_grids.draw_captioned(drawn, title, "There is no label that the network doubts.")
 
 
 def draw_charts(
