@@ -2,8 +2,10 @@
 
     python -m stages.evaluate --split data/split --checkpoint models/model.pt --card models/model.json \\
         --metrics metrics/test.json --classes metrics/classes.csv --confusion metrics/confusion.csv \\
-        --calibration metrics/calibration.csv --predictions metrics/predictions.csv
+        --calibration metrics/calibration.csv --predictions metrics/predictions.csv \\
+        --suspects metrics/suspect_labels.csv
 
+`suspects` names images of the test and validation sets whose label the network doubts, for people to look at.
 Refuses a checkpoint other than the one that `train` described in `card`.
 """
 
@@ -29,6 +31,7 @@ from crosscheck.evaluation.metrics import (
     score_overall,
 )
 from crosscheck.evaluation.predictions import Predictions, make_predictions, write_predictions
+from crosscheck.evaluation.suspect_labels import find_suspects, write_suspects
 from crosscheck.network import inference, model_card
 from crosscheck.network.checkpoint import Checkpoint
 
@@ -42,17 +45,25 @@ def main(
     confusion: Path,
     calibration: Path,
     predictions: Path,
+    suspects: Path,
 ) -> None:
     params = load_section("evaluate")
     device = devices.prepare(load_section("compute"))
     trained = load_trained(checkpoint, card, split)
-    train, test = (dataset.read(split, name, trained.data_set) for name in ("train", "test"))
-    predicted = predict(trained, test, manifest.read_paths(split / "manifest.csv", "test", len(test)), params, device)
+    train = dataset.read(split, "train", trained.data_set)
+    untrained_on = {name: dataset.read(split, name, trained.data_set) for name in ("test", "val")}
+    answers = {
+        name: predict(trained, subset, manifest.read_paths(split / "manifest.csv", name, len(subset)), params, device)
+        for name, subset in untrained_on.items()
+        if len(subset)
+    }
+    test, predicted = untrained_on["test"], answers["test"]
 
     names = trained.data_set.classes
     write_predictions(predicted, names, predictions)
     write_classes(predicted, names, classes)
     write_confusion(predicted, names, confusion)
+    write_suspects(find_suspects(answers, names), suspects)
     bins = bin_confidence(predicted.probabilities, predicted.labels, params.calibration_bins)
     write_bins(bins, calibration)
     figures = {
@@ -77,14 +88,14 @@ def load_trained(checkpoint: Path, card: Path, split: Path) -> Checkpoint:
 
 
 def predict(
-    trained: Checkpoint, test: dataset.Subset, paths: list[str], params: EvaluateParams, device: torch.device
+    trained: Checkpoint, subset: dataset.Subset, paths: list[str], params: EvaluateParams, device: torch.device
 ) -> Predictions:
-    """The probabilities of every test image. Raises InputError where the network's answers are no numbers."""
+    """The probabilities of every image of `subset`. Raises InputError where the network's answers are no numbers."""
     net = trained.net.to(device).to(memory_format=torch.channels_last)
-    logits = inference.compute_logits(net, test, params.batch_size)
+    logits = inference.compute_logits(net, subset, params.batch_size)
     if not torch.isfinite(logits).all():
         raise InputError("the network's answers are no longer numbers; lower train.lr in params.yaml and train again")
-    return make_predictions(paths, test.labels, torch.softmax(logits.double(), dim=1).numpy())
+    return make_predictions(paths, subset.labels, torch.softmax(logits.double(), dim=1).numpy())
 
 
 def score_baselines(train: dataset.Subset, test: dataset.Subset, params: EvaluateParams) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
     python -m stages.track --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --metrics metrics/test.json --predictions metrics/predictions.csv \\
-        --samples data/samples.png --plots plots --report report
+        --suspects metrics/suspect_labels.csv --samples data/samples.png --plots plots --report report
 
 It has no outputs: tracking observes, and decides nothing. An outage of the tracking server is a warning, and `make
 sync` records the rest later. `train` itself tells MLflow of each epoch as it passes.
@@ -21,11 +21,14 @@ def main(
     curve: Path,
     metrics: Path,
     predictions: Path,
+    suspects: Path,
     samples: Path,
     plots: Path,
     report: Path,
 ) -> None:
-    results = stage_logging.Results(split, checkpoint, card, curve, metrics, predictions, samples, plots, report)
+    results = stage_logging.Results(
+        split, checkpoint, card, curve, metrics, predictions, suspects, samples, plots, report
+    )
     stage_logging.record(results)
 
 

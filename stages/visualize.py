@@ -2,10 +2,10 @@
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\
-        --predictions metrics/predictions.csv --plots plots
+        --predictions metrics/predictions.csv --suspects metrics/suspect_labels.csv --plots plots
 
-Answers come from the table that `evaluate` wrote; the network runs only for the feature maps. Where the training images
-were changed at random, a picture shows some of them as they were in the first epochs.
+Answers and suspect labels come from the tables that `evaluate` wrote; the network runs only for the feature maps. Where
+the training images were changed at random, a picture shows some of them as they were in the first epochs.
 """
 
 from itertools import chain, pairwise
@@ -23,6 +23,7 @@ from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
 from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
+from crosscheck.evaluation.suspect_labels import MOST, Suspect, read_suspects
 from crosscheck.network import inference, model, model_card
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import Description, ModelCard
@@ -42,6 +43,7 @@ def main(
     curve: Path,
     calibration: Path,
     predictions: Path,
+    suspects: Path,
     plots: Path,
 ) -> None:
     params = load_section("visualize")
@@ -51,6 +53,7 @@ def main(
     answered = read_predictions_for(predictions, trained.data_set.classes, test)
     history, bins = curves.read(curve), read_bins(calibration)
     described = model_card.read_card(card)
+    examined = {"test": test, "val": dataset.read(split, "val", trained.data_set)}
     chosen = choose_examples(test, trained.data_set.classes, params)
     fonts.tell(trained.data_set.classes)
 
@@ -60,6 +63,7 @@ def main(
         draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
         draw_charts(history, answered, bins, described),
         draw_augmentation(described, trained.data_set, split),
+        draw_suspects(examined, read_suspects(suspects), params.mistakes),
     )
     with fresh_folder(plots) as folder:
         style.save_all(pictures, folder, params.dpi)
@@ -137,6 +141,22 @@ def draw_answers(
     title = f"Most confident mistakes: {len(worst)} of {len(wrong)}, among n = {len(test)} test images"
     nothing = "There is no mistake to show."
     yield "mistakes", image_grids.draw_answers([answer(int(row)) for row in worst], title, nothing)
+
+
+def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], most: int) -> NamedFigures:
+    """The images, by subset, whose labels the network doubts most: `most` of those found."""
+    drawn = [
+        image_grids.CaptionedImage(
+            examined[each.subset].images[each.row],
+            f"label: {style.shown(each.label, 18)}\nrather {style.shown(each.suggested, 18)}, {each.probability:.1%}\n"
+            f"{style.shown(each.path[-26:])}",
+        )
+        for each in found[:most]
+    ]
+    total = f"{len(found)} or more" if len(found) == MOST else f"{len(found)}"
+    n = sum(map(len, examined.values()))
+    title = f"Labels the network doubts most: {len(drawn)} of {total}, among n = {n} test and validation images"
+    yield "suspect_labels", image_grids.draw_captioned(drawn, title, "There is no label that the network doubts.")
 
 
 def draw_charts(

@@ -27,7 +27,7 @@ def read(file: Path) -> list[dict[str, str]]:
     return list(each(file))
 
 
-def each(file: Path) -> Iterator[dict[str, str]]:
+def each(file: Path, may_be_empty: bool = False) -> Iterator[dict[str, str]]:
     """The rows as `read` gives them, one at a time, for a table that is too long for the memory."""
     number = 0
     with file.open(encoding="utf-8", newline="") as lines:
@@ -35,20 +35,25 @@ def each(file: Path) -> Iterator[dict[str, str]]:
             if None in row or None in row.values():
                 raise ValueError(f"row {number} has another number of cells than the header")
             yield row
-    if not number:
+    if not number and not may_be_empty:
         raise ValueError("it has no rows")
 
 
 def read_records(
-    file: Path, make_record: Callable[[dict[str, str]], Record | None], kind: str, stage: str
+    file: Path,
+    make_record: Callable[[dict[str, str]], Record | None],
+    kind: str,
+    stage: str,
+    may_be_empty: bool = False,
 ) -> list[Record]:
     """What `make_record` makes of each row, by column, of the table that the stage `stage` wrote; None is left out.
 
+    A table without rows is damaged, unless it `may_be_empty`.
     `make_record` raises ValueError or KeyError for a wrong row. Raises InputError, in one line, where the file is
     missing, cannot be read, or is not `kind`, as in "a manifest".
     """
     try:
-        records = map(make_record, each(file))
+        records = map(make_record, each(file, may_be_empty))
         return [record for record in records if record is not None]
     except FileNotFoundError:
         raise InputError(f"{file}: not found; run `dvc repro {stage}` to make it") from None

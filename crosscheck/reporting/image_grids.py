@@ -45,6 +45,15 @@ class AnsweredImage:
     confidence: float
 
 
+@dataclass(frozen=True)
+class CaptionedImage:
+    """An image, uint8 (height, width, channels), with three lines to stand below it, and their colour."""
+
+    image: NDArray[np.uint8]
+    caption: str
+    color: str = "black"
+
+
 def draw_samples(train: Subset, data_set: DataSet, per_class: int) -> Figure:
     """The first training images of each class, a row for each of at most 20 classes."""
     classes = data_set.classes[:MOST_CLASSES]
@@ -176,21 +185,30 @@ def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
 
 def draw_answers(shown_answers: list[AnsweredImage], title: str, nothing: str) -> Figure:
     """Images with their true and their predicted class; `nothing` is said where there is none."""
-    columns = min(4, max(1, len(shown_answers)))
-    rows = max(1, -(-len(shown_answers) // columns))
-    tallest = max((fit_height(answer.image, 2.3) for answer in shown_answers), default=0.5)
-    figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
-    for axis, answer in zip(axes.flat, shown_answers, strict=False):
-        show_image(axis, answer.image)
-        axis.set_anchor("N")
-        wrong = answer.actual != answer.predicted
-        label = (
+    captioned = [
+        CaptionedImage(
+            answer.image,
             f"true: {shown(answer.actual, 18)}\npredicted: {shown(answer.predicted, 18)}\n"
-            f"confidence {answer.confidence:.1%}"
+            f"confidence {answer.confidence:.1%}",
+            VERMILION if answer.actual != answer.predicted else "black",
         )
-        axis.set_xlabel(label, fontsize=8, color=VERMILION if wrong else "black")
-    for axis in axes.flat[len(shown_answers) :]:
+        for answer in shown_answers
+    ]
+    return draw_captioned(captioned, title, nothing)
+
+
+def draw_captioned(images: list[CaptionedImage], title: str, nothing: str) -> Figure:
+    """Images with the lines below them; `nothing` is said where there is none."""
+    columns = min(4, max(1, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    tallest = max((fit_height(each.image, 2.3) for each in images), default=0.5)
+    figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
+    for axis, each in zip(axes.flat, images, strict=False):
+        show_image(axis, each.image)
+        axis.set_anchor("N")
+        axis.set_xlabel(each.caption, fontsize=8, color=each.color)
+    for axis in axes.flat[len(images) :]:
         axis.set_visible(False)
-    if not shown_answers:
+    if not images:
         figure.text(0.5, 0.45, nothing, ha="center", fontsize=10)
     return figure

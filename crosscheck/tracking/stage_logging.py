@@ -28,6 +28,7 @@ class Results:
     curve: Path
     metrics: Path
     predictions: Path
+    suspects: Path
     samples: Path
     plots: Path
     report: Path
@@ -39,7 +40,7 @@ def record(results: Results) -> Recorder:
     curve(recorder, results.curve)
     examples = dataset.read(results.split, "train", dataset.read_data_set(results.split))
     network(recorder, results.checkpoint, results.card, examples)
-    evaluation(recorder, results.metrics, results.predictions)
+    evaluation(recorder, results.metrics, results.predictions, results.suspects)
     pictures(recorder, results.plots, results.samples)
     explanation(recorder, results.report)
     return recorder
@@ -98,15 +99,16 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
     recorder.part("model", sha256(checkpoint), record)
 
 
-def evaluation(recorder: Recorder, metrics: Path, predictions: Path) -> None:
-    """The figures on the test set, and the table of predictions."""
+def evaluation(recorder: Recorder, metrics: Path, predictions: Path, suspects: Path) -> None:
+    """The figures on the test set, and the tables of predictions and of suspect labels."""
+    content = "".join(sha256(file) for file in (metrics, predictions, suspects))
 
     def record() -> None:
         values = flatten(read_json(metrics), "_").items()
         recorder.points([(0, {name: float(value) for name, value in values if isinstance(value, int | float)})])
-        recorder.files(metrics, predictions)
+        recorder.files(metrics, predictions, suspects)
 
-    recorder.part("evaluation", sha256(metrics) + sha256(predictions), record)
+    recorder.part("evaluation", content, record)
 
 
 def pictures(recorder: Recorder, folder: Path, samples: Path) -> None:

@@ -82,7 +82,7 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     assert told == expected_curve(project) | {f"test/{name}": [(0, value)] for name, value in test.items()}
     folders = [project.folder / name for name in ("plots", "report")]
     pictures = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
-    files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "test.json"]
+    files = ["curve.csv", "model.json", "predictions.csv", "samples.png", "suspect_labels.csv", "test.json"]
     found = artifacts(client, run)
     assert found == sorted([*files, *(file.relative_to(project.folder).as_posix() for file in pictures)])
     assert {"plots/curves.png", "report/report.html", "report/training.gif"} <= set(found)

@@ -36,7 +36,7 @@ MUTATIONS: list[Mutation] = [
     ("training/optimizers.py", "momentum=params.momentum", "momentum=params.momentum / 2", {"momentum"}),
     ("training/trainer.py", "T_max=total", "T_max=total + 1", {"cosine"}),
     ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
-    ("training/trainer.py", "cross_entropy(logits.float(), labels)", "cross_entropy(logits, labels)", {"bfloat16"}),
+    ("training/trainer.py", "cross_entropy(logits.float(), labels,", "cross_entropy(logits, labels,", {"bfloat16"}),
     ("study/run_cell.py", "diverged=diverged,", "diverged=False,", {"diverging"}),
     (
         "training/augmentation.py",
@@ -44,6 +44,8 @@ MUTATIONS: list[Mutation] = [
         "math.radians(-wanted.degrees * turn)",
         {"augmentation", "augmentation of colours"},
     ),
+    ("training/curves.py", "min(known)[1]", "max(known)[1]", {"best epoch", "patience"}),
+    ("training/class_weights.py", "np.maximum(counts, 1.0)", "np.maximum(counts, 1.0) ** 2", {"rare class"}),
 ]
 DISTORTIONS: list[Mutation] = [
     ("study/corruptions.py", "moves = 2 * level", "moves = 2.02 * level", {"distortion, shift"}),
@@ -115,6 +117,7 @@ def test_there_is_a_tiny_cell_of_every_kind() -> None:
     for name, kind in {"optimizer": params.Optimizer, "schedule": params.Schedule}.items():
         assert chosen[name] == set(kind.__args__)
     assert chosen["precision"] == {"float32", "bfloat16"}
+    assert (chosen["keep"], chosen["class_weights"], chosen["patience"]) == ({"best"}, {"balanced"}, {"2"})
     assert chosen["invert"] == chosen["centre"] == {"True", "False"}
     assert {f"distortion, {kind}" for kind in corruptions.GRID} <= set(tiny_runs.names())
 
