@@ -38,7 +38,8 @@ def reasons(net: nn.Sequential, checkpoint: Checkpoint, image: NDArray[np.uint8]
 
     Occlusion (Zeiler and Fergus, 2014): by how much the log odds of the answer fall where a square is painted over
     with paper. Grad-CAM (Selvaraju et al., 2017) at the last block of convolutions, or the last maps of a backbone,
-    times its number of positions: by how much, linearly, the log odds would rise if its channels were everywhere as they are here; never negative.
+    times its number of positions: by how much, linearly, the log odds would rise if its channels were everywhere as
+    they are here; never negative.
     """
     pixels = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
 

@@ -72,7 +72,7 @@ def save_picture(study: Subject, name: str, figure: Figure, caption: str) -> Pic
 
 def show_kernels(study: Subject, name: str) -> list[Picture]:
     """The kernels of the layer `name`, where it has any; of a backbone, those of its first convolution."""
-    pictures = []
+    pictures: list[Picture] = []
     for part in study.trained.net.get_submodule(name).modules():
         if isinstance(part, torch.nn.Conv2d) and not (pictures and name == BACKBONE):
             figure = image_grids.draw_kernels(part.weight.detach().numpy(), name)
