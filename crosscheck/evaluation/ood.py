@@ -57,7 +57,7 @@ class OodDetector:
 def features(responses: dict[str, Tensor]) -> Tensor:
     """The description of each image by `inference.responses`: float (n, features)."""
     if "backbone" in responses:
-        # What Sun et al. use. It was not made to tell these classes apart, and quarters would be four times as much.
+        # As Sun et al. have it. It was not made for these classes alone, and quarters would be four times as much.
         return responses["average"]
     maps = [values for name, values in responses.items() if name.startswith("block")]
     return torch.cat([functional.adaptive_avg_pool2d(values, QUARTERS).flatten(1) for values in maps], dim=1)

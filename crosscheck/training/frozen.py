@@ -5,6 +5,7 @@ training on the same images begins at once. The folder can be removed at any tim
 """
 
 import hashlib
+import io
 import json
 import os
 import sys
@@ -31,6 +32,7 @@ CODE = ["crosscheck.core.bits.pin", "crosscheck.training.frozen.compute_features
 # The layer that takes what a backbone gives.
 FIRST_TRAINED = "average"
 HASHED_AT_ONCE = 2**24
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _known_or_computed(
     file.parent.mkdir(parents=True, exist_ok=True)
     # The processes of one training want the same features: one computes them, and the others wait.
     with FileLock(file.with_suffix(".lock")):
-        known = _read(file, len(subset))
+        known = _read(file)
         if known is not None:
             return known
         found = compute_features(frozen, subset, device)
@@ -114,19 +116,20 @@ def _hash_pixels(images: NDArray[np.uint8]) -> list[str]:
 
 
 def _write(features: NDArray[np.float32], file: Path) -> None:
-    with file.open("wb") as stream:
-        np.save(stream, features, allow_pickle=False)
-        # Behind the array, where numpy does not look.
-        stream.write(hashlib.sha256(features.tobytes()).digest())
+    content = io.BytesIO()
+    np.save(content, features, allow_pickle=False)
+    # The hash stands behind the array, where numpy does not look.
+    file.write_bytes(content.getvalue() + hashlib.sha256(content.getbuffer()).digest())
 
 
-def _read(file: Path, count: int) -> NDArray[np.float32] | None:
-    """What `_write` wrote for `count` images, or None where it is missing or damaged."""
+def _read(file: Path) -> NDArray[np.float32] | None:
+    """What `_write` wrote, or None where it is missing or damaged."""
     try:
-        with file.open("rb") as stream:
-            features: NDArray[np.float32] = np.load(stream, allow_pickle=False)
-            told = stream.read()
-    except (OSError, ValueError, EOFError):
+        content = file.read_bytes()
+    except OSError:
         return None
-    whole = features.dtype == np.float32 and len(features) == count
-    return features if whole and hashlib.sha256(features.tobytes()).digest() == told else None
+    array, told = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    if hashlib.sha256(array).digest() != told:
+        return None
+    features: NDArray[np.float32] = np.load(io.BytesIO(array), allow_pickle=False)
+    return features
