@@ -65,7 +65,7 @@ def read_all(
     if listing.has_links:
         # Asked before the processes are forked, so that each of them has the answer.
         links.dvc_cache(root)
-    with processes.pool(start=_start_worker) as pool:
+    with processes.pool(start=start_worker) as pool:
         for first in range(0, len(listing.paths), step):
             paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
@@ -86,7 +86,7 @@ def read_all(
     return corpus
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """Drop what C libraries print about bad images in a decoding process; `decode` returns what they report."""
     processes.end_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
