@@ -48,7 +48,15 @@ def main(*folder: Path, json: bool = False, write: bool = False) -> None:
         print(dumps({**text.as_json(found, baselines), **advice}, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print(*text.describe(found, baselines), *(f"warning: {each}" for each in warnings), "", sep="\n")
-        print(*experiments.explain(settings), "", *experiments.to_run(commands), "", text.said(seconds), sep="\n")
+        print(
+            *experiments.explain(settings, params),
+            text.REST,
+            "",
+            *experiments.to_run(commands),
+            "",
+            text.said(seconds),
+            sep="\n",
+        )
     if write:
         params_file.change(values)
 

@@ -24,8 +24,8 @@ LONGEST, SHORTEST = 96, 32
 MANY, LONGEST_OF_MANY = 20_000, 64
 # From the narrowest tenth of the images to the widest: stretching would change a shape that much.
 UNEQUAL_SHAPES = 1.5
-# A drawing has a ground; its ink and its noise are the rest.
-DRAWN = 0.5
+# Of the images, and of a drawing its ground: ink and noise are the rest.
+COLOURFUL, DRAWN = 0.05, 0.5
 TABLE_COLUMNS = {"path", "label"}
 TRIED_ROWS = 20
 
@@ -72,12 +72,12 @@ class Inspection:
     @property
     def is_colour(self) -> bool:
         """Whether at least one in twenty images is coloured, and not only stored as if."""
-        return bool(np.mean([each.colourful for each in self.sample.seen]) >= 0.05)
+        return bool(np.mean([each.colourful for each in self.sample.seen]) >= COLOURFUL)
 
     @property
     def is_drawn(self) -> bool:
-        """Whether most images have a ground of one brightness, as marks on paper have and photos do not."""
-        return bool(np.median([each.ground for each in self.sample.seen]) >= DRAWN)
+        """Whether the images are grey on a ground of one brightness, as marks on paper are and photos are not."""
+        return not self.is_colour and bool(np.median([each.ground for each in self.sample.seen]) >= DRAWN)
 
 
 def inspect_folder(root: Path) -> Inspection:
@@ -92,7 +92,9 @@ def inspect_folder(root: Path) -> Inspection:
             "into the class folders"
         )
     data = choose_data(root, labels, headers, len(listing.paths))
-    sample = sightings.look(root, sightings.within_budget(files, headers), data, listing.has_links)
+    # Not padded: what is looked at is the images, not what is put around them.
+    stretched = data.model_copy(update={"fit": "stretch"})
+    sample = sightings.look(root, sightings.within_budget(files, headers), stretched, listing.has_links)
     if not sample.seen:
         path, note = next(iter(sample.unreadable.items()))
         raise InputError(f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}")

@@ -23,8 +23,8 @@ FILES = 400
 MOST_PIXELS = 400 * 10**6
 EXIF_ORIENTATION, TURNED_BY_A_QUARTER = 0x0112, (5, 6, 7, 8)
 GREY_MODES = ("1", "L", "LA", "La", "I", "F")
-# JPEG leaves a little colour in a grey picture that was saved as RGB, and a red stamp makes no photo of a page.
-COLOURLESS, COLOURED_PIXELS = 10, 0.01
+# Paper in yellowish light has one weak tint all over. Colours are strong, or several.
+WEAK_TINT, OTHERWISE_TINTED = 20, 0.01
 # Grey levels of paper, of a screen or of a black plate are that close together.
 ONE_GROUND = 12
 
@@ -154,5 +154,6 @@ def _sighting(path: str, label: int, pixels: NDArray[np.uint8]) -> Sighting:
     counts = np.bincount(grey.astype(np.int64).ravel(), minlength=256)
     near = np.abs(grey - int(np.convolve(counts, np.ones(9), "same").argmax())) <= ONE_GROUND
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    colourful = bool(np.mean(tints > COLOURLESS) > COLOURED_PIXELS)
+    differing = np.mean(np.abs(tints - np.median(tints)) > WEAK_TINT)
+    colourful = bool(tints.mean() > WEAK_TINT or differing > OTHERWISE_TINTED)
     return Sighting(path, label, pixels, colourful, float(near.mean()), bool(np.median(edge) < 128))

@@ -5,12 +5,17 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params
 from crosscheck.core.project import root
 from crosscheck.pipeline.recipe import Setting
+
+# Texts that need no quotes: words and plain paths, but for those that are another value.
+PLAIN = re.compile(r"(?!(null|true|false|nan|inf)$)[a-z_/][\w/.-]*", re.ASCII | re.IGNORECASE)
 
 
 def place(folder: Path) -> str:
@@ -40,13 +45,13 @@ def commands(images: str, values: dict[str, Any], is_tracked: bool) -> list[list
 
 def hydra(value: Any) -> str:
     """`value` as the grammar of `dvc exp run -S` writes it, which is Hydra's."""
-    if isinstance(value, str) and not re.fullmatch(r"[a-zA-Z_][\w/.-]*", value, re.ASCII):
+    if not isinstance(value, str):
+        return json.dumps(value, separators=(",", ":"))
+    if not PLAIN.fullmatch(value):
         # A backslash stands for itself, but not before a quote or at the end.
-        escaped = re.sub(r"(\\*)'", lambda found: found[1] * 2 + r"\'", value)
-        return "'" + re.sub(r"\\+$", lambda found: found[0] * 2, escaped) + "'"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"))
+        escaped = re.sub(r'(\\*)"', lambda found: found[1] * 2 + r"\"", value)
+        return '"' + re.sub(r"\\+$", lambda found: found[0] * 2, escaped) + '"'
+    return value
 
 
 def is_tracked(folder: Path) -> bool:
@@ -65,10 +70,11 @@ def is_tracked(folder: Path) -> bool:
     return kept_by_git or any(whole.is_relative_to(out) or out.is_relative_to(whole) for out in known)
 
 
-def explain(settings: Iterable[Setting]) -> Iterator[str]:
-    """A line for each setting: name, value, reason."""
-    rows = [(each.name, hydra(each.value), each.reason) for each in settings]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+def explain(settings: Iterable[Setting], params: Params) -> Iterator[str]:
+    """A line for each setting that differs from `params`: name, value, reason."""
+    others = [each for each in settings if attrgetter(each.name)(params) != each.value]
+    rows = [(each.name, hydra(each.value), each.reason) for each in others]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
     return (f"{name:{widths[0]}}  {value:{widths[1]}}  {reason}" for name, value, reason in rows)
 
 

@@ -19,7 +19,7 @@ from crosscheck.network import shapes
 # What a class needs: an image to train with, one to test with, and one to watch if it has a third.
 FEWEST = 2
 SHARE = 0.15
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2000, 10, 150
+STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1500, 10, 150
 # From here on an epoch has so many steps that fewer of them do.
 MANY_IMAGES, EPOCHS_OF_MANY = 20_000, 5
 UNBALANCED = 3.0
@@ -184,7 +184,7 @@ def _no_backbone(found: Inspection) -> str:
 
 def channels_for(found: Inspection) -> list[int]:
     """Channels of each convolution: as many convolutions as leave maps of 2 x 2 px or more, each twice as wide."""
-    first = 16 if found.is_drawn or not found.is_colour else 32
+    first = 32 if found.is_colour else 16
     widths = [first, 2 * first]
     for _ in range(MOST_CONVOLUTIONS - len(widths)):
         deeper = [*widths, min(2 * widths[-1], 256)]
@@ -259,7 +259,7 @@ def _changes(found: Inspection, frozen: bool) -> list[Setting]:
         changes, why = NO_CHANGES | DRAWN_CHANGES, "drawings: a little of what every hand does"
     else:
         changes, why = NO_CHANGES | PHOTO_CHANGES, "photos: what another camera would do"
-    flip = found.is_colour and not found.is_drawn and not frozen and not any(map(SIDED.search, found.listing.classes))
+    flip = found.is_colour and not frozen and not any(map(SIDED.search, found.listing.classes))
     mirror = "a photo in the mirror shows the same" if flip else "a mirror may change what it is"
     changes = changes | {"fliplr": 0.5 if flip else 0.0}
     return [

@@ -11,6 +11,7 @@ from crosscheck.data.inspection import Inspection
 
 MOST_CLASSES, MOST_COPIES = 20, 20
 WIDEST_NAME = 40
+REST = "The other values are as in params.yaml. To run:"
 
 
 def describe(found: Inspection, baselines: Baselines) -> Iterator[str]:
@@ -31,10 +32,10 @@ def describe(found: Inspection, baselines: Baselines) -> Iterator[str]:
     yield f"size        {_sizes(found)}"
     yield f"colour      {colour(found)}; {bits(found)} bits a channel; {'drawn' if found.is_drawn else 'like photos'}"
     yield (
-        f"to beat     {baselines.nearest_neighbour:.1%} of {len(sample.seen)} images have the class of the most "
-        f"similar other one, at {found.data.height} x {found.data.width} px; {baselines.most_frequent:.1%} of all files are of "
-        "the most frequent class"
+        f"to beat     {baselines.nearest_neighbour:.1%}: the class of the most similar other image in the sample, at "
+        f"{found.data.height} x {found.data.width} px"
     )
+    yield f"            {baselines.most_frequent:.1%}: the most frequent class"
 
 
 def _sizes(found: Inspection) -> str:
