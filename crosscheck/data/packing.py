@@ -67,7 +67,7 @@ def read_all(
     if listing.has_links:
         # Asked before the processes are forked, so that each of them has the answer.
         links.dvc_cache(root)
-    with processes.pool(start=_start_worker) as pool:
+    with processes.pool(start=start_worker) as pool:
         for first in range(0, len(listing.paths), step):
             batch = slice(first, first + step)
             paths = listing.paths[batch]
@@ -90,7 +90,7 @@ def read_all(
     return corpus
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
     """Drop what C libraries print about bad images in a decoding process; `decode` returns what they report."""
     processes.end_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

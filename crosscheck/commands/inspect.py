@@ -1,0 +1,72 @@
+"""Looks at a folder of images and says what to run: its classes, what the images are like, fitting parameters.
+
+    python -m crosscheck inspect FOLDER [--json] [--write]
+
+Nothing is changed, and a sample is enough: it takes seconds for 100,000 files. Every value comes with its reason;
+docs/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words to run one
+after the other. `--write` puts the values into params.yaml, where comments and all other values stay; then run
+`dvc repro`. A folder that cannot be trained on is a line on stderr that says what is missing, with exit status 1.
+"""
+
+import math
+from json import dumps
+from pathlib import Path
+
+from crosscheck.core import params_file
+from crosscheck.core.errors import InputError
+from crosscheck.core.params import Params, load
+from crosscheck.data import concerns, difficulty, inspection
+from crosscheck.data.inspection import Inspection
+from crosscheck.pipeline import experiments, recipe
+from crosscheck.reporting import inspection as text
+
+# Validation after each epoch, and saving what a kill must not lose.
+BESIDE_STEPS = 1.15
+OTHER_STAGES = 60.0
+
+
+def main(*folder: Path, json: bool = False, write: bool = False) -> None:
+    if len(folder) != 1:
+        raise InputError(f"{len(folder)} folders given; name one: python -m crosscheck inspect FOLDER")
+    params = load()
+    images = experiments.place(folder[0])
+    found = inspection.inspect_folder(Path(images))
+    baselines, settings = difficulty.score_baselines(found), recipe.recommend(found)
+    values = {each.name: each.value for each in settings}
+    seconds = estimate(found, recipe.apply(settings, params))
+    warnings = [*concerns.find_concerns(found), *recipe.remarks(found)]
+    commands = experiments.commands(images, values, experiments.is_tracked(Path(images)))
+    if json:
+        reasons = {each.name: each.reason for each in settings}
+        advice = {
+            "warnings": warnings,
+            "settings": values,
+            "reasons": reasons,
+            "seconds": seconds,
+            "commands": commands,
+        }
+        print(dumps({**text.as_json(found, baselines), **advice}, indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print(*text.describe(found, baselines), *(f"warning: {each}" for each in warnings), "", sep="\n")
+        print(
+            *experiments.explain(settings, params),
+            text.REST,
+            "",
+            *experiments.to_run(commands),
+            "",
+            text.said(seconds),
+            sep="\n",
+        )
+    if write:
+        params_file.change(values)
+
+
+def estimate(found: Inspection, params: Params) -> dict[str, float]:
+    """About how many seconds it takes here to read all images, to train, and to do the rest."""
+    # PyTorch takes a while to load.
+    from crosscheck.training import timing
+
+    reading = found.sample.seconds / found.sample.files * len(found.listing.paths)
+    steps = params.train.epochs * math.ceil(recipe.train_images(found) / params.train.batch_size)
+    training = BESIDE_STEPS * steps * timing.seconds_per_step(params, len(found.counts))
+    return {"reading": round(reading, 1), "training": round(training, 1), "rest": OTHER_STAGES}
