@@ -78,7 +78,10 @@ def _draw_nought(drawing: ImageDraw.ImageDraw, random: np.random.Generator) -> N
     angles = start + np.linspace(0, 2 * math.pi * turns, 60)
     wobble = 1 + random.uniform(0, 0.12) * np.sin(2 * angles + random.uniform(0, 6))
     ratio = random.uniform(0.7, 1.1)
-    points = [(x + radius * w * math.cos(a), y + radius * ratio * w * math.sin(a)) for a, w in zip(angles, wobble)]
+    points = [
+        (x + radius * w * math.cos(a), y + radius * ratio * w * math.sin(a))
+        for a, w in zip(angles, wobble, strict=True)
+    ]
     drawing.line(points, fill=255, width=width, joint="curve")
 
 

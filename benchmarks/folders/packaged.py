@@ -15,7 +15,14 @@ from sklearn.datasets import load_digits, load_sample_image
 from benchmarks.folders.pictures import Picture, generator, image_of
 
 TEXTURES = ("brick.png", "grass.png", "gravel.png")
-PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "motorcycle_left.png", "rocket.jpg")
+PHOTOGRAPHS = (
+    "astronaut.png",
+    "chelsea.png",
+    "coffee.png",
+    "hubble_deep_field.jpg",
+    "motorcycle_left.png",
+    "rocket.jpg",
+)
 FACES = "lfw_subset.npy"
 # Of the pictures in FACES, the first hundred are faces.
 FACE_COUNT = 100

@@ -47,7 +47,7 @@ def _scene(class_name: str, random: np.random.Generator) -> Image.Image:
 
 
 def _colour(hue: float, value: float) -> Levels:
-    return 255 * np.array(colorsys.hsv_to_rgb(hue, 0.8, value))
+    return np.array([255 * share for share in colorsys.hsv_to_rgb(hue, 0.8, value)], dtype=np.float64)
 
 
 def _background(height: int, width: int, random: np.random.Generator) -> Levels:
