@@ -47,7 +47,8 @@ def _scene(class_name: str, random: np.random.Generator) -> Image.Image:
 
 
 def _colour(hue: float, value: float) -> Levels:
-    return np.array([255 * share for share in colorsys.hsv_to_rgb(hue, 0.8, value)], dtype=np.float64)
+    levels: Levels = np.multiply(colorsys.hsv_to_rgb(hue, 0.8, value), 255.0)
+    return levels
 
 
 def _background(height: int, width: int, random: np.random.Generator) -> Levels:
