@@ -63,10 +63,9 @@ def report_of(command: Sequence[str]) -> dict[str, Any]:
 
 def wall_seconds(commands: Sequence[Sequence[str]], folder: Path | None = None) -> float:
     """How long the commands take, started at the same time. Raises CalledProcessError where one fails."""
-    environment = _environment()
     began = time.perf_counter()
     processes = [
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) for command in commands
+        subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.DEVNULL) for command in commands
     ]
     for process in processes:
         process.wait()
@@ -78,15 +77,23 @@ def wall_seconds(commands: Sequence[Sequence[str]], folder: Path | None = None) 
 
 
 def repro_seconds(folder: Path, *options: str) -> tuple[float, dict[str, float]]:
-    """How long `dvc repro` takes, and each stage with DVC's work after it; `start` is what comes before the first.
+    """How long `dvc repro` takes, and each of its stages. Raises CalledProcessError where it fails."""
+    return stage_seconds(module("dvc", "repro", *options), folder)
 
-    Raises CalledProcessError where it fails.
+
+def stage_seconds(
+    command: Sequence[str], folder: Path, complaints: IO[str] | None = None
+) -> tuple[float, dict[str, float]]:
+    """How long a command of DVC takes, and each stage with DVC's work after it; `start` is what comes before the first.
+
+    What it writes to stderr goes to the file `complaints`. Raises CalledProcessError where it fails.
     """
-    command = module("dvc", "repro", *options)
     began = since = time.perf_counter()
     stages: dict[str, float] = {}
     running = "start"
-    with subprocess.Popen(command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=complaints, text=True
+    ) as process:
         for line in cast(IO[str], process.stdout):
             if started := re.match(r"Running stage '(\w+)'", line):
                 now = time.perf_counter()
@@ -98,8 +105,8 @@ def repro_seconds(folder: Path, *options: str) -> tuple[float, dict[str, float]]
     return ended - began, stages
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """This one, with nothing that sends DVC or MLflow elsewhere, and the Python that runs this first on the path."""
-    environment = {name: value for name, value in unpinned().items() if not name.startswith(("DVC_", "MLFLOW_"))}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    return environment
+    kept = {name: value for name, value in unpinned().items() if not name.startswith(("DVC_", "MLFLOW_"))}
+    kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    return kept

@@ -1,6 +1,6 @@
 """Compares this project with the original script, the two sides in turn, and writes the results.
 
-Rows that are not asked for stay as they are.
+Rows that are not asked for stay as they are. The row `folders` has results of its own (benchmarks/folders/measure.py).
 
     python -m benchmarks.run --rows epoch-base accuracy --repeats 3 --results FOLDER
 
@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import drawings, machine, table
+from benchmarks.folders import measure
+from benchmarks.folders.catalogue import FOLDERS
 from benchmarks.rows import ROWS, Setting
 from crosscheck.core import devices
 from crosscheck.core.params import load
@@ -22,6 +24,15 @@ from crosscheck.core.params import load
 
 def main() -> None:
     asked = arguments()
+    if measure.ROW in asked.rows:
+        wanted = measure.Wanted(asked.folders, asked.seconds, Path.cwd(), described(Path.cwd()))
+        print(measure.measure(wanted, asked.results))
+    if names := [name for name in asked.rows if name in ROWS]:
+        compare_with_script(names, asked)
+
+
+def compare_with_script(names: list[str], asked: argparse.Namespace) -> None:
+    """Measure the rows of these names, write the table after each, and print it."""
     # Only to measure what the machine can do at most; each side of a comparison has processes of its own.
     devices.prepare(load().compute.model_copy(update={"portable": False}))
     limits = machine.limits()
@@ -30,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="crosscheck-benchmark-") as folder:
         drawings.make(Path(folder), asked.train, asked.test)
         setting = Setting(Path(folder), 2 * asked.train, asked.repeats, asked.epochs, limits, Path.cwd())
-        for name in asked.rows:
+        for name in names:
             print(f"measuring {name}", file=sys.stderr, flush=True)
             fresh = [replace(row, question=name, commit=commit) for row in ROWS[name](setting)]
             rows = [row for row in rows if row.question != name] + fresh
@@ -47,11 +58,13 @@ def described(project: Path) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="what to compare")
+    parser.add_argument("--rows", nargs="+", choices=[*ROWS, measure.ROW], default=list(ROWS), help="what to compare")
     parser.add_argument("--repeats", type=int, default=5, help="processes of each side")
     parser.add_argument("--epochs", type=int, default=2, help="epochs of each process that times them")
     parser.add_argument("--train", type=int, default=850, help="training images of each class")
     parser.add_argument("--test", type=int, default=150, help="test images of each class")
+    parser.add_argument("--folders", nargs="+", choices=FOLDERS, default=list(FOLDERS), help="of the row folders")
+    parser.add_argument("--seconds", type=float, default=180, help="training of a network from scratch, row folders")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), help="where the results go")
     return parser.parse_args()
 

@@ -1,9 +1,7 @@
 """The server of the page to draw on, without a browser."""
 
-import http.client
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +10,11 @@ import torch
 from helpers.demo import checkpoint, drawings, picture
 from helpers.project import Project, make_project
 from helpers.repository import ROOT
+from helpers.servers import ask
 
 from crosscheck.app import networks, server
 from crosscheck.commands import demo
 from crosscheck.network.checkpoint import load_checkpoint, save_checkpoint
-
-
-def ask(
-    address: str, method: str, path: str, body: bytes | Iterator[bytes] = b"", **headers: str
-) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, named)
-    return connection.getresponse()
 
 
 def test_the_answer_holds_what_each_layer_computes(address: str, played: Project) -> None:

@@ -1,5 +1,6 @@
 """Servers that tests start, wait for and stop."""
 
+import http.client
 import os
 import signal
 import socket
@@ -18,6 +19,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def ask(
+    address: str, method: str, path: str, body: bytes | Iterator[bytes] = b"", **headers: str
+) -> http.client.HTTPResponse:
+    """The answer of a server on this machine to one request, with these headers; `_` in a name stands for `-`."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=60)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, named)
+    return connection.getresponse()
 
 
 def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
