@@ -144,8 +144,8 @@ def draw_images(channels: ImageChannels) -> PackedImages:
 def without_some_down(drawn: PackedImages) -> PackedImages:
     """The images without four of those that go down, so that the classes differ in size."""
     kept = [row for row in range(len(drawn.labels)) if row % 2 == 0 or row < IMAGES * 2 - 8]
-    names = {name: [getattr(drawn, name)[row] for row in kept] for name in ("paths", "contents")}
-    return replace(drawn, images=drawn.images[kept], labels=drawn.labels[kept], **names)
+    paths, contents = ([column[row] for row in kept] for column in (drawn.paths, drawn.contents))
+    return replace(drawn, images=drawn.images[kept], labels=drawn.labels[kept], paths=paths, contents=contents)
 
 
 def _trained(params: Params, drawn: PackedImages) -> list[NDArray[Any]]:
