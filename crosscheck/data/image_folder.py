@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import DataParams
+from crosscheck.core.params import Layout
 from crosscheck.data import class_names, labels_table, layout, links, reading, ready_subsets, walk
 
 ReadAs = Literal["classes", "subsets", "table"]
@@ -46,8 +46,10 @@ class _ClassFolder:
     subset: str = ""
 
 
-def find(root: Path, data: DataParams) -> Listing:
-    """List the images in `root` with their classes, which its folders name, or the table `data.labels`.
+def find(root: Path, layout: Layout = "auto", labels: str = "none") -> Listing:
+    """List the images in `root` with their classes, which its folders name, or the table `labels` in it.
+
+    `layout` and `labels` are as in the section `data` of params.yaml.
 
     Hidden names, leftovers of other programs, files beside the class folders, and links to folders that are in `root`
     anyway are listed as ignored; links to other folders are among the paths, for the reader to refuse.
@@ -60,15 +62,15 @@ def find(root: Path, data: DataParams) -> Listing:
             f"params.yaml: data.images is {str(root)!r}, which is not a folder; "
             "give it a folder with one sub-folder of images per class"
         )
-    listing = _list_folders(root, data) if data.labels == "none" else _list_table(root, data.labels)
+    listing = _list_folders(root, layout) if labels == "none" else _list_table(root, labels)
     _expect_training_images(root, listing)
     return listing
 
 
-def _list_folders(root: Path, data: DataParams) -> Listing:
+def _list_folders(root: Path, layout: Layout) -> Listing:
     ignored: list[str] = []
     top = _class_folders(root, "", ignored)
-    ready = reading.decide(root, top, data.layout)
+    ready = reading.decide(root, top, layout)
     if ready:
         found = list(_folders_in_subsets(root, ready, ignored))
         read_as: ReadAs = "subsets"

@@ -83,7 +83,7 @@ class Inspection:
 def inspect_folder(root: Path) -> Inspection:
     """Look at the folder `root`. Raises InputError, which says what is missing, for one that cannot be trained on."""
     labels = find_table(root)
-    listing = image_folder.find(root)
+    listing = image_folder.find(root, labels=labels)
     files = sightings.draw(listing)
     headers = sightings.read_headers(root, files)
     if not headers:

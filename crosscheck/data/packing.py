@@ -31,7 +31,7 @@ def split_and_pack(data: DataParams, params: SplitParams, out: Path) -> dict[str
     """
     root = Path(data.images)
     image_folder.check_apart(root, out)
-    listing = image_folder.find(root, data)
+    listing = image_folder.find(root, data.layout, data.labels)
     with fresh_folder(out) as partial_out:
         packed = partial_out / "all.npy"
         corpus = read_all(root, listing, data, params, packed)

@@ -26,8 +26,9 @@ def seconds_per_step(params: Params, classes: int) -> float:
     subset = Subset(images, random.integers(0, classes, count))
     none = Subset(images[:0], subset.labels[:0])
     # As many steps as it takes, without validation images.
-    endless = {"epochs": 100_000, "schedule": "constant", "keep": "last", "processes": 1}
-    trainer = build_trainer(params.model, params.train.model_copy(update=endless), data_set, subset, none, device)
+    endless = {"epochs": 100_000, "schedule": "constant", "keep": "last", "patience": 0, "processes": 1}
+    recipe = params.train.model_copy(update=endless)
+    trainer = build_trainer(params.model, recipe, params.augment, data_set, subset, none, device)
     times = [time.perf_counter()]
     while len(times) <= FEWEST_STEPS or times[-1] - times[0] < SECONDS:
         trainer.run_epoch()

@@ -5,10 +5,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from crosscheck.core.params import load
 from crosscheck.data import image_folder
 from crosscheck.data.image_folder import Listing
-from helpers.repository import ROOT
 
 
 def draw_toy_images(root: Path, count: int, size: int = 16) -> Path:
@@ -46,4 +44,4 @@ def two_classes(toy_images: Path, name: str, content: bytes) -> Path:
 
 def find_images(root: Path, **data: Any) -> Listing:
     """The listing of the folder `root`, with changed parameters of the section data."""
-    return image_folder.find(root, load(ROOT / "params.yaml").data.model_copy(update=data))
+    return image_folder.find(root, **data)
