@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -98,6 +99,34 @@ class SplitParams(Section):
     )
     folds: int = Field(ge=0, le=100, description="parts for a cross-validation, 0 for none", default=0)
     fold: int = Field(ge=0, description="which of the folds is the test set", default=0)
+
+    @field_validator("group_by")
+    @classmethod
+    def _expression_with_one_group(cls, group_by: str) -> str:
+        try:
+            groups = re.compile(group_by).groups
+        except (re.error, RecursionError, OverflowError) as error:
+            raise PydanticCustomError(
+                "expression", "be none, folder, or a regular expression ({why})", {"why": str(error)}
+            ) from None
+        if group_by not in ("none", "folder") and groups != 1:
+            raise PydanticCustomError("expression", "be none, folder, or a regular expression with one group in ( )")
+        return group_by
+
+    @field_validator("folds")
+    @classmethod
+    def _more_than_one(cls, folds: int) -> int:
+        if folds == 1:
+            raise PydanticCustomError("folds", "be 0, or 2 or more")
+        return folds
+
+    @field_validator("fold")
+    @classmethod
+    def _one_of_the_folds(cls, fold: int, info: ValidationInfo) -> int:
+        folds = info.data.get("folds")
+        if folds is not None and fold >= max(folds, 1):
+            raise PydanticCustomError("fold", "be below split.folds, which is {folds}", {"folds": folds})
+        return fold
 
 
 class ModelParams(Section):

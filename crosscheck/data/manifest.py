@@ -10,13 +10,19 @@ from crosscheck.core.errors import InputError
 
 @dataclass(frozen=True)
 class Row:
-    """One image: its path in the folder, class, subset, row in the subset's arrays, and SHA-256 of the file."""
+    """One image: its path in the folder, class, subset, row in the subset's arrays, and SHA-256 of the file.
+
+    `given_subset` is the one that the folder itself names, and `group` the images that it stays together with; both
+    are empty where there is none. Manifests of earlier releases do not have these two columns.
+    """
 
     path: str
     class_name: str
     subset: str
     row: int
     sha256: str
+    given_subset: str = ""
+    group: str = ""
 
 
 def write(rows: Iterable[Row], file: Path) -> None:

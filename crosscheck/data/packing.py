@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from functools import partial
@@ -17,7 +17,7 @@ from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder, write_json
 from crosscheck.core.params import DataParams, SplitParams
-from crosscheck.data import dataset, image_folder, labels_table, links, manifest, report
+from crosscheck.data import dataset, grouping, image_folder, labels_table, links, manifest, report
 from crosscheck.data.decoding import Decoded, decode
 from crosscheck.data.splitting import SUBSETS, assign
 
@@ -37,15 +37,16 @@ def split_and_pack(data: DataParams, params: SplitParams, out: Path) -> dict[str
         corpus = read_all(root, listing, data, params, packed)
         labels = [image.label for image in corpus.images]
         contents, hashes = [image.content for image in corpus.images], [image.pixels for image in corpus.images]
-        subset_of, order = assign(labels, contents, hashes, listing.classes, params)
+        given, groups = [image.given for image in corpus.images], name_groups(corpus, listing.classes, params)
+        subset_of, order = assign(labels, contents, hashes, listing.classes, params, given, groups)
         pixels = np.load(packed, mmap_mode="r")
-        found = report.make(corpus, pixels, listing.classes, subset_of, params)
+        found = report.make(corpus, pixels, listing.classes, subset_of, params, groups)
         dataset.expect_random_order(pixels)
         members = pack(partial_out, pixels, labels, subset_of, order)
         packed.unlink()
         data_set = dataset.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
         write_json(partial_out / "dataset.json", asdict(data_set))
-        manifest.write(manifest_rows(corpus, listing.classes, members), partial_out / "manifest.csv")
+        manifest.write(manifest_rows(corpus, listing.classes, members, groups), partial_out / "manifest.csv")
         write_json(partial_out / "report.json", found)
     return found
 
@@ -68,13 +69,15 @@ def read_all(
         links.dvc_cache(root)
     with processes.pool(start=_start_worker) as pool:
         for first in range(0, len(listing.paths), step):
-            paths, labels = listing.paths[first : first + step], listing.labels[first : first + step]
+            batch = slice(first, first + step)
+            paths = listing.paths[batch]
+            known = zip(paths, listing.labels[batch], listing.subsets[batch], listing.groups[batch], strict=True)
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
             try:
-                for path, label, decoded in zip(paths, labels, results, strict=True):
+                for (path, label, given, listed), decoded in zip(known, results, strict=True):
                     if decoded.pixels is not None:
                         array[len(corpus.images)] = decoded.pixels
-                        corpus.add(path, label, decoded)
+                        corpus.add(path, label, decoded, given, listed)
                     else:
                         _set_aside(corpus, root, path, decoded, params)
             except BrokenProcessPool:
@@ -105,14 +108,27 @@ def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, p
         )
 
 
+def name_groups(corpus: report.Corpus, classes: list[str], params: SplitParams) -> Sequence[str]:
+    """The group of each image, or empty texts. Raises InputError as `grouping.name_groups` does."""
+    images = corpus.images
+    return grouping.name_groups(
+        [image.path for image in images],
+        [classes[image.label] for image in images],
+        [image.given for image in images],
+        [image.listed for image in images],
+        params.group_by,
+    )
+
+
 def manifest_rows(
-    corpus: report.Corpus, classes: list[str], members: dict[str, NDArray[np.int64]]
+    corpus: report.Corpus, classes: list[str], members: dict[str, NDArray[np.int64]], groups: Sequence[str]
 ) -> Iterator[manifest.Row]:
     """The manifest's rows, subset by subset, in the order of the subset's arrays."""
     for subset, indices in members.items():
         for row, index in enumerate(indices.tolist()):
             image = corpus.images[index]
-            yield manifest.Row(image.path, classes[image.label], subset, row, image.content)
+            name = classes[image.label]
+            yield manifest.Row(image.path, name, subset, row, image.content, image.given, groups[index])
 
 
 def pack(

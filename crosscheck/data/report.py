@@ -1,6 +1,7 @@
-"""What `split` found in the folder, and how it tells the user."""
+"""What `split` found in the folder."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
-from crosscheck.data import class_names, depth, leakage, near_duplicates
+from crosscheck.data import class_names, depth, leakage, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
 from crosscheck.data.image_folder import Listing
 from crosscheck.data.splitting import SUBSETS, repeated
@@ -23,6 +24,7 @@ class ReadImage:
     """One image; there may be millions.
 
     `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
+    `given` and `listed`: the subset and the group that the folder names for it, or empty texts.
     """
 
     path: str
@@ -30,6 +32,8 @@ class ReadImage:
     content: str
     pixels: str
     look: int
+    given: str = ""
+    listed: str = ""
 
 
 @dataclass
@@ -50,13 +54,9 @@ class Corpus:
         self.ignored += self.listing.ignored
         self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
 
-    def given(self) -> dict[str, str]:
-        """The subset of each path that the folder gives one, by path."""
-        named = zip(self.listing.paths, self.listing.subsets, strict=True)
-        return {path: subset for path, subset in named if subset}
-
-    def add(self, path: str, label: int, decoded: Decoded) -> None:
-        self.images.append(ReadImage(path, label, decoded.sha256, decoded.pixels_sha256, decoded.look))
+    def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
+        hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
+        self.images.append(ReadImage(path, label, *hashes, given, listed))
         if decoded.note:
             self.notes[path] = decoded.note
         if decoded.narrow:
@@ -64,9 +64,9 @@ class Corpus:
 
     def expect_images(self, root: Path) -> None:
         """Raise InputError where no image was read of a class, or none that is to train on; the folder is `root`."""
-        given, classes = self.given(), self.listing.classes
+        classes = self.listing.classes
         filled = {image.label for image in self.images}
-        trained = {image.label for image in self.images if given.get(image.path, "train") == "train"}
+        trained = {image.label for image in self.images if image.given in ("", "train")}
         empty = [label for label in range(len(classes)) if label not in filled]
         if empty:
             more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
@@ -95,26 +95,44 @@ class Corpus:
 
 
 def make(
-    corpus: Corpus, pixels: NDArray[np.uint8], classes: list[str], subset_of: list[str], params: SplitParams
+    corpus: Corpus,
+    pixels: NDArray[np.uint8],
+    classes: list[str],
+    subset_of: list[str],
+    params: SplitParams,
+    groups: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Counts by class and subset, duplicates and near-duplicates, and what was ignored, skipped or remarkable.
 
-    `pixels` holds the images in the order of `corpus`.
+    `pixels` holds the images in the order of `corpus`, and `groups` names the group of each, if there are groups.
     """
     counted = Counter(zip((image.label for image in corpus.images), subset_of, strict=True))
     counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
-    asked = {"test": params.test, "val": params.val}
-    groups = duplicates(corpus)
+    given = [image.given for image in corpus.images]
+    asked = split_sizes.resolve([image.label for image in corpus.images], given, classes, params)
+    equals = duplicates(corpus)
     looks, hashes = [image.look for image in corpus.images], [image.pixels for image in corpus.images]
     pairs = near_duplicates.across_subsets(pixels, looks, hashes, subset_of)
     return {
         "counts": counts,
+        "asked": {subset: dict(zip(classes, sizes, strict=True)) for subset, sizes in asked.items()},
         "fewer_than_asked": {
-            subset: {name: count - counts[name][subset] for name in classes if counts[name][subset] < count}
-            for subset, count in asked.items()
+            subset: {
+                name: size - counts[name][subset]
+                for name, size in zip(classes, sizes, strict=True)
+                if counts[name][subset] < size
+            }
+            for subset, sizes in asked.items()
         },
-        "duplicates": groups,
-        "duplicates_across_classes": [group for group in groups if len(set(group.values())) > 1],
+        "given": sorted({subset for subset in given if subset}),
+        "groups": {
+            "named_by": "labels" if any(image.listed for image in corpus.images) else params.group_by,
+            "count": len({group for group in groups if group}),
+            "images": sum(map(bool, groups)),
+        },
+        "fold": {"folds": params.folds, "fold": params.fold},
+        "duplicates": equals,
+        "duplicates_across_classes": [group for group in equals if len(set(group.values())) > 1],
         "near_duplicates_across_subsets_count": len(pairs),
         "near_duplicates_across_subsets": [_named(pair, corpus, subset_of) for pair in pairs[:MOST_PAIRS]],
         "narrow_ranges": depth.found(corpus.narrow),
@@ -128,7 +146,7 @@ def make(
 
 def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     """How the folder was read, and what its author's subsets have in common or lack."""
-    given, listing = corpus.given(), corpus.listing
+    listing, given = corpus.listing, [image.given for image in corpus.images]
     paths, hashes = [image.path for image in corpus.images], [image.pixels for image in corpus.images]
     return {
         "read_as": listing.read_as,
@@ -138,7 +156,7 @@ def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str
         "lacking": {
             subset: lacking
             for subset in ("val", "test")
-            if subset in given.values() and (lacking := [name for name in counts if not counts[name][subset]])
+            if subset in given and (lacking := [name for name in counts if not counts[name][subset]])
         },
         "leakage": leakage.find(paths, hashes, pairs, given),
     }
@@ -158,61 +176,3 @@ def duplicates(corpus: Corpus) -> list[dict[str, int]]:
         {corpus.images[member].path: corpus.images[member].label for member in members}
         for members in repeated([image.pixels for image in corpus.images]).values()
     ]
-
-
-def summary(found: dict[str, Any]) -> str:
-    """A few lines for the terminal about a report from `make`; the details are in report.json."""
-    totals = {subset: sum(counts[subset] for counts in found["counts"].values()) for subset in SUBSETS}
-    sizes = ", ".join(f"{total} {subset}" for subset, total in totals.items())
-    remarks = _remarks(found)
-    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", _how_read(found), *remarks]
-    if remarks:
-        lines.append("report.json beside the manifest lists them all")
-    return "\n".join(lines)
-
-
-def _how_read(found: dict[str, Any]) -> str:
-    """What named the classes, and the subsets where the author made them."""
-    if found["read_as"] == "table":
-        return f"labels from the table {found['sources']['table']}"
-    if found["read_as"] == "classes":
-        return "read as one folder for each class"
-    made = ", ".join(f"{subset} from {folder!r}" for subset, folder in found["sources"].items())
-    missing = [subset for subset in SUBSETS if subset not in found["sources"]]
-    return f"read as ready-made subsets: {made}" + (
-        f"; the author made no {' and no '.join(missing)}" if missing else ""
-    )
-
-
-def _remarks(found: dict[str, Any]) -> list[str]:
-    lines = [f"warning: {remark}" for remark in (*found["remarks"], *found["class_names"])]
-    lines += [f"warning: {leak}" for leak in leakage.warnings(found["leakage"])]
-    for subset, names in found["lacking"].items():
-        lines.append(f"warning: {subset} holds no image of {len(names)} classes, such as {names[0]!r}")
-    if found["unlisted"]:
-        count, first = len(found["unlisted"]), found["unlisted"][0]
-        lines.append(f"warning: the table does not name {count} images, such as {first!r}; they are ignored")
-    lines += depth.warnings(found["narrow_ranges"])
-    if found["duplicates"]:
-        apart = found["leakage"]["groups_count"]
-        stays = f"all but {apart} of them stay" if apart else "each stays"
-        lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; {stays} in one subset")
-    if found["duplicates_across_classes"]:
-        count = len(found["duplicates_across_classes"])
-        lines.append(f"warning: {count} of these groups stand in more than one class, so labels contradict")
-    for subset, missing in found["fewer_than_asked"].items():
-        if missing:
-            lines.append(
-                f"warning: {subset} has fewer images than asked for in {len(missing)} classes, "
-                "since duplicates stay together"
-            )
-    if found["near_duplicates_across_subsets_count"]:
-        count = found["near_duplicates_across_subsets_count"]
-        lines.append(f"warning: {count} pairs of images in different subsets are near-duplicates")
-    if found["skipped"]:
-        lines.append(f"warning: {len(found['skipped'])} images skipped that are missing or cannot be read")
-    if found["ignored"]:
-        names = [name if name.isprintable() else repr(name) for name in found["ignored"]]
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        lines.append(f"{len(names)} files or folders that are not images ignored: {shown}")
-    return lines

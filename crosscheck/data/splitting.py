@@ -1,41 +1,66 @@
 """Splits images into the test, validation and training subsets, by their content and a seed."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
-from crosscheck.core.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
 from crosscheck.core.params import SplitParams
+from crosscheck.data import folds, grouping, split_sizes
+from crosscheck.data.grouping import Units
+from crosscheck.data.split_sizes import DRAWN
 
 SUBSETS = ("train", "val", "test")
 
 
 def assign(
-    labels: Sequence[int], contents: Sequence[str], pixels: Sequence[str], classes: Sequence[str], params: SplitParams
+    labels: Sequence[int],
+    contents: Sequence[str],
+    pixels: Sequence[str],
+    classes: Sequence[str],
+    params: SplitParams,
+    given: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> tuple[list[str], list[int]]:
     """The subset of each image, and the order in which the images are stored.
 
-    `contents` and `pixels` are hashes of each file's bytes and of its converted pixels. Images with equal pixels form
-    a group that stays in one subset, whatever their classes. Groups are taken in the order of a hash of the seed and
-    their content, first for the test set and then for validation, so that neither names nor dates matter, and so that
-    more validation images leave the test set as it is. A group too large for what a class still needs goes on to the
-    next subset, so a subset may get fewer images than asked for, never more. Raises InputError where a class has too
-    few images, or would get none.
+    `contents` and `pixels` are hashes of each file's bytes and of its converted pixels. `given` are the subsets and
+    `groups` the groups that the folder names, with empty texts for none; both may be left out. Images with equal pixels
+    or of one group are a unit that stays in one subset, whatever their classes.
+
+    Units are taken in the order of a hash of the seed and their content, first for the test set and then for
+    validation, so that neither names nor dates matter, and so that more validation images leave the test set as it is.
+    A unit too large for what a class still needs goes on to the next subset. So a subset may get fewer images than
+    asked for. It gets more only where there are groups, and only by a group that brings it nearer to what was asked.
+
+    With `split.folds`, the test set is one of the folds. A subset that `given` names stays as it is, and images with
+    equal pixels stay where the folder has them. Raises InputError where a class has too few images, or would get none.
     """
-    _check_counts(labels, classes, params)
-    keys = [hashlib.sha256(f"{params.seed}/{content}".encode()).digest() for content in contents]
-    order = sorted(range(len(labels)), key=lambda index: (keys[index], labels[index], index))
-    groups = repeated(pixels)
-    subset_of = [""] * len(labels)
-    wanted = {"test": [params.test] * len(classes), "val": [params.val] * len(classes)}
-    for index in order:
-        if not subset_of[index]:
-            members = groups.get(pixels[index], [index])
-            subset = _first_with_room(wanted, [labels[member] for member in members])
-            for member in members:
-                subset_of[member] = subset
-    _check_no_subset_lacks_a_class(wanted, classes, params)
-    return subset_of, order
+    sizes = split_sizes.resolve(labels, given, classes, params)
+    split_sizes.check(sizes, labels, given, classes, params)
+    grouping.check_parts(groups, given)
+    order = _shuffle(labels, contents, params.seed)
+    units = grouping.join(pixels, groups, labels, len(classes), order)
+    fixed = np.array([subset in DRAWN for subset in given] or [False] * len(labels))
+    draw = _Draw(units, fixed, np.asarray(labels))
+    drawn = [subset for subset in DRAWN if subset not in given]
+    grouped = any(groups)
+    if grouped:
+        split_sizes.check_groups(sizes, drawn, units, classes)
+    if params.folds:
+        draw.take("test", folds.test_units(units, classes, params))
+    elif "test" in drawn:
+        # Of each class, one image is left to train with and, where there is to be validation, one for that.
+        draw.fill("test", sizes["test"], 1 + ("val" in drawn and params.val > 0), grouped)
+    if "val" in drawn:
+        draw.fill("val", sizes["val"], 1, grouped)
+    split_sizes.check_drawn({name: draw.counts(name) for name in drawn}, draw.left, sizes, units, classes, params)
+    found = draw.subset_of[units.of].tolist()
+    if any(given):
+        found = [own if own in DRAWN else subset for own, subset in zip(given, found, strict=True)]
+    return found, order.tolist()
 
 
 def repeated(digests: Sequence[str]) -> dict[str, list[int]]:
@@ -51,39 +76,73 @@ def repeated(digests: Sequence[str]) -> dict[str, list[int]]:
     return groups
 
 
-def _first_with_room(wanted: dict[str, list[int]], group_labels: list[int]) -> str:
-    counts = Counter(group_labels)
-    for subset, room in wanted.items():
-        if all(room[label] >= count for label, count in counts.items()):
-            for label, count in counts.items():
-                room[label] -= count
-            return subset
-    return "train"
+def _shuffle(labels: Sequence[int], contents: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """The images, int64 (n,), by a hash of the seed and their content; equal ones by label and place."""
+    digests = b"".join(hashlib.sha256(f"{seed}/{content}".encode()).digest() for content in contents)
+    words = np.frombuffer(digests, dtype=">u8").reshape(-1, 4)
+    order: NDArray[np.int64] = np.lexsort((np.asarray(labels), *words.T[::-1]))
+    return order
 
 
-def _check_counts(labels: Sequence[int], classes: Sequence[str], params: SplitParams) -> None:
-    counts = Counter(labels)
-    for label, name in enumerate(classes):
-        count = counts[label]
-        if count == 0:
-            raise InputError(f"the class {name!r} holds no image; put images into its folder or move the folder away")
-        if count == 1:
-            raise InputError(
-                f"the class {name!r} has one image; it takes two or more, so that it is both trained and tested"
-            )
-        if count < params.test + params.val + 1:
-            raise InputError(
-                f"params.yaml: split.test={params.test} and split.val={params.val} leave no training image of the "
-                f"class {name!r}, which has {count}; together they may be at most {count - 1}"
-            )
+# Whether a subset takes a unit: by what each class still wants, and by the classes and numbers of the unit's images.
+_Suits = Callable[[list[int], list[tuple[int, int]]], bool]
 
 
-def _check_no_subset_lacks_a_class(missing: dict[str, list[int]], classes: Sequence[str], params: SplitParams) -> None:
-    asked = {"test": params.test, "val": params.val}
-    for subset, room in missing.items():
-        for name, count in zip(classes, room, strict=True):
-            if 0 < asked[subset] == count:
-                raise InputError(
-                    f"params.yaml: split.{subset}={count} gets no image of the class {name!r}, since it consists "
-                    "of larger groups of duplicates, which stay together; raise it or remove duplicates"
-                )
+class _Draw:
+    """Takes units out of training, for one subset after the other.
+
+    `fixed`, bool (n,): images that the folder itself puts into test or val. What hangs together with one of them is
+    never taken. `subset_of`: the subset of each unit; `left`: the training images of each class.
+    """
+
+    def __init__(self, units: Units, fixed: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:
+        self.units = units
+        self.subset_of = np.full(units.counts.shape[0], "train", dtype=object)
+        self.left: list[int] = np.bincount(labels[~fixed], minlength=units.counts.shape[1]).tolist()
+        self._free = np.ones(len(self.subset_of), dtype=bool)
+        self._free[units.of[fixed]] = False
+
+    def counts(self, subset: str) -> list[int]:
+        """The images of each class that were taken for `subset`."""
+        counts: list[int] = self.units.counts[np.flatnonzero(self.subset_of == subset)].sum(axis=0).tolist()
+        return counts
+
+    def take(self, subset: str, taken: NDArray[np.int64]) -> None:
+        """Put the units `taken`, int64 (k,), into `subset`."""
+        self.subset_of[taken] = subset
+        self._free[taken] = False
+        self.left = (np.array(self.left) - self.counts(subset)).tolist()
+
+    def fill(self, subset: str, wanted: Sequence[int], keep: int, stretch: bool) -> None:
+        """Take units up to the number `wanted` of each class, and leave `keep` images of each class.
+
+        `stretch`: then also units that are too large, where the subset is nearer to what is wanted with them.
+        """
+        room = list(wanted)
+        self._walk(subset, room, keep, _fits)
+        if stretch:
+            self._walk(subset, room, keep, _brings_nearer)
+
+    def _walk(self, subset: str, room: list[int], keep: int, suits: _Suits) -> None:
+        counts, left = self.units.counts, self.left
+        starts, labels, numbers = (part.tolist() for part in (counts.indptr, counts.indices, counts.data))
+        missing = sum(max(0, each) for each in room)
+        for unit in np.flatnonzero(self._free).tolist():
+            if not missing:
+                break
+            held = [(labels[at], numbers[at]) for at in range(starts[unit], starts[unit + 1])]
+            if suits(room, held) and all(left[label] - count >= keep for label, count in held):
+                self.subset_of[unit] = subset
+                self._free[unit] = False
+                for label, count in held:
+                    missing -= min(count, max(0, room[label]))
+                    room[label] -= count
+                    left[label] -= count
+
+
+def _fits(room: list[int], held: list[tuple[int, int]]) -> bool:
+    return all(room[label] >= count for label, count in held)
+
+
+def _brings_nearer(room: list[int], held: list[tuple[int, int]]) -> bool:
+    return sum(abs(room[label]) - abs(room[label] - count) for label, count in held) > 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.study import baselines, findings, intervals, plateau, result_cache
+from crosscheck.study import baselines, cross_validation, findings, intervals, plateau, result_cache
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
@@ -113,6 +113,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
     A baseline on which the variants do not agree, since their images differ, is null, and stands with each variant.
     """
     shared = baselines.shared(found.baselines.values())
+    coverage = cross_validation.find(plan)
     apart = None in (shared["majority"], *shared["neighbour"].values())
     variants = {
         name: {
@@ -134,6 +135,8 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
         "target": plan.study.target,
         "equivalence_margin": plan.study.equivalence_margin,
         "confidence": plan.study.confidence,
+        # Only where there are folds, so that figures of other studies stay as they are.
+        **({"cross_validation": [asdict(each) for each in coverage]} if coverage else {}),
         "variants": variants,
         "answers": [_answer(answer, found.paths) for answer in found.answers],
         "baselines": shared,

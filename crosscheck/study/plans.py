@@ -91,6 +91,11 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     base = load(params_file)
     shared = _apply(base, study.params, file, "params")
     for name, variant in study.variants.items():
+        if study.vary_split and "split.fold" in variant.set:
+            raise InputError(
+                f"{file}: the variant {name} sets 'split.fold', but with vary_split each seed takes a fold of its own; "
+                "remove it, or set vary_split to false"
+            )
         for dotted in variant.set:
             if dotted.partition(".")[0] not in SECTIONS_OF_A_VARIANT:
                 raise InputError(
@@ -118,8 +123,11 @@ def _seeds(study: Study, variant: str) -> int:
 
 
 def _seeded(params: Params, seed: int, vary_split: bool) -> Params:
-    train = params.train.model_copy(update={"seed": seed})
-    split = params.split.model_copy(update={"seed": seed}) if vary_split else params.split
+    """With folds, so many seeds are a round of a cross-validation: one split, and each fold of it once."""
+    train, split = params.train.model_copy(update={"seed": seed}), params.split
+    if vary_split:
+        of_split, fold = divmod(seed, split.folds) if split.folds else (seed, split.fold)
+        split = split.model_copy(update={"seed": of_split, "fold": fold})
     return params.model_copy(update={"train": train, "split": split})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crosscheck.reporting.document import Block, Bullets, Document, Paragraph, Picture, Section, Table
 from crosscheck.reporting.sentences import Sentences
-from crosscheck.study import plateau, text
+from crosscheck.study import cross_validation, plateau, text
 from crosscheck.study.analysis import Overview
 from crosscheck.study.findings import Answer
 from crosscheck.study.plans import Plan
@@ -41,10 +41,19 @@ def _opening(plan: Plan, found: Overview) -> list[Paragraph]:
     total = sum(map(len, found.runs.values()))
     failed = sum(run.failed for runs in found.runs.values() for run in runs)
     few = [(name, len(runs)) for name, runs in found.runs.items() if len(runs) < study.seeds]
-    lines = _say("opening", study, len(found.runs), total, failed, text.limit(study, found)).splitlines()
+    folded = describe_coverage(plan)
+    counts = len(found.runs), total, failed
+    lines = _say("opening", study, bool(folded), *counts, text.limit(study, found)).splitlines() + folded
     if few:
         lines.append(_say("fewer_seeds", study.seeds, few))
     return [*map(Paragraph, lines)]
+
+
+def describe_coverage(plan: Plan) -> list[str]:
+    """A sentence for each way in which the variants are a cross-validation; none where none has folds."""
+    found = cross_validation.find(plan)
+    of_all = len(found) == 1 and len(found[0].variants) == len(plan.study.variants)
+    return [_say("cross_validation", each, not of_all) for each in found]
 
 
 def _answers_in_short(answers: Sequence[Answer]) -> Section:
@@ -124,4 +133,6 @@ def _hardest(found: Overview, pictures: Mapping[str, Path]) -> Section:
 
 
 def _method(plan: Plan) -> Section:
-    return Section("How this was found", [Bullets(_say("method", plan.study).splitlines())])
+    return Section(
+        "How this was found", [Bullets(_say("method", plan.study, bool(cross_validation.find(plan))).splitlines())]
+    )

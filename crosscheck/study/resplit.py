@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
+from crosscheck.core.files import read_json
 from crosscheck.core.params import SplitParams
-from crosscheck.data import dataset
+from crosscheck.data import dataset, grouping
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.data.splitting import SUBSETS, assign
 
@@ -22,6 +23,7 @@ class PackedImages:
     """All images of a packed folder, in the order of their paths, whatever subset they were packed into.
 
     `images`: uint8 (n, height, width, channels); `labels`: int64 (n,); `contents`: SHA-256 of each file's bytes.
+    `given` and `listed`: the subset and the group that the folder itself names for each, or empty texts.
     """
 
     data_set: DataSet
@@ -29,6 +31,8 @@ class PackedImages:
     labels: NDArray[np.int64]
     paths: list[str]
     contents: list[str]
+    given: list[str] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,23 @@ def read(folder: Path) -> PackedImages:
     subsets = {name: dataset.read(folder, name, data_set) for name in SUBSETS}
     file = folder / "manifest.csv"
     try:
-        rows = sorted((row["path"], row["subset"], int(row["row"]), row["sha256"]) for row in tables.read(file))
-        pixels = np.stack([subsets[subset].images[row] for _, subset, row, _ in rows])
-        labels = np.array([subsets[subset].labels[row] for _, subset, row, _ in rows], dtype=np.int64)
+        rows = sorted(tables.read(file), key=lambda row: (row["path"], row["subset"], int(row["row"]), row["sha256"]))
+        places = [(row["subset"], int(row["row"])) for row in rows]
+        pixels = np.stack([subsets[subset].images[place] for subset, place in places])
+        labels = np.array([subsets[subset].labels[place] for subset, place in places], dtype=np.int64)
     except (OSError, ValueError, LookupError, csv.Error) as error:
         raise InputError(f"{file}: not the manifest of its folder ({error!r}); run this study again") from None
-    return PackedImages(data_set, pixels, labels, [row[0] for row in rows], [row[3] for row in rows])
+    # Groups that follow from the paths are found anew, since a variant may set `split.group_by`.
+    listed = read_json(folder / "report.json").get("groups", {}).get("named_by") == "labels"
+    return PackedImages(
+        data_set,
+        pixels,
+        labels,
+        [row["path"] for row in rows],
+        [row["sha256"] for row in rows],
+        [row.get("given_subset", "") for row in rows],
+        [row.get("group", "") if listed else "" for row in rows],
+    )
 
 
 def split_again(packed: PackedImages, params: SplitParams, train_images: int | Literal["all"] = "all") -> SplitImages:
@@ -61,7 +76,10 @@ def split_again(packed: PackedImages, params: SplitParams, train_images: int | L
     Raises InputError where a class has too few images.
     """
     digests = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in packed.images]
-    subset_of, order = assign(packed.labels.tolist(), packed.contents, digests, packed.data_set.classes, params)
+    labels, classes = packed.labels.tolist(), packed.data_set.classes
+    names = [classes[label] for label in labels]
+    groups = grouping.name_groups(packed.paths, names, packed.given, packed.listed, params.group_by)
+    subset_of, order = assign(labels, packed.contents, digests, classes, params, packed.given, groups)
     rows = {name: np.array([row for row in order if subset_of[row] == name], dtype=np.int64) for name in SUBSETS}
     train, val, test = (Subset(packed.images[rows[name]], packed.labels[rows[name]]) for name in SUBSETS)
     if train_images != "all":

@@ -35,6 +35,8 @@ def main(study: Path) -> None:
         built = study_report.build_document(plan, found, pictures)
         document.write_markdown(built, folder / "report.md")
         document.write_html(built, folder / "report.html")
+    for line in study_report.describe_coverage(plan):
+        print(line)
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
 
 
