@@ -1,4 +1,4 @@
-"""What `split` found in the folder, and how it tells the user."""
+"""What `split` found in the folder."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -54,10 +54,6 @@ class Corpus:
         self.ignored += self.listing.ignored
         self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
 
-    def given(self) -> dict[str, str]:
-        """The subset of each path that the folder gives one, by path."""
-        return {image.path: image.given for image in self.images if image.given}
-
     def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
         hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
         self.images.append(ReadImage(path, label, *hashes, given, listed))
@@ -68,9 +64,9 @@ class Corpus:
 
     def expect_images(self, root: Path) -> None:
         """Raise InputError where no image was read of a class, or none that is to train on; the folder is `root`."""
-        given, classes = self.given(), self.listing.classes
+        classes = self.listing.classes
         filled = {image.label for image in self.images}
-        trained = {image.label for image in self.images if given.get(image.path, "train") == "train"}
+        trained = {image.label for image in self.images if image.given in ("", "train")}
         empty = [label for label in range(len(classes)) if label not in filled]
         if empty:
             more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
@@ -150,7 +146,7 @@ def make(
 
 def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     """How the folder was read, and what its author's subsets have in common or lack."""
-    given, listing = corpus.given(), corpus.listing
+    listing, given = corpus.listing, [image.given for image in corpus.images]
     paths, hashes = [image.path for image in corpus.images], [image.pixels for image in corpus.images]
     return {
         "read_as": listing.read_as,
@@ -160,7 +156,7 @@ def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str
         "lacking": {
             subset: lacking
             for subset in ("val", "test")
-            if subset in given.values() and (lacking := [name for name in counts if not counts[name][subset]])
+            if subset in given and (lacking := [name for name in counts if not counts[name][subset]])
         },
         "leakage": leakage.find(paths, hashes, pairs, given),
     }
