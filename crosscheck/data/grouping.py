@@ -31,13 +31,13 @@ class Units:
 
 
 def name_groups(
-    paths: Sequence[str], class_names: Sequence[str], given: Sequence[str], listed: Sequence[str], group_by: str
+    paths: Sequence[str], class_names: Sequence[str], listed: Sequence[str], group_by: str
 ) -> Sequence[str]:
     """The group of each image, empty where it has none; all arguments but the last are as long as `paths`.
 
-    `given` and `listed` are the subset and the group that the folder itself names. `group_by` is `split.group_by`: with
-    folder, the group is the folder that holds the image; an image right in its class folder has none. Raises
-    InputError where both `listed` and `group_by` name groups, and for paths that a regular expression does not match.
+    `listed` are the groups that a table of labels names. `group_by` is `split.group_by`: with folder, the group is the
+    folder that holds the image; an image right in the folder of its class has none. Raises InputError where both
+    `listed` and `group_by` name groups, and for paths that a regular expression does not match.
     """
     if group_by == "none":
         return listed
@@ -47,15 +47,14 @@ def name_groups(
             "none, or take the column 'group' out of the table"
         )
     if group_by == "folder":
-        return [_folder(*each) for each in zip(paths, class_names, given, strict=True)]
+        return [_folder(path, name) for path, name in zip(paths, class_names, strict=True)]
     return _matches(paths, group_by)
 
 
-def _folder(path: str, class_name: str, given: str) -> str:
+def _folder(path: str, class_name: str) -> str:
     folder = path.rpartition("/")[0]
-    # With ready-made subsets, the class folder is one level further down.
-    is_class_folder = folder == class_name or (given and folder.partition("/")[2] == class_name)
-    return "" if is_class_folder else folder
+    # By its name, since ready-made subsets have their class folders further down.
+    return "" if folder.rpartition("/")[2] == class_name else folder
 
 
 def _matches(paths: Sequence[str], expression: str) -> list[str]:

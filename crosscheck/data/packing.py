@@ -113,7 +113,6 @@ def name_groups(corpus: report.Corpus, classes: list[str], params: SplitParams) 
     return grouping.name_groups(
         [image.path for image in images],
         [classes[image.label] for image in images],
-        [image.given for image in images],
         [image.listed for image in images],
         params.group_by,
     )
