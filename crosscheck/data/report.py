@@ -13,26 +13,10 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
 from crosscheck.data import class_names, depth, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
+from crosscheck.data.read_images import ReadImage, ReadImages
 from crosscheck.data.splitting import SUBSETS, repeated
 
 MOST_PAIRS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ReadImage:
-    """One image; there may be millions.
-
-    `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
-    `given` and `listed`: the subset and the group that the folder names for it, or empty texts.
-    """
-
-    path: str
-    label: int
-    content: str
-    pixels: str
-    look: int
-    given: str = ""
-    listed: str = ""
 
 
 @dataclass
@@ -42,7 +26,7 @@ class Corpus:
     `notes`, `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
     """
 
-    images: list[ReadImage] = field(default_factory=list)
+    images: ReadImages = field(default_factory=ReadImages)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
@@ -58,7 +42,7 @@ class Corpus:
 
     def expect_images(self, root: Path, classes: list[str]) -> None:
         """Raise InputError where no image was read of one of the `classes`, which are folders in `root`."""
-        filled = {image.label for image in self.images}
+        filled = set(self.images.labels)
         empty = [name for label, name in enumerate(classes) if label not in filled]
         if not empty:
             return
@@ -85,13 +69,12 @@ def make(
 
     `pixels` holds the images in the order of `corpus`, and `groups` names the group of each, if there are groups.
     """
-    counted = Counter(zip((image.label for image in corpus.images), subset_of, strict=True))
+    images = corpus.images
+    counted = Counter(zip(images.labels, subset_of, strict=True))
     counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
-    given = [image.given for image in corpus.images]
-    asked = split_sizes.resolve([image.label for image in corpus.images], given, classes, params)
+    asked = split_sizes.resolve(images.labels, images.given, classes, params)
     equals = duplicates(corpus)
-    looks, hashes = [image.look for image in corpus.images], [image.pixels for image in corpus.images]
-    pairs = near_duplicates.across_subsets(pixels, looks, hashes, subset_of)
+    pairs = near_duplicates.across_subsets(pixels, images.looks, images.pixels, subset_of)
     return {
         "counts": counts,
         "asked": {subset: dict(zip(classes, sizes, strict=True)) for subset, sizes in asked.items()},
@@ -103,10 +86,10 @@ def make(
             }
             for subset, sizes in asked.items()
         },
-        "given": sorted({subset for subset in given if subset}),
+        "given": sorted(set(images.given) - {""}),
         "groups": {
-            "named_by": "labels" if any(image.listed for image in corpus.images) else params.group_by,
-            "count": len({group for group in groups if group}),
+            "named_by": "labels" if any(images.listed) else params.group_by,
+            "count": len(set(groups) - {""}),
             "images": sum(map(bool, groups)),
         },
         "fold": {"folds": params.folds, "fold": params.fold},
@@ -134,7 +117,7 @@ def duplicates(corpus: Corpus) -> list[dict[str, int]]:
     """Groups of images with the same pixels once converted, as path to label."""
     return [
         {corpus.images[member].path: corpus.images[member].label for member in members}
-        for members in repeated([image.pixels for image in corpus.images]).values()
+        for members in repeated(corpus.images.pixels).values()
     ]
 
 
