@@ -130,8 +130,8 @@ def make(
 
 def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     """How the folder was read, and what its author's subsets have in common or lack."""
-    listing, given = corpus.listing, [image.given for image in corpus.images]
-    paths, hashes = [image.path for image in corpus.images], [image.pixels for image in corpus.images]
+    listing, given = corpus.listing, corpus.images.given
+    paths, hashes = corpus.images.paths, corpus.images.pixels
     return {
         "read_as": listing.read_as,
         "sources": listing.sources,
