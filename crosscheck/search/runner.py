@@ -16,7 +16,7 @@ from tqdm import tqdm
 from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import sha256
-from crosscheck.core.params import load_section
+from crosscheck.core.params import decisive, load_section
 from crosscheck.evaluation import complexity
 from crosscheck.pipeline import paths
 from crosscheck.search import objective, pareto, storage, tracking
@@ -57,7 +57,7 @@ def read_setup(space: Path) -> Setup:
 def open_study(setup: Setup) -> Study:
     """The search's study; it goes on only with the space and the images that it was begun with."""
     search = setup.search
-    left_open = {**setup.train.model_dump(), **setup.model.model_dump()}
+    left_open = {**decisive("train", setup.train.model_dump()), **decisive("model", setup.model.model_dump())}
     for name in (*SpaceParams.model_fields, "further_channels", "seed", "snapshots"):
         left_open.pop(name, None)
     description = {
