@@ -122,8 +122,8 @@ def draw_images(channels: int) -> PackedImages:
 def without_some_down(drawn: PackedImages) -> PackedImages:
     """The images without four of those that go down, so that the classes differ in size."""
     kept = [row for row in range(len(drawn.labels)) if row % 2 == 0 or row < IMAGES * 2 - 8]
-    names = {name: [getattr(drawn, name)[row] for row in kept] for name in ("paths", "contents")}
-    return replace(drawn, images=drawn.images[kept], labels=drawn.labels[kept], **names)
+    paths, contents = ([each[row] for row in kept] for each in (drawn.paths, drawn.contents))
+    return replace(drawn, images=drawn.images[kept], labels=drawn.labels[kept], paths=paths, contents=contents)
 
 
 def _trained(params: Params, drawn: PackedImages) -> list[NDArray[Any]]:
