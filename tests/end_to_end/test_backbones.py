@@ -85,9 +85,7 @@ def test_a_study_may_compare_backbones(with_backbone: Project) -> None:
     content["params"] = {"data.images": "data/built-in", "split.test": 4, "split.val": 2, "train.epochs": 1}
     content["questions"] = {"it": {"ask": "Does it matter?", "compare": ["none", "frozen"], "measure": ["accuracy"]}}
     write_study(with_backbone, content)
-    with_backbone.run(
-        os.fspath(Path(shutil.which("python") or "python")), "-m", "stages.study.pack", "--study=mine.yaml"
-    )
+    with_backbone.run(*command("pack"))
     printed = run(with_backbone)
     assert "2 runs, 0 of them cached" in printed
     assert "2 runs, 2 of them cached" in run(with_backbone)
