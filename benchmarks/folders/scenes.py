@@ -57,8 +57,8 @@ def _background(height: int, width: int, random: np.random.Generator) -> Levels:
     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     share = np.asarray(smooth, dtype=np.float64)[..., None] / 255
     first, second = random.uniform(90, 230, (2, 3))
-    levels: Levels = first * share + second * (1 - share)
-    return levels
+    mixed: Levels = first * share + second * (1 - share)
+    return mixed
 
 
 def _is_in_disc(u: Levels, v: Levels) -> Mask:
