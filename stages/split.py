@@ -11,7 +11,7 @@ from pathlib import Path
 
 from crosscheck.core import cli
 from crosscheck.core.params import load_section
-from crosscheck.data import dataset, packing, report
+from crosscheck.data import dataset, packing, report_summary
 from crosscheck.reporting import fonts, image_grids, style
 
 
@@ -22,7 +22,7 @@ def main(split: Path, samples: Path) -> None:
     fonts.tell(data_set.classes)
     sheet = image_grids.draw_samples(dataset.read(split, "train", data_set), data_set, params.samples)
     style.save(sheet, samples)
-    print(report.summary(found))
+    print(report_summary.summary(found))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,16 @@ class DataParams(Section):
         default="none",
     )
 
+    @field_validator("labels")
+    @classmethod
+    def _in_the_folder(cls, labels: str, info: ValidationInfo) -> str:
+        if Path(labels).is_absolute() or ".." in Path(labels).parts:
+            raise PydanticCustomError("outside", "be the name of a file in data.images")
+        asked = info.data.get("layout", "auto")
+        if labels != "none" and asked != "auto":
+            raise PydanticCustomError("unused", "be none with data.layout '{layout}'", {"layout": asked})
+        return labels
+
 
 class SynthesizeParams(Section):
     images_per_class: int = Field(

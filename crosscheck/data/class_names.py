@@ -8,14 +8,14 @@ from crosscheck.core.errors import InputError
 from crosscheck.data.layout import listed, subset_named
 
 
-def check(root: Path, names: list[str]) -> None:
-    """Raise InputError where two names of class folders in `root` look the same to a reader."""
+def check(where: Path, names: list[str], kind: str = "class folders") -> None:
+    """Raise InputError where two of the `names`, of what `kind` says, look the same to a reader."""
     first_of: dict[str, str] = {}
     for name in names:
         first = first_of.setdefault(_as_seen(name), name)
         if first != name:
             raise InputError(
-                f"{root}: the class folders {first!a} and {name!a} look the same: both read {_as_seen(name)!r}; put "
+                f"{where}: the {kind} {first!a} and {name!a} look the same: both read {_as_seen(name)!r}; put "
                 "the images of both into one of them, or rename one"
             )
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from crosscheck.core import validation_messages
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import DataParams
-from crosscheck.data import depth, links, near_duplicates
+from crosscheck.data import depth, links, near_duplicates, walk
 from crosscheck.data.dataset import DataSet
 
 Pixels = NDArray[np.uint8]
@@ -27,8 +27,6 @@ Pixels = NDArray[np.uint8]
 # Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
 # Each must be one that Pillow opens by this name: an unknown one fails every file that the names before it do not take.
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
-# Names of images that Pillow does not know; with those it knows, they tell an unreadable image from another file.
-UNKNOWN_TO_PILLOW = (".dng", ".heic", ".heif", ".jxl", ".svg", ".svgz")
 MAX_PIXELS = 89_478_485
 MAX_BYTES = 256 * 2**20
 UNREADABLE = (
@@ -102,7 +100,7 @@ def decode_bytes(content: bytes, suffix: str, data: DataParams) -> Decoded:
             pixels = convert(image, stored, data)
             used = depth.used(image, stored, pixels)
     except UnidentifiedImageError:
-        if suffix.lower() in {*Image.registered_extensions(), *UNKNOWN_TO_PILLOW}:
+        if walk.is_named_like_an_image(suffix):
             return Decoded("bad", note=f"not an image in a format that is read here ({_first_bytes(content)})")
         return Decoded("other")
     except UNREADABLE as error:

@@ -1,34 +1,16 @@
-"""Finds the images of a user's folder: one sub-folder per class. Reads names only, and changes nothing."""
+"""Finds the images of a user's folder, and their classes. Reads names and a table of labels, and changes nothing."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from PIL import Image
+from typing import Literal
 
 from crosscheck.core.errors import InputError
-from crosscheck.data import class_names, layout, links
+from crosscheck.core.params import DataParams
+from crosscheck.data import class_names, labels_table, layout, links, reading, ready_subsets, walk
 
-# What operating systems, network drives and archive programs leave in folders, in lower case.
-JUNK = {
-    "__macosx",
-    "__pycache__",
-    "@eadir",
-    "@recently-snapshot",
-    "@recycle",
-    "@tmp",
-    "#recycle",
-    "#snapshot",
-    "$recycle.bin",
-    "desktop.ini",
-    "ehthumbs.db",
-    "icon\r",
-    "lost+found",
-    "network trash folder",
-    "system volume information",
-    "temporary items",
-    "thumbs.db",
-}
+ReadAs = Literal["classes", "subsets", "table"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +18,9 @@ class Listing:
     """The candidates for images in a folder; every path is relative to it, with forward slashes, in sorted order.
 
     `subsets` and `groups` are as long as `paths`, with an empty text where the folder names neither for an image.
+    `read_as` says what names the classes; `sources` are the folder of each ready-made subset, or the table; `remarks`
+    are worth a warning. `missing`: files that the table names and that are not there, with their labels; `unlisted`:
+    images that it does not name.
     """
 
     classes: list[str]
@@ -45,37 +30,129 @@ class Listing:
     has_links: bool = False
     subsets: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    read_as: ReadAs = "classes"
+    sources: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    unlisted: list[str] = field(default_factory=list)
 
 
-def find(root: Path) -> Listing:
-    """List the files of each class folder in `root`, sub-folders included.
+@dataclass(frozen=True)
+class _ClassFolder:
+    """A folder of images of one class, by its path in the root."""
+
+    path: str
+    name: str
+    subset: str = ""
+
+
+def find(root: Path, data: DataParams) -> Listing:
+    """List the images in `root` with their classes, which its folders name, or the table `data.labels`.
 
     Hidden names, leftovers of other programs, files beside the class folders, and links to folders that are in `root`
     anyway are listed as ignored; links to other folders are among the paths, for the reader to refuse.
-    Raises InputError for a missing folder, fewer than two classes, a class without any file, a link in the place of a
-    class folder, ready-made subsets, or two class names that look the same.
+    Raises InputError for a missing folder, one that can be read in two ways, ready-made subsets or a table that cannot
+    be used, fewer than two classes, a class without any file or without one to train on, a link in the place of a class
+    folder, or two class names that look the same.
     """
     if not root.is_dir():
         raise InputError(
             f"params.yaml: data.images is {str(root)!r}, which is not a folder; "
             "give it a folder with one sub-folder of images per class"
         )
-    classes, ignored = _class_folders(root)
-    layout.refuse_subsets(root, classes, _look)
-    if len(classes) < 2:
-        raise InputError(layout.too_few(root, classes, _look))
+    listing = _list_folders(root, data) if data.labels == "none" else _list_table(root, data.labels)
+    _expect_training_images(root, listing)
+    return listing
+
+
+def _list_folders(root: Path, data: DataParams) -> Listing:
+    ignored: list[str] = []
+    top = _class_folders(root, "", ignored)
+    ready = reading.decide(root, top, data.layout)
+    if ready:
+        found = list(_folders_in_subsets(root, ready, ignored))
+        read_as: ReadAs = "subsets"
+    elif len(top) < 2:
+        raise InputError(reading.too_few(root, top))
+    else:
+        found, read_as = [_ClassFolder(name, name) for name in top], "classes"
+    classes = sorted({each.name for each in found}, key=os.fsencode)
     class_names.check(root, classes)
-    walk = _Walk(root, ignored)
+    walked = walk.Walk(root, ignored)
+    label_of = {name: label for label, name in enumerate(classes)}
     paths: list[str] = []
     labels: list[int] = []
-    for label, name in enumerate(classes):
-        files = walk.files(root / name, f"{name}/")
-        if not files:
-            raise InputError(f"{root}: the class folder {name!r} holds no file; put images into it or move it away")
+    subsets: list[str] = []
+    for each in found:
+        files = walked.files(root / each.path, f"{each.path}/")
+        if not files and each.subset in ("", "train"):
+            raise InputError(
+                f"{root}: the class folder {each.path!r} holds no file; put images into it or move it away"
+            )
         paths += files
-        labels += [label] * len(files)
-    nothing = [""] * len(paths)
-    return Listing(classes, paths, labels, ignored, walk.has_links, nothing, nothing)
+        labels += [label_of[each.name]] * len(files)
+        subsets += [each.subset] * len(files)
+    groups = [""] * len(paths)
+    sources, remarks = (ready.folders, ready.remarks) if ready else ({}, [])
+    return Listing(
+        classes, paths, labels, ignored, walked.has_links, subsets, groups, read_as, sources=sources, remarks=remarks
+    )
+
+
+def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[str]) -> Iterator[_ClassFolder]:
+    """The class folders of ready-made subsets, in sorted order; what lies beside them on the way goes to `ignored`."""
+    ignored.extend(ready.beside)
+    for subset, path in sorted(ready.folders.items(), key=lambda item: os.fsencode(item[1])):
+        steps = path.split("/")
+        for depth in range(1, len(steps) + 1):
+            inside = _class_folders(root, "/".join(steps[:depth]) + "/", ignored)
+        yield from (_ClassFolder(f"{path}/{name}", name, subset) for name in inside)
+
+
+def _list_table(root: Path, name: str) -> Listing:
+    ignored: list[str] = []
+    rows = labels_table.read(root, name)
+    walked = walk.Walk(root, ignored)
+    matched = labels_table.match(root, name, rows, walked.files(root, ""))
+    classes = sorted({row.label for row in rows})
+    if len(classes) < 2:
+        raise InputError(f"{root / name}: names only the label {classes[0]!r}; it takes two or more")
+    class_names.check(root / name, classes, "labels")
+    label_of = {label: index for index, label in enumerate(classes)}
+    found = matched.rows.values()
+    remarks = []
+    if matched.hidden:
+        remarks.append(
+            f"{name} names {len(matched.hidden)} hidden files or leftovers of other programs, such as "
+            f"{matched.hidden[0]!r}; they are ignored"
+        )
+    return Listing(
+        classes,
+        list(matched.rows),
+        [label_of[row.label] for row in found],
+        ignored + matched.others,
+        walked.has_links,
+        [row.subset for row in found],
+        [row.group for row in found],
+        "table",
+        {"table": name},
+        remarks,
+        matched.missing,
+        matched.unlisted,
+    )
+
+
+def _expect_training_images(root: Path, listing: Listing) -> None:
+    """Raise InputError where a class has images, and all of them belong to the author's validation or test set."""
+    of_label: dict[int, set[str]] = {label: set() for label in listing.labels}
+    for label, subset in zip(listing.labels, listing.subsets, strict=True):
+        of_label[label].add(subset)
+    for label, subsets in sorted(of_label.items()):
+        if subsets.isdisjoint({"train", ""}):
+            raise InputError(
+                f"{root}: the class {listing.classes[label]!r} is in {' and '.join(sorted(subsets))} and not in train; "
+                "give it training images, or take its other images away"
+            )
 
 
 def files(root: Path) -> list[str]:
@@ -83,7 +160,7 @@ def files(root: Path) -> list[str]:
 
     Raises InputError for a folder that cannot be listed.
     """
-    return _Walk(root, []).files(root, "")
+    return walk.Walk(root, []).files(root, "")
 
 
 def check_apart(root: Path, output: Path) -> None:
@@ -96,80 +173,32 @@ def check_apart(root: Path, output: Path) -> None:
         )
 
 
-def _class_folders(root: Path) -> tuple[list[str], list[str]]:
-    """The names of the class folders in `root`, and what is ignored beside them."""
+def _class_folders(root: Path, prefix: str, ignored: list[str]) -> list[str]:
+    """The names of the class folders in the folder `prefix` of `root`; what is passed over goes to `ignored`."""
     classes: list[str] = []
-    ignored: list[str] = []
     linked: list[str] = []
-    for entry in _sorted_entries(root):
+    folder = root / prefix
+    for entry in walk.sorted_entries(folder):
         link = Path(entry.path)
-        if _is_junk(entry.name):
-            ignored.append(entry.name)
+        if walk.is_junk(entry.name):
+            ignored.append(prefix + entry.name)
         elif entry.is_dir(follow_symlinks=False):
-            classes.append(_readable_name(entry.name, root))
+            classes.append(_readable_name(entry.name, folder))
         elif entry.is_symlink() and (links.leads_to_folder(link) or links.leads_nowhere(link)):
             linked.append(entry.name)
         else:
-            ignored.append(entry.name)
+            ignored.append(prefix + entry.name)
     if linked:
         raise InputError(
-            f"{root}: holds links where class folders belong ({layout.listed(linked)}), and they are not followed; put "
-            "the folders themselves there, or remove the links"
+            f"{folder}: holds links where class folders belong ({layout.listed(linked)}), and they are not followed; "
+            "put the folders themselves there, or remove the links"
         )
-    return classes, ignored
+    return classes
 
 
-class _Walk:
-    """Lists the files of folders in `root`; what is passed over goes to `ignored`."""
-
-    def __init__(self, root: Path, ignored: list[str]) -> None:
-        self.root = root
-        self.ignored = ignored
-        self.has_links = False
-
-    def files(self, folder: Path, prefix: str) -> list[str]:
-        found: list[str] = []
-        for entry in _sorted_entries(folder):
-            path = f"{prefix}{entry.name}"
-            if _is_junk(entry.name) or (entry.is_symlink() and self._comes_anyway(Path(entry.path))):
-                self.ignored.append(path)
-            elif entry.is_dir(follow_symlinks=False):
-                found += self.files(Path(entry.path), f"{path}/")
-            else:
-                found.append(path)
-                self.has_links |= entry.is_symlink()
-        return found
-
-    def _comes_anyway(self, link: Path) -> bool:
-        """A link to a folder in `root`, which is listed where it is; following it could also go round in circles."""
-        return links.leads_to_folder(link) and links.stays_inside(link, self.root)
-
-
-def _is_junk(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in JUNK
-
-
-def _look(folder: Path) -> tuple[list[str], bool]:
-    """The names of the sub-folders of `folder`, and whether files that are named like images lie in it directly."""
-    entries = [entry for entry in _sorted_entries(folder) if not _is_junk(entry.name)]
-    suffixes = Image.registered_extensions()
-    inside = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return inside, any(Path(entry.name).suffix.lower() in suffixes for entry in entries if entry.name not in inside)
-
-
-def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: os.fsencode(entry.name))
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be listed ({error.strerror}); give yourself permission to read it"
-        ) from None
-
-
-def _readable_name(name: str, root: Path) -> str:
+def _readable_name(name: str, folder: Path) -> str:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise InputError(f"{root}: the class folder {name!r} has a name that is not UTF-8; rename it") from None
+        raise InputError(f"{folder}: the class folder {name!r} has a name that is not UTF-8; rename it") from None
     return name

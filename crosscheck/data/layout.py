@@ -1,13 +1,11 @@
-"""Tells folders of images that are laid out in another way than one sub-folder per class."""
+"""What the names of folders say about how a folder of images is laid out."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
 from crosscheck.core.errors import InputError
-
-# Of the folder at a path: its sub-folders' names, and whether images lie in it directly.
-Look = Callable[[Path], tuple[list[str], bool]]
+from crosscheck.data import walk
 
 SUBSETS = {
     "train": "train",
@@ -19,74 +17,69 @@ SUBSETS = {
     "test": "test",
     "testing": "test",
 }
-# With fewer names in common, two classes may well be sorted into the same sub-folders.
-ENOUGH_IN_COMMON = 2
+# Words that say nothing about what is in a folder.
+EMPTY_WORDS = {"", "data", "dataset", "images", "imgs", "split"}
+# Folders of pictures and of what is marked on them, as data sets for detection and segmentation have them.
+PICTURES = {"image", "images", "img", "imgs", "jpegimages"}
+MARKS = {"annotation", "annotations", "bboxes", "gt", "label", "labels", "mask", "masks", "segmentation"}
 SHOWN = 5
 
 
 def subset_named(name: str) -> str | None:
     """The subset that a folder's name speaks of, as `Test`, `training_set`, `seg_train` and `val2017` do, or None."""
-    words = re.split(r"[^a-z]+", name.casefold())
-    found = {SUBSETS[word] for word in (word.removesuffix("set") for word in words) if word in SUBSETS}
+    found = {SUBSETS[word] for word in _words(name) if word in SUBSETS}
     return found.pop() if len(found) == 1 else None
 
 
-def refuse_subsets(root: Path, folders: list[str], look: Look) -> None:
-    """Raise InputError where `folders`, those in `root`, are ready-made subsets that hold the class folders.
+def subsets_among(folders: Iterable[str]) -> dict[str, str]:
+    """The folders that are named like subsets, with the subset.
 
-    They are where the names of two subsets stand side by side, as `train` and `val` do, and one of these folders holds
-    folders and no images. Names with other words in them, as `crash-test` has, also need the same folders inside.
+    Where the bare names of two subsets are there, only such names count: `test_extra` is then no subset.
     """
     named = {name: subset for name in folders if (subset := subset_named(name))}
-    if len(set(named.values())) < 2:
-        return
-    inner = {name: innermost(root / name, look) for name in named}
-    holders = {name: set(look(path)[0]) for name, path in inner.items() if look(path)[0] and not look(path)[1]}
-    plain = [name for name in named if name.casefold() in SUBSETS]
-    if not _hold_the_same(holders) and (
-        len({named[name] for name in plain}) < 2 or not any(name in holders for name in plain)
-    ):
-        return
-    best = min(holders, key=lambda name: (named[name] != "train", name))
-    raise InputError(
-        f"{root}: holds ready-made subsets ({listed(list(named))}) and not classes; set data.images in params.yaml to "
-        f"one of them, such as {str(inner[best])!r}, or put all class folders into one folder"
-    )
+    bare = {name: subset for name, subset in named.items() if not _other_words(name)}
+    return bare if len(set(bare.values())) > 1 else named
 
 
-def _hold_the_same(holders: dict[str, set[str]]) -> bool:
-    names = list(holders.values())
-    return any(
-        len(first & second) >= ENOUGH_IN_COMMON for index, first in enumerate(names) for second in names[index + 1 :]
-    )
+def are_bare(names: Iterable[str]) -> bool:
+    """Whether the names of subsets have no other words in them, or all the same: `seg_train` and `seg_test`."""
+    return len({_other_words(name) for name in names}) == 1
 
 
-def innermost(folder: Path, look: Look) -> Path:
+def is_bare(name: str) -> bool:
+    """Whether the name of a subset has no other word in it: `train2017`, and not `bullet-train`."""
+    return not _other_words(name)
+
+
+def _words(name: str) -> list[str]:
+    return [word.removesuffix("set") for word in re.split(r"[^a-z]+", name.casefold())]
+
+
+def _other_words(name: str) -> tuple[str, ...]:
+    return tuple(word for word in _words(name) if word not in SUBSETS and word not in EMPTY_WORDS)
+
+
+def innermost(folder: Path) -> Path:
     """`folder`, or the first folder below it that holds more than one folder: archives often unpack to one too many."""
     while True:
-        inside, images = look(folder)
+        inside, images = walk.look(folder)
         if len(inside) != 1 or images:
             return folder
         deeper = folder / inside[0]
-        if not look(deeper)[0]:
+        if not walk.look(deeper)[0]:
             return folder
         folder = deeper
 
 
-def too_few(root: Path, folders: list[str], look: Look) -> str:
-    """What to say of a folder with fewer than two class folders."""
-    needs = "it takes two or more sub-folders, one per class, with images in each"
-    if not folders:
-        beside = "images but no sub-folder" if look(root)[1] else "no class"
-        return f"{root}: holds {beside}; {needs}"
-    inner = innermost(root, look)
-    inside = look(inner)[0]
-    if inner == root or len(inside) < 2:
-        return f"{root}: holds only the class {folders[0]!r}; {needs}"
-    return (
-        f"{root}: holds only the class {folders[0]!r}; if the classes are {listed(inside)}, set data.images in "
-        f"params.yaml to {str(inner)!r}"
-    )
+def refuse_parts(folder: Path, inside: list[str]) -> None:
+    """Raise InputError where the folders `inside` are pictures and what is marked on them, and no classes."""
+    parts = [name for name in inside if name.casefold() in PICTURES | MARKS]
+    if len({name.casefold() in MARKS for name in parts}) == 2:
+        raise InputError(
+            f"{folder}: holds {listed(parts)}, as data sets for detection and segmentation do, and no folder for each "
+            "class; make these, or name each image's label in a table (data.labels in params.yaml); if they are the "
+            "classes, set data.layout to classes"
+        )
 
 
 def listed(names: list[str]) -> str:

@@ -17,7 +17,7 @@ from crosscheck.core import processes
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import fresh_folder, write_json
 from crosscheck.core.params import DataParams, SplitParams
-from crosscheck.data import dataset, grouping, image_folder, links, manifest, report
+from crosscheck.data import dataset, grouping, image_folder, labels_table, links, manifest, report
 from crosscheck.data.decoding import Decoded, decode
 from crosscheck.data.splitting import SUBSETS, assign
 
@@ -31,7 +31,7 @@ def split_and_pack(data: DataParams, params: SplitParams, out: Path) -> dict[str
     """
     root = Path(data.images)
     image_folder.check_apart(root, out)
-    listing = image_folder.find(root)
+    listing = image_folder.find(root, data)
     with fresh_folder(out) as partial_out:
         packed = partial_out / "all.npy"
         corpus = read_all(root, listing, data, params, packed)
@@ -59,7 +59,8 @@ def read_all(
     """
     shape = (len(listing.paths), data.height, data.width, data.channels)
     array = new_array(packed, shape)
-    corpus = report.Corpus(ignored=list(listing.ignored))
+    labels_table.expect_files(root, data.labels, listing.missing, params)
+    corpus = report.Corpus(listing)
     # In batches, so that decoded images do not pile up in memory faster than they are stored.
     step = max(8, min(4096, BATCH_BYTES // math.prod(shape[1:])))
     if listing.has_links:
@@ -84,7 +85,7 @@ def read_all(
                     f"images from {paths[0]!r} to {paths[-1]!r}; look for a huge one"
                 ) from None
     array.flush()
-    corpus.expect_images(root, listing.classes)
+    corpus.expect_images(root)
     return corpus
 
 

@@ -1,4 +1,4 @@
-"""What `split` found in the folder, and how it tells the user."""
+"""What `split` found in the folder."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
-from crosscheck.data import class_names, depth, near_duplicates, split_sizes
+from crosscheck.data import class_names, depth, leakage, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
+from crosscheck.data.image_folder import Listing
 from crosscheck.data.read_images import ReadImage, ReadImages
 from crosscheck.data.splitting import SUBSETS, repeated
 
@@ -21,16 +22,21 @@ MOST_PAIRS = 100
 
 @dataclass
 class Corpus:
-    """The images read so far, and the files that are not images.
+    """The images of `listing` that were read so far, and the files that are not images.
 
     `notes`, `skipped`: remarks by path; `narrow`: what images use of their range, where that is little.
     """
 
+    listing: Listing
     images: ReadImages = field(default_factory=ReadImages)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     narrow: dict[str, depth.Used] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ignored += self.listing.ignored
+        self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
 
     def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
         hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
@@ -40,21 +46,37 @@ class Corpus:
         if decoded.narrow:
             self.narrow[path] = decoded.narrow
 
-    def expect_images(self, root: Path, classes: list[str]) -> None:
-        """Raise InputError where no image was read of one of the `classes`, which are folders in `root`."""
+    def expect_images(self, root: Path) -> None:
+        """Raise InputError where no image was read of a class, or none that is to train on; the folder is `root`."""
+        classes = self.listing.classes
         filled = set(self.images.labels)
-        empty = [name for label, name in enumerate(classes) if label not in filled]
-        if not empty:
-            return
-        others = [path for path in (*self.skipped, *self.ignored) if path.startswith(f"{empty[0]}/")]
-        held = f"it holds {len(others)} other files, such as {others[0]!r}" if others else "it holds no file"
-        if others and others[0] in self.skipped:
-            held += f" ({self.skipped[others[0]]})"
-        more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
-        raise InputError(
-            f"{root}: the class {empty[0]!r} holds no image{more}; {held}; put images into its folder or move the "
-            "folder away"
-        )
+        pairs = zip(self.images.labels, self.images.given, strict=True)
+        trained = {label for label, subset in pairs if subset in ("", "train")}
+        empty = [label for label in range(len(classes)) if label not in filled]
+        if empty:
+            more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
+            held, name = self._held(empty[0]), classes[empty[0]]
+            raise InputError(f"{root}: the class {name!r} holds no image{more}; {held}; {self._remedy()}")
+        untrained = [name for label, name in enumerate(classes) if label not in trained]
+        if untrained:
+            raise InputError(f"{root}: no image could be read of the class {untrained[0]!r} in train; {self._remedy()}")
+
+    def _held(self, label: int) -> str:
+        """What was found of a class that holds no image."""
+        labelled = zip(self.listing.paths, self.listing.labels, strict=True)
+        others = [path for path, its_label in labelled if its_label == label]
+        others += [path for path, name in self.listing.missing.items() if name == self.listing.classes[label]]
+        if not others:
+            return "it holds no file"
+        first = min(others, key=lambda path: path not in self.skipped)
+        reason = f" ({self.skipped[first]})" if first in self.skipped else ""
+        held = "the table names {} files of it" if self.listing.read_as == "table" else "it holds {} other files"
+        return f"{held.format(len(others))}, such as {first!r}{reason}"
+
+    def _remedy(self) -> str:
+        if self.listing.read_as == "table":
+            return "correct the table, or the images that it names"
+        return "put images into its folder or move the folder away"
 
 
 def make(
@@ -102,6 +124,25 @@ def make(
         "notes": corpus.notes,
         "skipped": corpus.skipped,
         "ignored": sorted(corpus.ignored),
+        **_reading(corpus, pairs, counts),
+    }
+
+
+def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """How the folder was read, and what its author's subsets have in common or lack."""
+    listing, given = corpus.listing, corpus.images.given
+    paths, hashes = corpus.images.paths, corpus.images.pixels
+    return {
+        "read_as": listing.read_as,
+        "sources": listing.sources,
+        "remarks": listing.remarks,
+        "unlisted": listing.unlisted,
+        "lacking": {
+            subset: lacking
+            for subset in ("val", "test")
+            if subset in given and (lacking := [name for name in counts if not counts[name][subset]])
+        },
+        "leakage": leakage.find(paths, hashes, pairs, given),
     }
 
 
@@ -119,59 +160,3 @@ def duplicates(corpus: Corpus) -> list[dict[str, int]]:
         {corpus.images[member].path: corpus.images[member].label for member in members}
         for members in repeated(corpus.images.pixels).values()
     ]
-
-
-def summary(found: dict[str, Any]) -> str:
-    """A few lines for the terminal about a report from `make`; the details are in report.json."""
-    totals = {subset: sum(counts[subset] for counts in found["counts"].values()) for subset in SUBSETS}
-    sizes = ", ".join(f"{total} {subset}" for subset, total in totals.items())
-    lines = [f"{sum(totals.values())} images of {len(found['counts'])} classes: {sizes}", *_how_split(found)]
-    if remarks := _remarks(found):
-        lines += [*remarks, "report.json beside the manifest lists them all"]
-    return "\n".join(lines)
-
-
-def _how_split(found: dict[str, Any]) -> list[str]:
-    lines = []
-    kept = [subset for subset in split_sizes.DRAWN if subset in found["given"]]
-    if kept:
-        lines.append(f"{' and '.join(kept)} as the folder gives {'it' if len(kept) == 1 else 'them'}")
-    groups, fold = found["groups"], found["fold"]
-    if groups["count"]:
-        alone = sum(sum(counts.values()) for counts in found["counts"].values()) - groups["images"]
-        lines.append(
-            f"{groups['count']} groups, each in one subset (split.group_by: {groups['named_by']})"
-            if groups["named_by"] != "labels"
-            else f"{groups['count']} groups of the table of labels, each in one subset"
-        )
-        if alone:
-            lines[-1] += f"; {alone} images are in no group"
-    if fold["folds"]:
-        lines.append(f"fold {fold['fold']} of 0 to {fold['folds'] - 1}: the test sets of all folds are all images")
-    return lines
-
-
-def _remarks(found: dict[str, Any]) -> list[str]:
-    lines = [f"warning: {remark}" for remark in found["class_names"]]
-    lines += depth.warnings(found["narrow_ranges"])
-    if found["duplicates"]:
-        lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; each stays in one subset")
-    if found["duplicates_across_classes"]:
-        count = len(found["duplicates_across_classes"])
-        lines.append(f"warning: {count} of these groups stand in more than one class, so labels contradict")
-    for subset, missing in found["fewer_than_asked"].items():
-        if missing:
-            lines.append(
-                f"warning: {subset} has fewer images than asked for in {len(missing)} classes, "
-                f"since duplicates {'and groups ' if found['groups']['count'] else ''}stay together"
-            )
-    if found["near_duplicates_across_subsets_count"]:
-        count = found["near_duplicates_across_subsets_count"]
-        lines.append(f"warning: {count} pairs of images in different subsets are near-duplicates")
-    if found["skipped"]:
-        lines.append(f"warning: {len(found['skipped'])} unreadable images skipped")
-    if found["ignored"]:
-        names = [name if name.isprintable() else repr(name) for name in found["ignored"]]
-        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        lines.append(f"{len(names)} files or folders that are not images ignored: {shown}")
-    return lines

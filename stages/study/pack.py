@@ -9,14 +9,14 @@ its own seed, so they are decoded once.
 from pathlib import Path
 
 from crosscheck.core import cli
-from crosscheck.data import packing, report
+from crosscheck.data import packing, report_summary
 from crosscheck.study import plans
 
 
 def main(study: Path) -> None:
     plan = plans.read(study)
     plan.claim()
-    print(report.summary(packing.split_and_pack(plan.params.data, plan.params.split, plan.dataset)))
+    print(report_summary.summary(packing.split_and_pack(plan.params.data, plan.params.split, plan.dataset)))
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_everything_that_works_with_processes_says_so_without_semaphores(
     refuse_semaphores(monkeypatch, errno.EROFS)
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    listing = image_folder.find(toy_images)
+    listing = image_folder.find(toy_images, params.data)
 
     def animation() -> None:
         with processes.beside(divmod, 7, 2):

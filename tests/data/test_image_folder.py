@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers.image_folders import draw_toy_images, fill
+from helpers.image_folders import draw_toy_images, fill, find_images
 
 from crosscheck.core.errors import InputError
 from crosscheck.data import image_folder
@@ -13,7 +13,7 @@ from crosscheck.data import image_folder
 def test_classes_and_files_are_sorted_whatever_order_they_were_made_in(tmp_path: Path) -> None:
     fill(tmp_path, "b/2.png", "b/10.png", "a/z.png", "c/1.png", "a/B.png", "a/a.png")
 
-    listing = image_folder.find(tmp_path)
+    listing = find_images(tmp_path)
 
     assert listing.classes == ["a", "b", "c"]
     assert listing.paths == ["a/B.png", "a/a.png", "a/z.png", "b/10.png", "b/2.png", "c/1.png"]
@@ -24,13 +24,13 @@ def test_classes_and_files_are_sorted_whatever_order_they_were_made_in(tmp_path:
 def test_files_in_folders_below_a_class_belong_to_it(tmp_path: Path) -> None:
     fill(tmp_path, "a/deep/er/1.png", "a/0.png", "b/folder.png/1.png")
 
-    assert image_folder.find(tmp_path).paths == ["a/0.png", "a/deep/er/1.png", "b/folder.png/1.png"]
+    assert find_images(tmp_path).paths == ["a/0.png", "a/deep/er/1.png", "b/folder.png/1.png"]
 
 
 def test_hidden_names_and_files_beside_the_classes_are_ignored_and_listed(tmp_path: Path) -> None:
     fill(tmp_path, "Thumbs.db", ".git/config", "a/1.png", "a/.DS_Store", "b/1.png", "b/.cache/2.png", "readme.txt")
 
-    listing = image_folder.find(tmp_path)
+    listing = find_images(tmp_path)
 
     assert listing.classes == ["a", "b"]
     assert listing.paths == ["a/1.png", "b/1.png"]
@@ -41,7 +41,7 @@ def test_hidden_names_and_files_beside_the_classes_are_ignored_and_listed(tmp_pa
 def test_folders_that_other_programs_leave_are_no_classes_and_their_files_no_images(tmp_path: Path, name: str) -> None:
     fill(tmp_path, "a/1.png", "b/1.png", f"{name}/x.png", f"a/{name}/1.png/THUMB_M.jpg", f"b/deep/{name.upper()}/2.png")
 
-    listing = image_folder.find(tmp_path)
+    listing = find_images(tmp_path)
 
     assert listing.classes == ["a", "b"]
     assert listing.paths == ["a/1.png", "b/1.png"]
@@ -53,13 +53,13 @@ def test_folders_that_other_programs_leave_are_no_classes_and_their_files_no_ima
 def test_files_that_other_programs_leave_are_listed_as_ignored(tmp_path: Path, name: str) -> None:
     fill(tmp_path, name, "a/1.png", f"a/{name}", "b/1.png")
 
-    assert image_folder.find(tmp_path).paths == ["a/1.png", "b/1.png"]
-    assert sorted(image_folder.find(tmp_path).ignored) == sorted([name, f"a/{name}"])
+    assert find_images(tmp_path).paths == ["a/1.png", "b/1.png"]
+    assert sorted(find_images(tmp_path).ignored) == sorted([name, f"a/{name}"])
 
 
 def test_a_class_of_which_only_leftovers_of_other_programs_are_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="the class folder 'b' holds no file"):
-        image_folder.find(fill(tmp_path, "a/1.png", "b/@eaDir/1.png"))
+        find_images(fill(tmp_path, "a/1.png", "b/@eaDir/1.png"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_links_in_the_place_of_class_folders_are_one_line_that_names_them(
     with pytest.raises(
         InputError, match=r"links where class folders belong \('cat', 'dog'\).*put the folders themselves"
     ):
-        image_folder.find(root)
+        find_images(root)
 
 
 def test_a_link_to_a_file_beside_the_classes_is_ignored_like_a_file(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_link_to_a_file_beside_the_classes_is_ignored_like_a_file(tmp_path: Pa
     fill(tmp_path, "readme.txt")
     (root / "readme").symlink_to(tmp_path / "readme.txt")
 
-    assert image_folder.find(root).ignored == ["readme"]
+    assert find_images(root).ignored == ["readme"]
 
 
 def test_links_in_a_class_to_folders_that_are_listed_anyway_are_ignored_so_that_no_loop_is_walked(
@@ -94,7 +94,7 @@ def test_links_in_a_class_to_folders_that_are_listed_anyway_are_ignored_so_that_
     (root / "a" / "more").symlink_to(root / "b")
     (root / "b" / "up").symlink_to("..")
 
-    listing = image_folder.find(root)
+    listing = find_images(root)
 
     assert listing.paths == ["a/1.png", "b/1.png"]
     assert listing.ignored == ["a/more", "b/up"]
@@ -106,7 +106,7 @@ def test_links_in_a_class_that_lead_to_other_folders_are_left_to_the_reader_of_f
     fill(tmp_path / "away", "2.png")
     (root / "a" / "more").symlink_to(tmp_path / "away")
 
-    listing = image_folder.find(root)
+    listing = find_images(root)
 
     assert listing.paths == ["a/1.png", "a/more", "b/1.png"]
     assert listing.has_links
@@ -117,7 +117,7 @@ def test_a_loop_of_links_is_left_to_the_reader_of_files(tmp_path: Path) -> None:
     fill(tmp_path, "a/1.png", "b/1.png")
     (tmp_path / "a" / "loop.png").symlink_to("loop.png")
 
-    assert "a/loop.png" in image_folder.find(tmp_path).paths
+    assert "a/loop.png" in find_images(tmp_path).paths
 
 
 def test_class_names_that_differ_in_case_only_are_two_classes(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_class_names_that_differ_in_case_only_are_two_classes(tmp_path: Path) ->
     if len(list(tmp_path.iterdir())) < 2:
         pytest.skip("the file system does not tell case")
 
-    assert image_folder.find(tmp_path).classes == ["A", "a"]
+    assert find_images(tmp_path).classes == ["A", "a"]
 
 
 def test_a_missing_folder_is_one_line_that_names_the_parameter(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"params.yaml: data.images is '.*nowhere', which is not a folder"):
-        image_folder.find(tmp_path / "nowhere")
+        find_images(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_missing_folder_is_one_line_that_names_the_parameter(tmp_path: Path) -
 )
 def test_a_folder_that_is_no_data_set_is_one_line(tmp_path: Path, paths: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        image_folder.find(fill(tmp_path, *paths))
+        find_images(fill(tmp_path, *paths))
 
 
 def test_a_class_name_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_class_name_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"b\xff")).mkdir()
 
     with pytest.raises(InputError, match=r"the class folder 'b\\udcff' has a name that is not UTF-8"):
-        image_folder.find(tmp_path)
+        find_images(tmp_path)
 
 
 def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,7 +170,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path: Path, monkeypatch:
     # The superuser may list every folder, so the refusal is made here.
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"/b: cannot be listed \(Permission denied\); give yourself"):
-        image_folder.find(tmp_path)
+        find_images(tmp_path)
 
 
 @pytest.mark.parametrize("output", ["images", "images/split", "."])

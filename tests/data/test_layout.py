@@ -4,74 +4,33 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers.image_folders import fill
+from helpers.image_folders import fill, find_images
 
 from crosscheck.core.errors import InputError
-from crosscheck.data import image_folder, layout
+from crosscheck.data import layout
 
 CLASSES = ("cat/1.png", "cat/2.png", "dog/1.png")
 
 
-def subsets(root: Path, *names: str, classes: tuple[str, ...] = CLASSES) -> Path:
-    """Class folders in a folder for each name, which may be a path."""
-    return fill(root, *(f"{name}/{path}" for name in names for path in classes))
-
-
 @pytest.mark.parametrize(
-    ("names", "best"),
+    ("paths", "classes"),
     [
-        (("train", "val", "test"), "train"),
-        (("Train", "VALID"), "Train"),
-        (("training", "testing"), "training"),
-        (("test", "dev"), "dev"),
-        (("training_set", "test_set"), "training_set"),
-        (("train2017", "val2017"), "train2017"),
-        (("trainset", "validation-data"), "trainset"),
-        (("seg_test/seg_test", "seg_train/seg_train"), "seg_train/seg_train"),
+        (("train/left/1.png", "train/right/1.png", "bus/left/1.png", "bus/right/1.png"), ["bus", "train"]),
+        (("train/1.png", "train/steam/2.png", "train/diesel/3.png", "bus/1.png"), ["bus", "train"]),
+        (("bullet-train/day/1.png", "crash-test/indoors/1.png"), ["bullet-train", "crash-test"]),
+        (("cat/train/1.png", "cat/val/1.png", "dog/train/1.png", "dog/val/1.png"), ["cat", "dog"]),
+        (
+            ("trainer/left/1.png", "trainer/right/1.png", "latest/left/1.png", "latest/right/1.png"),
+            ["latest", "trainer"],
+        ),
     ],
+    ids=["one subset", "train beside a bus", "other words", "in each class", "parts of words"],
 )
-def test_ready_made_subsets_are_one_line_that_names_them_and_one_to_use(
-    tmp_path: Path, names: tuple[str, ...], best: str
-) -> None:
-    root = fill(subsets(tmp_path, *names), "README.dataset.txt", "__MACOSX/train/cat/1.png")
-    shown = ", ".join(repr(name.split("/")[0]) for name in sorted(names))
+def test_classes_with_such_names_are_classes(tmp_path: Path, paths: tuple[str, ...], classes: list[str]) -> None:
+    listing = find_images(fill(tmp_path, *paths))
 
-    with pytest.raises(InputError, match=re.escape(f"holds ready-made subsets ({shown})")) as refused:
-        image_folder.find(root)
-
-    assert f"set data.images in params.yaml to one of them, such as '{root / best}'" in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert image_folder.find(root / best).classes == ["cat", "dog"]
-
-
-def test_subsets_are_told_where_a_loose_image_or_other_folders_lie_between_them(tmp_path: Path) -> None:
-    root = fill(subsets(tmp_path, "train", "val"), "val/stray.png", "train/labels.csv", "models/best.pt")
-
-    with pytest.raises(InputError, match=r"ready-made subsets \('train', 'val'\)"):
-        image_folder.find(root)
-
-
-def test_subsets_are_told_where_only_the_training_images_are_sorted_into_classes(tmp_path: Path) -> None:
-    root = fill(subsets(tmp_path, "train"), "test/1.png", "test/2.png")
-
-    with pytest.raises(InputError, match=r"such as '.*/train'"):
-        image_folder.find(root)
-
-
-@pytest.mark.parametrize(
-    "paths",
-    [
-        ("train/1.png", "test/1.png"),
-        ("train/1.png", "train/more/2.png", "train/old/3.png", "test/1.png", "test/more/2.png", "test/old/3.png"),
-        ("train/left/1.png", "train/right/1.png", "bus/left/1.png", "bus/right/1.png"),
-        ("bullet-train/day/1.png", "crash-test/indoors/1.png"),
-        ("cat/train/1.png", "cat/val/1.png", "dog/train/1.png", "dog/val/1.png"),
-        ("trainer/left/1.png", "trainer/right/1.png", "latest/left/1.png", "latest/right/1.png"),
-    ],
-    ids=["images", "images and folders", "one subset", "other folders", "in each class", "parts of words"],
-)
-def test_classes_with_such_names_are_classes(tmp_path: Path, paths: tuple[str, ...]) -> None:
-    assert len(image_folder.find(fill(tmp_path, *paths)).classes) == 2
+    assert (listing.read_as, listing.classes) == ("classes", classes)
+    assert set(listing.subsets) == {""}
 
 
 @pytest.mark.parametrize("above", ["pets", "pets/pets", "a/b/c"])
@@ -80,7 +39,50 @@ def test_a_folder_around_the_class_folders_is_named_with_the_one_to_use(tmp_path
 
     expected = f"if the classes are 'cat', 'dog', set data.images in params.yaml to '{tmp_path / above}'"
     with pytest.raises(InputError, match=re.escape(expected)):
-        image_folder.find(tmp_path)
+        find_images(tmp_path)
+
+
+def test_a_folder_around_ready_made_subsets_is_named_with_the_one_to_use(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"archive/{subset}/{path}" for subset in ("train", "test") for path in CLASSES))
+
+    expected = f"if the ready-made subsets are 'test', 'train', set data.images in params.yaml to '{tmp_path}/archive'"
+    with pytest.raises(InputError, match=re.escape(expected)):
+        find_images(tmp_path)
+    assert find_images(tmp_path / "archive").classes == ["cat", "dog"]
+
+
+def test_a_folder_with_images_beside_one_around_ready_made_subsets_makes_no_classes_of_the_two(tmp_path: Path) -> None:
+    fill(tmp_path, *(f"archive/{subset}/{path}" for subset in ("train", "test") for path in CLASSES), "docs/1.png")
+
+    with pytest.raises(InputError, match=r"as the classes 'archive', 'docs', or as .*data.images to '.*/archive' and"):
+        find_images(tmp_path)
+    assert find_images(tmp_path, layout="classes").classes == ["archive", "docs"]
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("images/train/1.jpg", "images/val/2.jpg", "labels/train/1.txt", "labels/val/2.txt", "data.yaml"),
+        ("train/images/1.jpg", "train/labels/1.txt", "valid/images/2.jpg", "valid/labels/2.txt"),
+        ("images/1.jpg", "masks/1.png"),
+        ("JPEGImages/1.jpg", "Annotations/1.xml", "ImageSets/Main/train.txt"),
+    ],
+    ids=["YOLO", "YOLO in subsets", "masks", "VOC"],
+)
+def test_folders_for_detection_and_segmentation_are_no_classes(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match="as data sets for detection and segmentation do") as refused:
+        find_images(fill(tmp_path, *paths))
+    assert "\n" not in str(refused.value)
+
+
+def test_classes_called_images_and_labels_are_read_where_one_says_so(tmp_path: Path) -> None:
+    assert find_images(fill(tmp_path, "images/1.jpg", "labels/1.png"), layout="classes").classes == ["images", "labels"]
+
+
+@pytest.mark.parametrize("images", ["1.png", "images/1.png"])
+def test_a_table_beside_images_in_no_class_folder_is_thought_of(tmp_path: Path, images: str) -> None:
+    with pytest.raises(InputError, match=r"data\.labels in params\.yaml set to 'Labels\.CSV'"):
+        find_images(fill(tmp_path, images, "Labels.CSV"))
 
 
 def test_a_long_list_of_names_is_cut() -> None:

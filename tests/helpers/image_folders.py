@@ -1,8 +1,14 @@
 """Folders of images and of files, as a user may have them."""
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
+
+from crosscheck.core.params import load
+from crosscheck.data import image_folder
+from crosscheck.data.image_folder import Listing
+from helpers.repository import ROOT
 
 
 def draw_toy_images(root: Path, count: int, size: int = 16) -> Path:
@@ -36,3 +42,8 @@ def fill(root: Path, *paths: str) -> Path:
 def two_classes(toy_images: Path, name: str, content: bytes) -> Path:
     (toy_images / "bars" / name).write_bytes(content)
     return toy_images
+
+
+def find_images(root: Path, **data: Any) -> Listing:
+    """The listing of the folder `root`, with changed parameters of the section data."""
+    return image_folder.find(root, load(ROOT / "params.yaml").data.model_copy(update=data))
