@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from crosscheck.data.grouping import Texts
 from crosscheck.data.near_duplicates import Pair
 from crosscheck.data.splitting import repeated
 
@@ -12,7 +13,7 @@ MOST_GROUPS = 100
 COMPARED = (("test", "train"), ("test", "val"), ("val", "train"))
 
 
-def find(paths: Sequence[str], pixels: Sequence[str], pairs: Iterable[Pair], given: Sequence[str]) -> dict[str, Any]:
+def find(paths: Sequence[str], pixels: Texts, pairs: Iterable[Pair], given: Sequence[str]) -> dict[str, Any]:
     """How many images of the author's subsets are in another one of them, and which.
 
     `pixels` are hashes of the images' pixels, `pairs` near-duplicates by index into `paths`, `given` the subset that

@@ -30,6 +30,12 @@ def write(rows: Iterable[Row], file: Path) -> None:
     tables.write([field.name for field in fields(Row)], map(astuple, rows), file)
 
 
+def parse(cells: dict[str, str]) -> Row:
+    """A row from its cells by column. Raises KeyError or ValueError for cells of another table."""
+    known = {name: cells.get(name, "") for name in ("given_subset", "group")}
+    return Row(cells["path"], cells["class_name"], cells["subset"], int(cells["row"]), cells["sha256"], **known)
+
+
 def read_paths(file: Path, subset: str, count: int) -> list[str]:
     """The paths of the `count` images of `subset`, by row.
 

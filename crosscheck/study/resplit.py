@@ -13,7 +13,7 @@ from crosscheck.core import tables
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
 from crosscheck.core.params import SplitParams
-from crosscheck.data import dataset, grouping
+from crosscheck.data import dataset, grouping, manifest
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.data.splitting import SUBSETS, assign
 
@@ -51,10 +51,9 @@ def read(folder: Path) -> PackedImages:
     subsets = {name: dataset.read(folder, name, data_set) for name in SUBSETS}
     file = folder / "manifest.csv"
     try:
-        rows = sorted(tables.read(file), key=lambda row: (row["path"], row["subset"], int(row["row"]), row["sha256"]))
-        places = [(row["subset"], int(row["row"])) for row in rows]
-        pixels = np.stack([subsets[subset].images[place] for subset, place in places])
-        labels = np.array([subsets[subset].labels[place] for subset, place in places], dtype=np.int64)
+        rows = sorted(map(manifest.parse, tables.each(file)), key=lambda row: (row.path, row.subset, row.row))
+        pixels = np.stack([subsets[each.subset].images[each.row] for each in rows])
+        labels = np.array([subsets[each.subset].labels[each.row] for each in rows], dtype=np.int64)
     except (OSError, ValueError, LookupError, csv.Error) as error:
         raise InputError(f"{file}: not the manifest of its folder ({error!r}); run this study again") from None
     # Groups that follow from the paths are found anew, since a variant may set `split.group_by`.
@@ -63,10 +62,10 @@ def read(folder: Path) -> PackedImages:
         data_set,
         pixels,
         labels,
-        [row["path"] for row in rows],
-        [row["sha256"] for row in rows],
-        [row.get("given_subset", "") for row in rows],
-        [row.get("group", "") if listed else "" for row in rows],
+        [row.path for row in rows],
+        [row.sha256 for row in rows],
+        [row.given_subset for row in rows],
+        [row.group if listed else "" for row in rows],
     )
 
 
@@ -78,7 +77,7 @@ def split_again(packed: PackedImages, params: SplitParams, train_images: int | L
     digests = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in packed.images]
     labels, classes = packed.labels.tolist(), packed.data_set.classes
     names = [classes[label] for label in labels]
-    groups = grouping.name_groups(packed.paths, names, packed.given, packed.listed, params.group_by)
+    groups = grouping.name_groups(packed.paths, names, packed.listed, params.group_by)
     subset_of, order = assign(labels, packed.contents, digests, classes, params, packed.given, groups)
     rows = {name: np.array([row for row in order if subset_of[row] == name], dtype=np.int64) for name in SUBSETS}
     train, val, test = (Subset(packed.images[rows[name]], packed.labels[rows[name]]) for name in SUBSETS)
