@@ -145,6 +145,7 @@ def test_a_study_compares_two_variants(built: Built, monkeypatch: pytest.MonkeyP
         assert not result.diverged
         assert len(result.test.predicted) == len(built.manifest("test"))
     assert found[0].key != found[1].key
+    assert found[0].content() | {"key": ""} != found[1].content() | {"key": ""}
     assert "as_set" in Path("mine/report/report.md").read_text(encoding="utf-8")
 
 
