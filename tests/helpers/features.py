@@ -96,7 +96,7 @@ def build(name: str, folder: Path, store: str) -> Built:
     tiny = {**TINY, "data": data, "split": {"test": 4, "val": 4, "samples": 2}, "model": LIVELY}
     # Two features that give the same images would else give the same network, which has one run in the store.
     seed = list(FEATURES).index(name)
-    tiny["train"] = {"epochs": 3, "batch_size": 8, "optimizer": "adamw", "lr": 0.01, "snapshots": 2, "seed": seed}
+    tiny["train"] = {"epochs": 5, "batch_size": 4, "optimizer": "adamw", "lr": 0.01, "snapshots": 2, "seed": seed}
     for section, values in built.feature.change.items():
         tiny[section] = {**tiny.get(section, {}), **values}
     change_params(folder / "params.yaml", **tiny)
