@@ -1,8 +1,9 @@
 """Random changes of the training images: each image and each epoch has draws of its own.
 
 Names and meanings are those of torchvision and ultralytics. The transforms of torchvision give all images of a batch
-the same draw, and image by image they take longer than the training itself; so the batch goes through torch's
-`grid_sample` at once, each image with a grid of its own.
+the same draw, and image by image they take longer than the training itself. So flips, which torchvision makes of the
+whole batch, are kept for the images that drew one, and the batch goes through torch's `grid_sample` at once, each image
+with a grid of its own.
 
 A changed image is what a file could hold: uint8. Every step is exact or rounds once, so the same draws give the same
 bits on any processor or GPU, with any number of threads, and in any batch.
@@ -64,10 +65,8 @@ class Changes:
         """
         wanted, background = self.params, self.background
         draws = dict(zip(DRAWS, self.numbers[rows].T.astype(np.float64), strict=True))
-        if wanted.fliplr:
-            images = _flip(images, draws["fliplr"] < wanted.fliplr, 3)
-        if wanted.flipud:
-            images = _flip(images, draws["flipud"] < wanted.flipud, 2)
+        if wanted.fliplr or wanted.flipud:
+            images = _flip(images, draws["fliplr"] < wanted.fliplr, draws["flipud"] < wanted.flipud)
         if wanted.degrees or wanted.translate or wanted.scale:
             images = _move(images, wanted, draws, background)
         if wanted.brightness:
@@ -108,8 +107,12 @@ def _either_way(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     return 2 * numbers - 1
 
 
-def _flip(images: Tensor, which: NDArray[np.bool_], dimension: int) -> Tensor:
-    return torch.where(_of_each(which, images), images.flip(dimension), images)
+def _flip(images: Tensor, across: NDArray[np.bool_], down: NDArray[np.bool_]) -> Tensor:
+    # Nothing else here needs it, and it takes a moment to load.
+    from torchvision.transforms.v2.functional import horizontal_flip, vertical_flip
+
+    images = torch.where(_of_each(across, images), horizontal_flip(images), images)
+    return torch.where(_of_each(down, images), vertical_flip(images), images)
 
 
 def _of_each(values: NDArray[np.generic], images: Tensor) -> Tensor:
