@@ -10,7 +10,6 @@ from crosscheck.data.layout import listed
 # With fewer images of a class to test with, a single one moves its accuracy by more than five points.
 FEW = 20
 UNBALANCED = 3.0
-NESTED = 0.5
 
 
 def find_concerns(found: Inspection) -> list[str]:
@@ -33,10 +32,10 @@ def _of_classes(found: Inspection) -> Iterator[str]:
             f"{which} fewer than {FEW} images, such as {least!r} with {counts[least]}: what the test says of it is "
             "uncertain; add images"
         )
-    if found.nested >= NESTED and not any(found.listing.groups):
+    if found.together.groups:
         yield (
-            "most files lie in sub-folders of the class folders; if those of one sub-folder belong together, as of one "
-            "patient or one video, set split.group_by to folder"
+            f"the files come in {found.together.groups} groups, such as {found.together.example!r}; no group is torn "
+            "apart, as if each were one patient or one video; if they are not, set split.group_by to none"
         )
 
 

@@ -13,8 +13,9 @@ from PIL import Image
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import DataParams
-from crosscheck.data import duplicates, image_folder, sightings
+from crosscheck.data import duplicates, group_hints, image_folder, sightings
 from crosscheck.data.duplicates import Duplicates
+from crosscheck.data.group_hints import Hint
 from crosscheck.data.image_folder import Listing
 from crosscheck.data.sightings import Header, Sample
 
@@ -35,7 +36,7 @@ class Inspection:
     """What was found. `layout` is classes, subsets or table; `labels` the table's name or none.
 
     `data` are the parameters that fit the images, `headers` and `sample` what is known of some of the files, and
-    `nested` the share of files in sub-folders of a class folder.
+    `together` which images seem to belong together.
     """
 
     root: Path
@@ -46,7 +47,7 @@ class Inspection:
     sample: Sample
     duplicates: Duplicates
     data: DataParams
-    nested: float
+    together: Hint
 
     @property
     def counts(self) -> dict[str, int]:
@@ -108,7 +109,7 @@ def inspect_folder(root: Path) -> Inspection:
         sample=sample,
         duplicates=duplicates.find_duplicates(root, listing),
         data=with_background(data, sample),
-        nested=share_nested(listing, 3 if subsets else 2),
+        together=group_hints.guess(listing),
     )
 
 
@@ -134,11 +135,6 @@ def with_background(data: DataParams, sample: Sample) -> DataParams:
     """`data` with black behind padded pixels where most images are dark at their edges."""
     dark = np.mean([each.dark_edge for each in sample.seen]) > 0.5
     return data.model_copy(update={"background": 0 if dark and data.fit == "pad" else 255})
-
-
-def share_nested(listing: Listing, depth: int) -> float:
-    """The share of files more than `depth` names deep: those in sub-folders of a class folder."""
-    return float(np.mean([path.count("/") >= depth for path in listing.paths]))
 
 
 def find_table(root: Path) -> str:

@@ -145,11 +145,12 @@ def _split(found: Inspection) -> list[Setting]:
         test = Setting("split.test", SHARE, "not used: the folder has a test part")
     if "val" in found.subsets:
         val = Setting("split.val", SHARE, "not used: the folder has a val part")
+    groups = f"such as {found.together.example}" if found.together.groups else "no groups found in the names"
     return [
         test,
         val,
         Setting("split.on_bad_image", "skip", "an unreadable file is listed and does not stop the run"),
-        Setting("split.group_by", "none", "each image counts for itself"),
+        Setting("split.group_by", found.together.group_by, groups),
         Setting("split.folds", 0, "one test set"),
         Setting("split.fold", 0, "one test set"),
     ]

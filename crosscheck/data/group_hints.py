@@ -1,0 +1,60 @@
+"""Guesses from names which images belong together, as those of one patient, video or page do.
+
+Keeping images together that do not belong together costs next to nothing; tearing apart those that do makes the test
+ask for what was learnt by heart.
+"""
+
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosscheck.data.image_folder import Listing
+
+ALONE, FOLDER = "none", "folder"
+# `patient12_03.png`, `video-7_0012.jpg`: what stands before the last number, if it holds a number itself.
+NUMBERED = r"([^/]*[0-9][^/]*)[_-][0-9]+\.[A-Za-z]+$"
+# Fewer groups could not be dealt out by shares.
+FEWEST_GROUPS, LARGEST_SHARE = 8, 0.2
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The value of `split.group_by` that fits, with the name of one group and how many there are."""
+
+    group_by: str
+    example: str = ""
+    groups: int = 0
+
+
+def guess(listing: Listing) -> Hint:
+    """Whether the sub-folders of the class folders, or the files' names, look like groups of images.
+
+    They do where every image is in a group, and each class has several groups, most of them of two images or more and
+    none of them large. Where the folder itself names subsets or groups, those decide.
+    """
+    if any(listing.groups) or any(listing.subsets):
+        return Hint(ALONE)
+    by_folder = [path.rpartition("/")[0] if path.count("/") > 1 else "" for path in listing.paths]
+    if _look_like_groups(by_folder, listing.labels):
+        return Hint(FOLDER, by_folder[0], len(set(by_folder)))
+    search = re.compile(NUMBERED).search
+    by_name = [match[1] if (match := search(path)) else "" for path in listing.paths]
+    if _look_like_groups(by_name, listing.labels):
+        return Hint(NUMBERED, by_name[0], len(set(by_name)))
+    return Hint(ALONE)
+
+
+def _look_like_groups(groups: list[str], labels: list[int]) -> bool:
+    if not all(groups):
+        return False
+    of_class: dict[int, Counter[str]] = defaultdict(Counter)
+    for group, label in zip(groups, labels, strict=True):
+        of_class[label][group] += 1
+    return all(
+        len(sizes) >= FEWEST_GROUPS
+        and np.median(list(sizes.values())) >= 2
+        and max(sizes.values()) <= LARGEST_SHARE * sizes.total()
+        for sizes in of_class.values()
+    )
