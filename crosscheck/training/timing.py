@@ -36,8 +36,9 @@ def estimate_training(params: Params, classes: int, images: int) -> float:
 def _seconds_per_step(params: Params, classes: int, device: torch.device) -> float:
     data_set, subset = _random_images(params, classes, params.train.batch_size)
     none = Subset(subset.images[:0], subset.labels[:0])
-    # As many steps as it takes, without validation images.
+    # As many steps as it takes, without validation images, and with as few classes as a batch may have.
     endless = {"epochs": 100_000, "schedule": "constant", "keep": "last", "patience": 0, "processes": 1}
+    endless |= {"class_weights": "none"}
     recipe = params.train.model_copy(update=endless)
     trainer = build_trainer(params.model, recipe, params.augment, data_set, subset, none, device)
     return _median_seconds(trainer.run_epoch)
@@ -48,17 +49,15 @@ def _seconds_per_feature(params: Params, classes: int, device: torch.device) -> 
     # Random weights take as long as others, and nobody looks for these.
     untrained = params.model.model_copy(update={"pretrained": False, "freeze": False})
     net = new_network(untrained, data_set, subset, params.train.seed).eval().to(device)
-    return (
-        _median_seconds(lambda: frozen.compute_features(net[: frozen.first_trained(net)], subset, device)) / LOOKED_AT
-    )
+    start = [name for name, _ in net.named_children()].index(frozen.FIRST_TRAINED)
+    return _median_seconds(lambda: frozen.compute_features(net[:start], subset, device)) / LOOKED_AT
 
 
 def _random_images(params: Params, classes: int, count: int) -> tuple[DataSet, Subset]:
     data, random = params.data, np.random.default_rng(0)
     data_set = DataSet([str(label) for label in range(classes)], data.height, data.width, data.channels, "pad", 255)
     images = random.integers(0, 256, (count, data.height, data.width, data.channels), dtype=np.uint8)
-    # Every class once, where there is room: weights of classes need an image of each.
-    return data_set, Subset(images, random.permutation(np.arange(count, dtype=np.int64) % classes))
+    return data_set, Subset(images, random.integers(0, classes, count))
 
 
 def _median_seconds(work: Callable[[], object]) -> float:
