@@ -27,6 +27,8 @@ EPOCH_TARGETS = {"base": 3.5, "channels_18": 3.5, "three_conv": 3.5, "no_pool": 
 # What portable mode may cost, as a multiple of native time: no_pool is held to what it is against the script instead.
 PRICES = {"AVX512": 1.15, "AVX2": 1.02}
 NO_POOL_PRICE = 2.0
+# What random changes of all training images may add to an epoch of `base`.
+AUGMENTATION_PRICE = 1.25
 MEMORY_TARGETS = {"base": 1.6, "no_pool": 1.3}
 ACCURACY = 0.99
 EPOCHS = 10
@@ -86,14 +88,30 @@ def portable(setting: Setting) -> list[Row]:
 
 
 def _price(setting: Setting, network: str) -> Row:
-    def epoch_of(seed: int, *mode: str) -> dict[str, Any]:
-        options = ("--network", network, "--epochs", setting.epochs, "--seed", seed)
-        return report_of(setting.ours(*options, *mode))
-
-    native, ours = _epoch_seconds(*in_turn(setting.repeats, lambda seed: epoch_of(seed, "--native"), epoch_of))
+    of_network = ["--network", network]
+    native, ours = _own_epochs(setting, [*of_network, "--native"], of_network)
     most = NO_POOL_PRICE if network == "no_pool" else PRICES.get(setting.machine["instructions"], 1.0)
-    note = f"{statistics.median(ours) / statistics.median(native):.2f} times as long"
-    return Row(f"{network}, an epoch, native against portable", "s", native, ours, 1 / most, note)
+    return Row(f"{network}, an epoch, native against portable", "s", native, ours, 1 / most, _times(native, ours))
+
+
+def augment(setting: Setting) -> list[Row]:
+    """Seconds of an epoch of `base`: as the reference on the images as they are, as ours with every change of them."""
+    plain, ours = _own_epochs(setting, [], ["--augment"])
+    name = "base, an epoch, its images as they are against changed"
+    return [Row(name, "s", plain, ours, 1 / AUGMENTATION_PRICE, _times(plain, ours))]
+
+
+def _own_epochs(setting: Setting, *sides: list[str]) -> list[list[float]]:
+    """Seconds of an epoch of two trainings of this project, by the options of each."""
+
+    def report(options: list[str], seed: int) -> dict[str, Any]:
+        return report_of(setting.ours("--epochs", setting.epochs, "--seed", seed, *options))
+
+    return _epoch_seconds(*in_turn(setting.repeats, *(partial(report, options) for options in sides)))
+
+
+def _times(reference: list[float], ours: list[float]) -> str:
+    return f"{statistics.median(ours) / statistics.median(reference):.2f} times as long"
 
 
 def busy(setting: Setting) -> list[Row]:
@@ -247,6 +265,7 @@ def study_file(seeds: int, test_images: int) -> dict[str, Any]:
 ROWS: dict[str, Callable[[Setting], list[Row]]] = {
     **{f"epoch-{name}": partial(epoch, network=name) for name in EPOCH_TARGETS},
     "portable": portable,
+    "augment": augment,
     "busy": busy,
     "accuracy": accuracy,
     "pipeline": pipeline,

@@ -38,6 +38,19 @@ FAST: dict[str, dict[str, Any]] = {
 }
 
 
+# Every change at once, each in a usual strength.
+AUGMENT = {
+    "fliplr": 0.5,
+    "flipud": 0.5,
+    "degrees": 20.0,
+    "translate": 0.1,
+    "scale": 0.3,
+    "brightness": 0.3,
+    "contrast": 0.3,
+    "erasing": 0.5,
+}
+
+
 def main() -> None:
     asked = arguments()
     params = parameters(asked)
@@ -69,6 +82,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--native", action="store_true", help="with the machine's fastest kernels")
+    parser.add_argument("--augment", action="store_true", help="change the training images in every way there is")
     parser.add_argument("--until", type=float, default=2.0, help="stop at this test accuracy, looked at every epoch")
     return parser.parse_args(words)
 
@@ -79,6 +93,8 @@ def parameters(asked: argparse.Namespace) -> Params:
     content["model"] |= NETWORKS[asked.network]
     content["train"] |= {"epochs": asked.epochs, "seed": asked.seed, "precision": asked.precision}
     content["compute"] |= {"threads": asked.threads, "portable": not asked.native}
+    if asked.augment:
+        content["augment"] |= AUGMENT
     if asked.recipe == "fast":
         content["model"] |= FAST["model"]
         content["train"] |= FAST["train"]

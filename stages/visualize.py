@@ -34,6 +34,8 @@ from crosscheck.training.augmentation import Augmentation, build_augmentation
 
 MOST_CLASSES = 10
 SHOWN_EPOCHS = 7
+# Letters of a path below an image; its end is what tells it from others.
+LONGEST_PATH = 26
 
 
 def main(
@@ -149,7 +151,7 @@ def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], mos
         image_grids.CaptionedImage(
             examined[each.subset].images[each.row],
             f"label: {style.shown(each.label, 18)}\nrather {style.shown(each.suggested, 18)}, {each.probability:.1%}\n"
-            f"{style.shown(each.path[-26:])}",
+            f"{style.shown(each.path if len(each.path) <= LONGEST_PATH else '…' + each.path[1 - LONGEST_PATH :])}",
         )
         for each in found[:most]
     ]

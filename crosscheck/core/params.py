@@ -189,7 +189,7 @@ class TrainParams(Section):
     weight_decay: float = Field(ge=0, le=10, description="L2 penalty of SGD, decoupled decay of AdamW")
     schedule: Schedule = Field(description="how the learning rate moves")
     precision: Literal["float32", "bfloat16"] = Field(description="number format of the products in training")
-    seed: Seed = Field(description="seed of the initial weights and of the order of the images")
+    seed: Seed = Field(description="seed of the initial weights, of the order of the images and of their changes")
     snapshots: int = Field(ge=0, le=1000, description="states of the network kept over the training, for the animation")
 
     processes: int = Field(ge=1, le=4096, description="processes that share each batch, here or on several hosts")

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from crosscheck.data.grouping import Texts
 from crosscheck.data.near_duplicates import Pair
 from crosscheck.data.splitting import repeated
 
@@ -12,35 +13,30 @@ MOST_GROUPS = 100
 COMPARED = (("test", "train"), ("test", "val"), ("val", "train"))
 
 
-def find(
-    paths: Sequence[str], pixels: Sequence[str], pairs: Iterable[Pair], author: Mapping[str, str]
-) -> dict[str, Any]:
+def find(paths: Sequence[str], pixels: Texts, pairs: Iterable[Pair], given: Sequence[str]) -> dict[str, Any]:
     """How many images of the author's subsets are in another one of them, and which.
 
-    `pixels` are hashes of the images' pixels, `pairs` near-duplicates by index into `paths`, `author` the subset of
-    each path that the author gave one. For each two subsets, `images` are all of the first; `equal` counts those whose
-    pixels are in the second, too, and `near` those that only have a near-duplicate there. `groups` names the first
-    groups of equal images.
+    `pixels` are hashes of the images' pixels, `pairs` near-duplicates by index into `paths`, `given` the subset that
+    the author gave each image, or an empty text. For each two subsets, `images` are all of the first; `equal` counts
+    those whose pixels are in the second, too, and `near` those that only have a near-duplicate there. `groups` names
+    the first groups of equal images.
     """
-    subset_of = [author.get(path, "") for path in paths]
-    shared = [
-        members for members in repeated(pixels).values() if len({subset_of[member] for member in members} - {""}) > 1
-    ]
+    shared = [members for members in repeated(pixels).values() if len({given[member] for member in members} - {""}) > 1]
     equal: dict[tuple[str, str], set[int]] = defaultdict(set)
     near: dict[tuple[str, str], set[int]] = defaultdict(set)
     for members in shared:
         for first, second in COMPARED:
-            inside = {member for member in members if subset_of[member] == first}
-            if any(subset_of[member] == second for member in members):
+            inside = {member for member in members if given[member] == first}
+            if any(given[member] == second for member in members):
                 equal[first, second] |= inside
     for pair in pairs:
         for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
-            near[subset_of[one], subset_of[other]].add(one)
+            near[given[one], given[other]].add(one)
     counts = [
         {
             "of": first,
             "in": second,
-            "images": subset_of.count(first),
+            "images": given.count(first),
             "equal": len(equal[first, second]),
             "near": len(near[first, second] - equal[first, second]),
         }
@@ -49,7 +45,7 @@ def find(
     return {
         "counts": [count for count in counts if count["equal"] or count["near"]],
         "groups_count": len(shared),
-        "groups": [{paths[member]: subset_of[member] for member in members} for members in shared[:MOST_GROUPS]],
+        "groups": [{paths[member]: given[member] for member in members} for members in shared[:MOST_GROUPS]],
     }
 
 

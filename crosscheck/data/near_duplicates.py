@@ -1,11 +1,13 @@
 """Near-duplicates: images that are not equal to the pixel, but that nobody would call two images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from crosscheck.data import grouping
 
 MARGIN = 2
 FARTHEST = 4
@@ -37,7 +39,7 @@ def fingerprint(pixels: NDArray[np.uint8]) -> int:
 
 
 def across_subsets(
-    pixels: NDArray[np.uint8], looks: Sequence[int], digests: Sequence[str], subset_of: Sequence[str]
+    pixels: NDArray[np.uint8], looks: Sequence[int], digests: Iterable[str], subset_of: Sequence[str]
 ) -> list[Pair]:
     """Pairs of near-duplicates in different subsets, in the order of their indices.
 
@@ -48,7 +50,7 @@ def across_subsets(
     `WINDOW` in each, and at most `MOST_COMPARED` candidates, the closest ones, have their pixels compared. For 200,000
     images that is 6.4 million comparisons of 64 bits, in half a second, or ten and 500 MB where all look the same.
     """
-    distinct = np.array(list(dict(zip(reversed(digests), reversed(range(len(digests))), strict=True)).values()))
+    distinct = np.unique(grouping.first_of_equals(digests))
     subsets = np.unique(np.array(subset_of), return_inverse=True)[1]
     candidates = _candidates(distinct, np.array(looks, dtype=np.uint64), subsets)
     step = max(1, CHUNK_PIXELS // pixels[0].size)

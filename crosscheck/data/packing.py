@@ -35,14 +35,13 @@ def split_and_pack(data: DataParams, params: SplitParams, out: Path) -> dict[str
     with fresh_folder(out) as partial_out:
         packed = partial_out / "all.npy"
         corpus = read_all(root, listing, data, params, packed)
-        labels = [image.label for image in corpus.images]
-        contents, hashes = [image.content for image in corpus.images], [image.pixels for image in corpus.images]
-        given, groups = [image.given for image in corpus.images], name_groups(corpus, listing.classes, params)
-        subset_of, order = assign(labels, contents, hashes, listing.classes, params, given, groups)
+        images, groups = corpus.images, name_groups(corpus, listing.classes, params)
+        hashes = images.contents, images.pixels
+        subset_of, order = assign(images.labels, *hashes, listing.classes, params, images.given, groups)
         pixels = np.load(packed, mmap_mode="r")
         found = report.make(corpus, pixels, listing.classes, subset_of, params, groups)
         dataset.expect_random_order(pixels)
-        members = pack(partial_out, pixels, labels, subset_of, order)
+        members = pack(partial_out, pixels, images.labels, subset_of, order)
         packed.unlink()
         data_set = dataset.DataSet(listing.classes, data.height, data.width, data.channels, data.fit, data.background)
         write_json(partial_out / "dataset.json", asdict(data_set))
@@ -110,14 +109,8 @@ def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, p
 
 def name_groups(corpus: report.Corpus, classes: list[str], params: SplitParams) -> Sequence[str]:
     """The group of each image, or empty texts. Raises InputError as `grouping.name_groups` does."""
-    images = corpus.images
-    return grouping.name_groups(
-        [image.path for image in images],
-        [classes[image.label] for image in images],
-        [image.given for image in images],
-        [image.listed for image in images],
-        params.group_by,
-    )
+    names = [classes[label] for label in corpus.images.labels]
+    return grouping.name_groups(corpus.images.paths, names, corpus.images.listed, params.group_by)
 
 
 def manifest_rows(
@@ -125,14 +118,14 @@ def manifest_rows(
 ) -> Iterator[manifest.Row]:
     """The manifest's rows, subset by subset, in the order of the subset's arrays."""
     for subset, indices in members.items():
-        for row, index in enumerate(indices.tolist()):
+        for row, index in enumerate(map(int, indices)):
             image = corpus.images[index]
             name = classes[image.label]
             yield manifest.Row(image.path, name, subset, row, image.content, image.given, groups[index])
 
 
 def pack(
-    out: Path, pixels: np.ndarray, labels: list[int], subset_of: list[str], order: list[int]
+    out: Path, pixels: np.ndarray, labels: Sequence[int], subset_of: list[str], order: Sequence[int]
 ) -> dict[str, NDArray[np.int64]]:
     """Write each subset's images and labels in `order`, and return which images they are, by their index."""
     found: dict[str, NDArray[np.int64]] = {}

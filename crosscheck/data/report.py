@@ -1,4 +1,4 @@
-"""What `split` found in the folder, and how it tells the user."""
+"""What `split` found in the folder."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,26 +14,10 @@ from crosscheck.core.params import SplitParams
 from crosscheck.data import class_names, depth, leakage, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
 from crosscheck.data.image_folder import Listing
+from crosscheck.data.read_images import ReadImage, ReadImages
 from crosscheck.data.splitting import SUBSETS, repeated
 
 MOST_PAIRS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ReadImage:
-    """One image; there may be millions.
-
-    `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
-    `given` and `listed`: the subset and the group that the folder names for it, or empty texts.
-    """
-
-    path: str
-    label: int
-    content: str
-    pixels: str
-    look: int
-    given: str = ""
-    listed: str = ""
 
 
 @dataclass
@@ -44,7 +28,7 @@ class Corpus:
     """
 
     listing: Listing
-    images: list[ReadImage] = field(default_factory=list)
+    images: ReadImages = field(default_factory=ReadImages)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
@@ -53,10 +37,6 @@ class Corpus:
     def __post_init__(self) -> None:
         self.ignored += self.listing.ignored
         self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
-
-    def given(self) -> dict[str, str]:
-        """The subset of each path that the folder gives one, by path."""
-        return {image.path: image.given for image in self.images if image.given}
 
     def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
         hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
@@ -68,9 +48,10 @@ class Corpus:
 
     def expect_images(self, root: Path) -> None:
         """Raise InputError where no image was read of a class, or none that is to train on; the folder is `root`."""
-        given, classes = self.given(), self.listing.classes
-        filled = {image.label for image in self.images}
-        trained = {image.label for image in self.images if given.get(image.path, "train") == "train"}
+        classes = self.listing.classes
+        filled = set(self.images.labels)
+        known = zip(self.images.labels, self.images.given, strict=True)
+        trained = {label for label, given in known if given in ("", "train")}
         empty = [label for label in range(len(classes)) if label not in filled]
         if empty:
             more = f", like {len(empty) - 1} more classes" if len(empty) > 1 else ""
@@ -110,13 +91,12 @@ def make(
 
     `pixels` holds the images in the order of `corpus`, and `groups` names the group of each, if there are groups.
     """
-    counted = Counter(zip((image.label for image in corpus.images), subset_of, strict=True))
+    images = corpus.images
+    counted = Counter(zip(images.labels, subset_of, strict=True))
     counts = {name: {subset: counted[label, subset] for subset in SUBSETS} for label, name in enumerate(classes)}
-    given = [image.given for image in corpus.images]
-    asked = split_sizes.resolve([image.label for image in corpus.images], given, classes, params)
+    asked = split_sizes.resolve(images.labels, images.given, classes, params)
     equals = duplicates(corpus)
-    looks, hashes = [image.look for image in corpus.images], [image.pixels for image in corpus.images]
-    pairs = near_duplicates.across_subsets(pixels, looks, hashes, subset_of)
+    pairs = near_duplicates.across_subsets(pixels, images.looks, images.pixels, subset_of)
     return {
         "counts": counts,
         "asked": {subset: dict(zip(classes, sizes, strict=True)) for subset, sizes in asked.items()},
@@ -128,10 +108,10 @@ def make(
             }
             for subset, sizes in asked.items()
         },
-        "given": sorted({subset for subset in given if subset}),
+        "given": sorted(set(images.given) - {""}),
         "groups": {
-            "named_by": "labels" if any(image.listed for image in corpus.images) else params.group_by,
-            "count": len({group for group in groups if group}),
+            "named_by": "labels" if any(images.listed) else params.group_by,
+            "count": len(set(groups) - {""}),
             "images": sum(map(bool, groups)),
         },
         "fold": {"folds": params.folds, "fold": params.fold},
@@ -150,8 +130,8 @@ def make(
 
 def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     """How the folder was read, and what its author's subsets have in common or lack."""
-    given, listing = corpus.given(), corpus.listing
-    paths, hashes = [image.path for image in corpus.images], [image.pixels for image in corpus.images]
+    listing, given = corpus.listing, corpus.images.given
+    paths, hashes = corpus.images.paths, corpus.images.pixels
     return {
         "read_as": listing.read_as,
         "sources": listing.sources,
@@ -160,7 +140,7 @@ def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str
         "lacking": {
             subset: lacking
             for subset in ("val", "test")
-            if subset in given.values() and (lacking := [name for name in counts if not counts[name][subset]])
+            if subset in given and (lacking := [name for name in counts if not counts[name][subset]])
         },
         "leakage": leakage.find(paths, hashes, pairs, given),
     }
@@ -178,5 +158,5 @@ def duplicates(corpus: Corpus) -> list[dict[str, int]]:
     """Groups of images with the same pixels once converted, as path to label."""
     return [
         {corpus.images[member].path: corpus.images[member].label for member in members}
-        for members in repeated([image.pixels for image in corpus.images]).values()
+        for members in repeated(corpus.images.pixels).values()
     ]

@@ -1,29 +1,32 @@
 """Splits images into the test, validation and training subsets, by their content and a seed."""
 
 import hashlib
+import itertools
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosscheck.core.params import SplitParams
 from crosscheck.data import folds, grouping, split_sizes
-from crosscheck.data.grouping import Units
+from crosscheck.data.grouping import Texts, Units
 from crosscheck.data.split_sizes import DRAWN
 
 SUBSETS = ("train", "val", "test")
+ROWS = 2**14
 
 
 def assign(
     labels: Sequence[int],
-    contents: Sequence[str],
-    pixels: Sequence[str],
+    contents: Texts,
+    pixels: Texts,
     classes: Sequence[str],
     params: SplitParams,
     given: Sequence[str] = (),
     groups: Sequence[str] = (),
-) -> tuple[list[str], list[int]]:
+) -> tuple[list[str], Sequence[int]]:
     """The subset of each image, and the order in which the images are stored.
 
     `contents` and `pixels` are hashes of each file's bytes and of its converted pixels. `given` are the subsets and
@@ -60,25 +63,23 @@ def assign(
     found = draw.subset_of[units.of].tolist()
     if any(given):
         found = [own if own in DRAWN else subset for own, subset in zip(given, found, strict=True)]
-    return found, order.tolist()
+    return found, array("q", order.tobytes())
 
 
-def repeated(digests: Sequence[str]) -> dict[str, list[int]]:
+def repeated(digests: Texts) -> dict[str, list[int]]:
     """Where each digest stands that occurs more than once, in the order of their first occurrence."""
-    once: set[str] = set()
-    more_often: set[str] = set()
-    for digest in digests:
-        (more_often if digest in once else once).add(digest)
+    first = grouping.first_of_equals(digests)
     groups: dict[str, list[int]] = defaultdict(list)
-    for index, digest in enumerate(digests):
-        if digest in more_often:
-            groups[digest].append(index)
+    for index in np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1).tolist():
+        groups[digests[int(first[index])]].append(index)
     return groups
 
 
-def _shuffle(labels: Sequence[int], contents: Sequence[str], seed: int) -> NDArray[np.int64]:
+def _shuffle(labels: Sequence[int], contents: Texts, seed: int) -> NDArray[np.int64]:
     """The images, int64 (n,), by a hash of the seed and their content; equal ones by label and place."""
-    digests = b"".join(hashlib.sha256(f"{seed}/{content}".encode()).digest() for content in contents)
+    digests = bytearray()
+    for content in contents:
+        digests += hashlib.sha256(f"{seed}/{content}".encode()).digest()
     words = np.frombuffer(digests, dtype=">u8").reshape(-1, 4)
     order: NDArray[np.int64] = np.lexsort((np.asarray(labels), *words.T[::-1]))
     return order
@@ -124,13 +125,11 @@ class _Draw:
             self._walk(subset, room, keep, _brings_nearer)
 
     def _walk(self, subset: str, room: list[int], keep: int, suits: _Suits) -> None:
-        counts, left = self.units.counts, self.left
-        starts, labels, numbers = (part.tolist() for part in (counts.indptr, counts.indices, counts.data))
+        left = self.left
         missing = sum(max(0, each) for each in room)
-        for unit in np.flatnonzero(self._free).tolist():
+        for unit, held in self._rows(np.flatnonzero(self._free)):
             if not missing:
                 break
-            held = [(labels[at], numbers[at]) for at in range(starts[unit], starts[unit + 1])]
             if suits(room, held) and all(left[label] - count >= keep for label, count in held):
                 self.subset_of[unit] = subset
                 self._free[unit] = False
@@ -138,6 +137,16 @@ class _Draw:
                     missing -= min(count, max(0, room[label]))
                     room[label] -= count
                     left[label] -= count
+
+    def _rows(self, units: NDArray[np.int64]) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+        """Each of the `units`, with its classes and how many images it has of each."""
+        # In parts, since lists take much more memory than arrays.
+        for start in range(0, len(units), ROWS):
+            part = units[start : start + ROWS]
+            rows = self.units.counts[part]
+            held = list(zip(rows.indices.tolist(), rows.data.tolist(), strict=True))
+            for unit, (begin, end) in zip(part.tolist(), itertools.pairwise(rows.indptr.tolist()), strict=True):
+                yield unit, held[begin:end]
 
 
 def _fits(room: list[int], held: list[tuple[int, int]]) -> bool:

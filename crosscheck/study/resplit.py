@@ -77,7 +77,7 @@ def split_again(packed: PackedImages, params: SplitParams, train_images: int | L
     digests = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in packed.images]
     labels, classes = packed.labels.tolist(), packed.data_set.classes
     names = [classes[label] for label in labels]
-    groups = grouping.name_groups(packed.paths, names, packed.given, packed.listed, params.group_by)
+    groups = grouping.name_groups(packed.paths, names, packed.listed, params.group_by)
     subset_of, order = assign(labels, packed.contents, digests, classes, params, packed.given, groups)
     rows = {name: np.array([row for row in order if subset_of[row] == name], dtype=np.int64) for name in SUBSETS}
     train, val, test = (Subset(packed.images[rows[name]], packed.labels[rows[name]]) for name in SUBSETS)

@@ -37,7 +37,7 @@ class Results:
 def record(results: Results) -> Recorder:
     """Record all results in the run of their checkpoint; what it has already stays as it is."""
     recorder = open_run(results.card)
-    curve(recorder, results.curve)
+    curve(recorder, results.curve, results.card)
     examples = dataset.read(results.split, "train", dataset.read_data_set(results.split))
     network(recorder, results.checkpoint, results.card, examples)
     evaluation(recorder, results.metrics, results.predictions, results.suspects)
@@ -60,11 +60,14 @@ def open_run(card_file: Path) -> Recorder:
     return recorder
 
 
-def curve(recorder: Recorder, file: Path) -> None:
-    """The training curve, an epoch a step."""
+def curve(recorder: Recorder, file: Path, card_file: Path) -> None:
+    """The training curve, an epoch a step, and the epoch that is kept, where the best one is."""
 
     def record() -> None:
-        recorder.points([(epoch.epoch, dict(curves.figures(epoch))) for epoch in curves.read(file)])
+        history, keep = curves.read(file), model_card.read_card(card_file).train.keep
+        recorder.points([(epoch.epoch, dict(curves.figures(epoch))) for epoch in history])
+        if keep == "best":
+            recorder.points([(0, {"epoch_kept": float(curves.kept(history, keep).epoch)})])
         recorder.files(file)
 
     recorder.part("curve", sha256(file), record)

@@ -44,7 +44,9 @@ DECISIVE = {
         "warn",
     },
     "evaluation.complexity": {"Cost", "count_complexity"},
-    "training.curves": {"Epoch"},
+    "training.curves": {"Epoch", "best_epoch", "kept", "kept_epoch"},
+    "training.class_weights": {"ClassWeights", "UNWEIGHTED", "weigh_classes"},
+    "core.combinations": {"refuse_without_validation"},
     "training.fused_linear": {
         "BLOCK_BYTES",
         "BLOCK_ROWS",

@@ -39,9 +39,8 @@ def split(labels: list[int], groups: list[str], params: SplitParams) -> list[str
     return assign(labels, contents, contents, classes, params, (), groups)[0]
 
 
-def name(group_by: str, paths: list[str] = PATHS, names: list[str] = NAMES, given: str = "") -> list[str]:
-    nothing = [""] * len(paths)
-    return list(name_groups(paths, names, [given] * len(paths), nothing, group_by))
+def name(group_by: str, paths: list[str] = PATHS, names: list[str] = NAMES) -> list[str]:
+    return list(name_groups(paths, names, [""] * len(paths), group_by))
 
 
 def test_a_folder_below_the_class_folder_is_a_group_and_images_right_in_it_stand_alone() -> None:
@@ -49,9 +48,9 @@ def test_a_folder_below_the_class_folder_is_a_group_and_images_right_in_it_stand
     assert name("none") == [""] * 5
 
 
-def test_with_ready_made_subsets_the_class_folder_is_one_level_down() -> None:
-    paths = ["train/cat/a.png", "train/cat/p1/b.png", "test/dog/p1/c.png"]
-    assert name("folder", paths, ["cat", "cat", "dog"], "train") == ["", "train/cat/p1", "test/dog/p1"]
+def test_with_ready_made_subsets_the_class_folders_are_further_down() -> None:
+    paths = ["train/cat/a.png", "train/cat/p1/b.png", "all/test/dog/c.png"]
+    assert name("folder", paths, ["cat", "cat", "dog"]) == ["", "train/cat/p1", ""]
 
 
 def test_with_a_table_of_labels_folders_need_not_be_classes() -> None:
@@ -78,8 +77,8 @@ def test_what_is_no_expression_with_one_group_is_refused(expression: str) -> Non
 
 def test_groups_of_a_table_and_of_the_parameters_are_one_too_many() -> None:
     with pytest.raises(InputError, match=r"the table of data.labels names groups itself; set it to none"):
-        name_groups(["a.png"], ["a"], [""], ["p1"], "folder")
-    assert name_groups(["a.png"], ["a"], [""], ["p1"], "none") == ["p1"]
+        name_groups(["a.png"], ["a"], ["p1"], "folder")
+    assert name_groups(["a.png"], ["a"], ["p1"], "none") == ["p1"]
 
 
 @settings(max_examples=200, deadline=None)

@@ -15,7 +15,13 @@ def write_model(folder: Path, made: Checkpoint, params: Params) -> None:
     counts = [1] * len(made.data_set.classes)
     data = CardData(**vars(made.data_set), train_images=len(counts), train_images_of_class=counts, val_images=0)
     described = Description(
-        parameter_count=1, model=made.params, train=params.train, data=data, compute=params.compute, bits={}
+        parameter_count=1,
+        model=made.params,
+        train=params.train,
+        augment=params.augment,
+        data=data,
+        compute=params.compute,
+        bits={},
     )
     write_card(described, folder / "model.pt", folder / "model.json")
 

@@ -23,6 +23,7 @@ from crosscheck.explain import attributions, chapters, receptive_fields
 from crosscheck.explain.subject import Subject
 from crosscheck.network import inference, model_card, pretrained
 from crosscheck.network.checkpoint import Checkpoint
+from crosscheck.network.model import MAPS
 from crosscheck.reporting import document, style
 from crosscheck.training import snapshots
 from crosscheck.training.curves import Epoch
@@ -73,6 +74,8 @@ def test_the_demo_shows_the_last_maps(params: Params) -> None:
     preparation = DataParams(images="x", height=SIZE, width=SIZE, channels=3, fit="stretch", background=255)
     about = server.described(networks.LoadedNetwork("one", made, preparation, None))["about"]
     assert str(about).startswith(f"backbone {SMALL}; ")
+    captions = (server.PAGE / "layers.js").read_text(encoding="utf-8")
+    assert all(f"{kind}: " in captions for kind in (*MAPS, "hidden", "classify"))
 
 
 def test_the_pictures_are_those_of_the_first_kernels_and_the_last_maps(params: Params, tmp_path: Path) -> None:

@@ -135,7 +135,9 @@ def setting(drawn: Path, project: Path) -> Setting:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["epoch-base", "portable", "busy", "accuracy", "pipeline", "throughput", "study"])
+@pytest.mark.parametrize(
+    "name", ["epoch-base", "portable", "augment", "busy", "accuracy", "pipeline", "throughput", "study"]
+)
 def test_every_kind_of_row_comes_out(name: str, drawn: Path, reproduced: Project, monkeypatch: Any) -> None:
     monkeypatch.setattr(rows, "EPOCHS", 1)
     monkeypatch.setattr(rows, "MOST_EPOCHS", 1)
@@ -169,6 +171,16 @@ def test_the_price_of_portable_bits_is_measured_in_turn_for_every_network(
     assert {(row.ratio, row.note) for row in made} == {(0.8, "1.25 times as long")}
     # A seed for each pair, and the other side first in the second.
     assert ["--native" in words for words in asked] == 4 * [True, False, False, True]
+
+
+def test_the_price_of_changed_images_is_that_of_every_change(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def report(words: list[str]) -> dict[str, list[float]]:
+        asked = training.arguments(words[words.index("--split") :])
+        return {"epoch_seconds": [1.2 if all(training.parameters(asked).augment.model_dump().values()) else 1.0]}
+
+    monkeypatch.setattr(rows, "report_of", report)
+    (row,) = rows.augment(Setting(drawn, 6, 3, 1, MACHINE, drawn))
+    assert (row.reference, row.ours, row.target, row.note) == ([1.0] * 3, [1.2] * 3, 0.8, "1.20 times as long")
 
 
 def test_sides_take_turns_and_the_first_to_go_changes() -> None:

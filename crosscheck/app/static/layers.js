@@ -49,6 +49,7 @@ function label(layer, name, range) {
 function caption(layer, colours) {
   const what = {
     block: `convolution and pooling, ${layer.total} channels of ${layer.height} x ${layer.width}`,
+    backbone: `its last maps, ${layer.total} channels of ${layer.height} x ${layer.width}`,
     hidden: `${layer.total.toLocaleString("en")} units, row by row`,
     classify: "a map for each class",
   };

@@ -1,0 +1,101 @@
+"""The whole pipeline with a frozen backbone, from params.yaml to MLflow's model, a study and a refused search."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.backbones import SMALL, write_weights
+from helpers.project import Project, make_project, runs_of
+from helpers.study import TOY, command, run, write_study
+
+MODEL = {"backbone": SMALL, "pretrained": "own.safetensors", "freeze": True, "hidden": "auto"}
+DATA = {"height": 32, "width": 32, "channels": 3}
+
+
+@pytest.fixture(scope="module")
+def with_backbone(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A tiny project after `dvc repro` with a frozen backbone."""
+    project = make_project(tmp_path_factory.mktemp("backbones") / "project")
+    write_weights(project.folder / "own.safetensors")
+    project.set(data=DATA, model=MODEL, synthesize={"size": 32})
+    project.run("dvc", "repro")
+    return project
+
+
+@pytest.mark.slow
+def test_the_pipeline_runs_to_its_end(with_backbone: Project) -> None:
+    card = json.loads(with_backbone.read("models/model.json"))
+    assert card["backbone"]["weights"] == "own.safetensors"
+    assert len(card["backbone"]["sha256"]) == 64
+    assert "The backbone is the network" in with_backbone.read("report/report.html")
+    assert {file.stem for file in (with_backbone.folder / "plots").glob("maps_*")} == {
+        "maps_backbone_class0",
+        "maps_backbone_class1",
+    }
+
+
+@pytest.mark.slow
+def test_mlflow_keeps_the_model_and_what_it_began_with(with_backbone: Project) -> None:
+    (found,) = runs_of(with_backbone)
+    assert found.data.params["backbone.weights"] == "own.safetensors"
+    assert found.data.params["model.backbone"] == SMALL
+    requirements = [
+        file.read_text() for file in (with_backbone.folder / "mlartifacts").rglob("requirements.txt") if file.is_file()
+    ]
+    assert any("timm==" in text for text in requirements)
+
+
+@pytest.mark.slow
+def test_the_commands_answer(with_backbone: Project) -> None:
+    images = sorted((with_backbone.folder / "data" / "built-in").rglob("*.bmp"))[:3]
+    done = with_backbone.command("predict", *map(str, images), "--json")
+    assert len(done.stdout.splitlines()) == 3
+    assert "the same classes as PyTorch" in with_backbone.command("export", "--onnx", "models/model.onnx").stdout
+
+
+@pytest.mark.slow
+def test_features_are_kept_in_the_projects_root_for_experiments_in_other_folders(with_backbone: Project) -> None:
+    features = with_backbone.folder / ".checkpoints" / "features"
+    before = {file: file.stat().st_mtime_ns for file in features.glob("*.npy")}
+    assert len(before) == 2
+    with_backbone.run("git", "add", "-A")
+    with_backbone.run("git", "commit", "-qm", "with a backbone")
+    with_backbone.run("dvc", "exp", "run", "--temp", "-S", "train.seed=3", "train")
+    assert {file: file.stat().st_mtime_ns for file in features.glob("*.npy")} == before
+
+
+@pytest.mark.slow
+def test_a_wrong_value_stops_before_an_output_is_touched(with_backbone: Project, tmp_path: Path) -> None:
+    shutil.copytree(with_backbone.folder, tmp_path / "project", symlinks=True)
+    project = Project(tmp_path / "project")
+    project.env |= {name: with_backbone.env[name] for name in with_backbone.env if name.startswith(("GIT", "DVC"))}
+    project.set(model={"pretrained": "gone.safetensors"})
+    done = project.run("dvc", "repro", check=False)
+    assert done.returncode != 0
+    assert "model.pretrained is 'gone.safetensors', which cannot be read" in done.stderr
+    assert (project.folder / "models" / "model.pt").exists()
+
+
+@pytest.mark.slow
+def test_a_study_may_compare_backbones(with_backbone: Project) -> None:
+    variants = {"none": {"set": {"model.backbone": "none", "model.pretrained": False, "model.freeze": False}}}
+    variants["frozen"] = {"set": {"train.lr": 0.05}}
+    content = {**TOY, "seeds": 1, "variants": variants, "questions": {}}
+    content["params"] = {"data.images": "data/built-in", "split.test": 4, "split.val": 2, "train.epochs": 1}
+    content["questions"] = {"it": {"ask": "Does it matter?", "compare": ["none", "frozen"], "measure": ["accuracy"]}}
+    write_study(with_backbone, content)
+    with_backbone.run(*command("pack"))
+    printed = run(with_backbone)
+    assert "2 runs, 0 of them cached" in printed
+    assert "2 runs, 2 of them cached" in run(with_backbone)
+    write_weights(with_backbone.folder / "own.safetensors", seed=5)
+    assert "2 runs, 1 of them cached" in run(with_backbone)
+    write_weights(with_backbone.folder / "own.safetensors")
+
+
+@pytest.mark.slow
+def test_a_search_of_convolutions_is_refused(with_backbone: Project) -> None:
+    done = with_backbone.command("search", "--space", "space.yaml", check=False)
+    assert done.returncode != 0
+    assert f"model.backbone is '{SMALL}', but a search tries convolutions of its own" in done.stderr
