@@ -72,14 +72,15 @@ def main(
 
 
 def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
-    """The row of the example of each class, for at most ten classes."""
+    """The row of the example of each class, for at most ten classes, of those that have a test image."""
     rows = []
-    for label, name in enumerate(classes[:MOST_CLASSES]):
+    # The author of a folder may have put no image of a class into the test set.
+    for label in np.unique(test.labels)[:MOST_CLASSES]:
         members = np.flatnonzero(test.labels == label)
         if params.example >= len(members):
             raise InputError(
-                f"params.yaml: visualize.example is {params.example}, but the class {name!r} has {len(members)} test "
-                f"images; give it a number from 0 to {len(members) - 1}"
+                f"params.yaml: visualize.example is {params.example}, but the class {classes[label]!r} has "
+                f"{len(members)} test images; give it a number from 0 to {len(members) - 1}"
             )
         rows.append(int(members[params.example]))
     return rows

@@ -67,8 +67,6 @@ def check(
             raise InputError(
                 f"the class {name!r} has one image; it takes two or more, so that it is both trained and tested"
             )
-        if "test" in named and not test:
-            raise InputError(f"the folder's own test part has no image of the class {name!r}; put some there")
         if params.folds > count:
             raise InputError(
                 f"params.yaml: split.folds={params.folds} is more than the {count} images of the class {name!r}; it "

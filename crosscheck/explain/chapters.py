@@ -92,7 +92,7 @@ def show_responses(study: Subject, response: activations.Response) -> Picture:
         values = compute_values(study.trained.net, name, examples)[:, channels]
         maps = figures.DrawnMaps(values, channels, response.dead[channels])
         title = f"{name}: responses to n = {len(examples)} test images, one of each class, on one scale"
-        figure = figures.draw_maps(maps, examples, names, title)
+        figure = figures.draw_maps(maps, examples, [names[label] for label in examples.labels], title)
     else:
         units = response.drawn(UNITS)
         examples = dataset.first_of_each_class(study.shown_test, PER_CLASS)

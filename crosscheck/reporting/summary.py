@@ -3,9 +3,13 @@
 from pathlib import Path
 
 from crosscheck.core.files import read_json
+from crosscheck.core.params import decisive
 from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.evaluation import baselines, predictions
-from crosscheck.network import model_card
+from crosscheck.network import backbones, model_card
+
+# The parameters of a network with a backbone; the others describe convolutions, which it does not have.
+OF_A_BACKBONE = ("backbone", "pretrained", "freeze", "hidden")
 
 
 def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Path, report: Path) -> list[str]:
@@ -14,7 +18,10 @@ def lines(card_file: Path, metrics: Path, table: Path, plots: Path, samples: Pat
     classes = card.data.classes
     answered = predictions.read_predictions(table, classes)
     guess, answer = card.guess, only_answer(answered.predicted)
-    architecture = ", ".join(f"{name} {value}" for name, value in card.model.model_dump().items())
+    described = decisive("model", card.model.model_dump())
+    if backbones.is_used(card.model):
+        described = {name: value for name, value in described.items() if name in OF_A_BACKBONE}
+    architecture = ", ".join(f"{name} {value}" for name, value in described.items())
     said = [
         f"network     {architecture}; {card.parameter_count:,} parameters",
         f"accuracy    {test['accuracy']:.2%} of n = {test['n']:.0f} test images, "

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.utils.hydra import apply_overrides
+from helpers.repository import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import SplitParams
+from crosscheck.core.params import SplitParams, load
 from crosscheck.data import manifest
 from crosscheck.data.grouping import join, name_groups
 from crosscheck.data.splitting import SUBSETS, assign
@@ -73,6 +76,12 @@ def test_paths_without_a_group_are_counted_and_one_is_named(expression: str) -> 
 def test_what_is_no_expression_with_one_group_is_refused(expression: str) -> None:
     with pytest.raises(ValueError, match="group_by"):
         params_of(group_by=expression)
+
+
+def test_dvc_takes_an_expression_in_quotes(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+    apply_overrides(tmp_path / "params.yaml", ["split.group_by='(patient[0-9]+)_'"])
+    assert load(tmp_path / "params.yaml").split.group_by == "(patient[0-9]+)_"
 
 
 def test_groups_of_a_table_and_of_the_parameters_are_one_too_many() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from helpers.backbones import SMALL, write_weights
-from helpers.project import Project, make_project, runs_of
+from helpers.project import Project, copy_project, make_project, runs_of
 from helpers.study import TOY, command, run, write_study
+
+from crosscheck.core.files import sha256
 
 MODEL = {"backbone": SMALL, "pretrained": "own.safetensors", "freeze": True, "hidden": "auto"}
 DATA = {"height": 32, "width": 32, "channels": 3}
@@ -65,11 +67,27 @@ def test_features_are_kept_in_the_projects_root_for_experiments_in_other_folders
     assert {file: file.stat().st_mtime_ns for file in features.glob("*.npy")} == before
 
 
+def copied(project: Project, folder: Path) -> Project:
+    """A copy that a test may change, without what a frozen backbone made of the images."""
+    copy = copy_project(project, folder)
+    shutil.rmtree(copy.folder / ".checkpoints")
+    return copy
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_head_to_the_same_bits_each_time(with_backbone: Project, tmp_path: Path) -> None:
+    project = copied(with_backbone, tmp_path)
+    project.set(train={"processes": 2})
+    project.run("dvc", "repro", "train")
+    first = sha256(project.folder / "models" / "model.pt")
+    assert len(list((project.folder / ".checkpoints" / "features").glob("*.npy"))) == 2
+    project.run("dvc", "repro", "-f", "-s", "train")
+    assert sha256(project.folder / "models" / "model.pt") == first
+
+
 @pytest.mark.slow
 def test_a_wrong_value_stops_before_an_output_is_touched(with_backbone: Project, tmp_path: Path) -> None:
-    shutil.copytree(with_backbone.folder, tmp_path / "project", symlinks=True)
-    project = Project(tmp_path / "project")
-    project.env |= {name: with_backbone.env[name] for name in with_backbone.env if name.startswith(("GIT", "DVC"))}
+    project = copied(with_backbone, tmp_path)
     project.set(model={"pretrained": "gone.safetensors"})
     done = project.run("dvc", "repro", check=False)
     assert done.returncode != 0

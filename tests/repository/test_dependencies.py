@@ -103,13 +103,30 @@ def imported_by(folders: list[str], root: Path = ROOT) -> dict[str, Path]:
 
 @pytest.mark.parametrize("folders", [packages(), ["tests"]], ids=["packages", "tests"])
 def test_whatever_is_imported_is_declared(folders: list[str]) -> None:
-    declared = {name for name, wanted_by in WANTED_BY.items() if folders == ["tests"] or wanted_by == "run"}
+    # The extra `backbones` is loaded where a backbone is asked for, and its absence is one line.
+    for_packages = {"run", "extra `backbones`"}
+    declared = {name for name, wanted_by in WANTED_BY.items() if folders == ["tests"] or wanted_by in for_packages}
     provided = packages_distributions()
     imported = imported_by(folders)
     assert {"torch", "mlflow"} <= imported.keys()
     for module, file in imported.items():
         distributions = {canonicalize_name(name) for name in provided.get(module, [])}
         assert distributions & declared, f"{file.name} imports {module}, which no declared dependency provides"
+
+
+def test_an_optional_package_is_imported_where_it_is_used_and_not_before() -> None:
+    optional = {name for name, wanted_by in WANTED_BY.items() if wanted_by == "extra `backbones`"}
+    modules = {
+        module for module, names in packages_distributions().items() if optional & set(map(canonicalize_name, names))
+    }
+    found = []
+    for file in sorted(file for folder in packages() for file in (ROOT / folder).rglob("*.py")):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found += [f"{file.name}: {name}" for name in names if name.partition(".")[0] in modules]
+    assert {"timm", "safetensors"} <= modules
+    assert found == []
 
 
 def test_whatever_the_stages_are_said_to_need_they_use() -> None:

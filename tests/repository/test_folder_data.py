@@ -15,6 +15,7 @@ import pytest
 from helpers.repository import ROOT
 from PIL import Image
 
+from benchmarks import run
 from benchmarks.folders import drawn, measure, networks, ours, packaged, peers, results, scenes
 from benchmarks.folders.catalogue import FOLDERS, Recipe
 from benchmarks.folders.pictures import in_classes, in_subsets, in_table
@@ -242,3 +243,18 @@ def test_results_are_read_again_as_they_were_written_unless_the_machine_is_anoth
     assert results.kept(MACHINE, tmp_path) == made
     assert results.kept({**MACHINE, "cpu": "another"}, tmp_path) == []
     assert results.kept(MACHINE, tmp_path / "nothing") == []
+
+
+def test_the_row_is_measured_where_it_is_named_and_not_among_the_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[measure.Wanted] = []
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(measure, "measure", lambda wanted, target: asked.append(wanted) or "table")
+    words = ["run", "--rows", "folders", "--folders", "marks", "--seconds", "5", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+    run.main()
+    assert [(wanted.names, wanted.seconds) for wanted in asked] == [(["marks"], 5)]
+    monkeypatch.setattr(sys, "argv", ["run"])
+    assert measure.ROW not in run.arguments().rows
+    assert run.arguments().folders == list(FOLDERS)

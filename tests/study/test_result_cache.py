@@ -86,7 +86,7 @@ def test_a_module_that_is_loaded_by_chance_does_not_change_the_key_of_a_saved_tr
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("crosscheck/training/trainer", "loss_sum / seen, 6", "loss_sum / seen, 5"),
+        ("crosscheck/training/trainer", "loss_sum / weight_sum, 6", "loss_sum / weight_sum, 5"),
         ("crosscheck/training/distributed", "len(batch)", "len(batch) - 1"),
         ("crosscheck/data/dataset", "[:count]", "[-count:]"),
         ("crosscheck/data/dataset", "if images_per_class != ", "if images_per_class == "),

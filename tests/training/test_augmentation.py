@@ -194,6 +194,13 @@ def test_an_image_comes_out_the_same_in_any_batch(shape: tuple[int, ...]) -> Non
     assert whole.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_everything_is_computed_where_the_images_are() -> None:
+    """On the device `meta`, which computes shapes only and mixes with no other one, as a GPU does not."""
+    images = noise(5, 3, 17, 31).to("meta")
+    changed = Augmentation(AugmentParams(**ALL), 0, BACKGROUND).draw(1, 5).apply(images, np.arange(5))
+    assert (changed.device, changed.dtype, changed.shape) == (images.device, torch.uint8, images.shape)
+
+
 # The libraries choose their instructions when they are first used, hence processes.
 CHANGE = """
 import hashlib, json, os, sys
