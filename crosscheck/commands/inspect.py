@@ -8,7 +8,6 @@ after the other. `--write` puts the values into params.yaml, where comments and 
 `dvc repro`. A folder that cannot be trained on is a line on stderr that says what is missing, with exit status 1.
 """
 
-import math
 from json import dumps
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from crosscheck.data.inspection import Inspection
 from crosscheck.pipeline import experiments, recipe
 from crosscheck.reporting import inspection as text
 
-# Validation after each epoch, and saving what a kill must not lose.
-BESIDE_STEPS = 1.15
 OTHER_STAGES = 60.0
 
 
@@ -67,6 +64,5 @@ def estimate(found: Inspection, params: Params) -> dict[str, float]:
     from crosscheck.training import timing
 
     reading = found.sample.seconds / found.sample.files * len(found.listing.paths)
-    steps = params.train.epochs * math.ceil(recipe.train_images(found) / params.train.batch_size)
-    training = BESIDE_STEPS * steps * timing.seconds_per_step(params, len(found.counts))
+    training = timing.estimate_training(params, len(found.counts), recipe.train_images(found))
     return {"reading": round(reading, 1), "training": round(training, 1), "rest": OTHER_STAGES}

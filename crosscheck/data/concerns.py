@@ -18,6 +18,7 @@ def find_concerns(found: Inspection) -> list[str]:
 
 
 def _of_classes(found: Inspection) -> Iterator[str]:
+    yield from found.listing.remarks
     yield from class_names.remarks(found.listing.classes)
     counts = found.counts
     least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
@@ -40,7 +41,11 @@ def _of_classes(found: Inspection) -> Iterator[str]:
 
 
 def _of_files(found: Inspection) -> Iterator[str]:
-    sample = found.sample
+    sample, listing = found.sample, found.listing
+    if listing.missing:
+        yield f"{len(listing.missing)} files that the table names are not there: {listed(list(listing.missing))}"
+    if listing.unlisted:
+        yield f"{len(listing.unlisted)} images are not in the table and not used: {listed(listing.unlisted)}"
     if sample.unreadable:
         path, note = next(iter(sample.unreadable.items()))
         yield f"{len(sample.unreadable)} of {sample.files} files of the sample cannot be read, such as {path!r}: {note}"

@@ -99,10 +99,9 @@ def inspect_folder(root: Path) -> Inspection:
     if not sample.seen:
         path, note = next(iter(sample.unreadable.items()))
         raise InputError(f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}")
-    subsets = any(listing.subsets)
     return Inspection(
         root=root,
-        layout="subsets" if subsets and labels == "none" else "table" if labels != "none" else "classes",
+        layout=listing.read_as,
         labels=labels,
         listing=listing,
         headers=headers,

@@ -81,12 +81,12 @@ def explain(settings: Iterable[Setting], params: Params) -> Iterator[str]:
 def to_run(commands: Iterable[list[str]]) -> Iterator[str]:
     """The commands as a shell takes them, with no more than a few overrides a line."""
     for words in commands:
-        lines = [""]
+        lines = [" "]
         for word in _pairs(words):
             if len(lines[-1]) + len(word) > 110:
-                lines.append("   ")
+                lines.append("     ")
             lines[-1] += f" {word}"
-        yield " \\\n".join(lines).removeprefix(" ")
+        yield " \\\n".join(lines)
 
 
 def _pairs(words: list[str]) -> Iterator[str]:

@@ -33,6 +33,7 @@ SMALLEST_PHOTO = 48
 BACKBONE_SIZES = ((4000, 224), (8000, 160), (16_000, 128))
 FEW_A_CLASS = 2000
 BACKBONE_EPOCHS = 60
+REPORT_OF_BACKBONE = {"images": 300, "probe_images": 100, "attributions": 1}
 
 NO_CHANGES: dict[str, float] = dict.fromkeys(
     ("fliplr", "flipud", "degrees", "translate", "scale", "brightness", "contrast", "erasing"), 0.0
@@ -70,6 +71,7 @@ def recommend(found: Inspection) -> list[Setting]:
         *(_backbone() if size else _network(found)),
         *_training(found, bool(size)),
         *_changes(found, bool(size)),
+        *(_report() if size else ()),
     ]
 
 
@@ -206,18 +208,18 @@ def _leaves_maps(widths: list[int], height: int, width: int) -> bool:
 
 def _backbone() -> list[Setting]:
     return [
-        Setting("model.channels", 9, "not used with a backbone"),
-        Setting("model.further_channels", [5], "not used with a backbone"),
-        Setting("model.norm", "none", "the backbone has its own"),
-        Setting("model.pool", "max", "not used with a backbone"),
-        Setting("model.head", "average", "few weights, so few images do"),
-        Setting("model.hidden", [], "one layer on the features"),
+        Setting("model.hidden", "auto", "one layer on the features"),
         Setting("model.invert", False, "the backbone has its own scale"),
         Setting("model.centre", False, "the backbone has its own scale"),
         Setting("model.backbone", BACKBONE, "few photos: it has learnt from a million others"),
         Setting("model.pretrained", True, "weights from ImageNet, installed with the extra"),
         Setting("model.freeze", True, "features are computed once, and an epoch takes moments"),
     ]
+
+
+def _report() -> list[Setting]:
+    why = "a backbone takes its time for each of them"
+    return [Setting(f"explain.{name}", value, why) for name, value in REPORT_OF_BACKBONE.items()]
 
 
 def train_images(found: Inspection) -> int:
