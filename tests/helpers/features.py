@@ -184,7 +184,8 @@ FEATURES: dict[str, Feature] = {
     "best epoch": Feature(
         {"train": {"epochs": 6, "keep": "best", "patience": 2, "lr": 0.05}},
         _keeps_the_best,
-        variant={"train.keep": "last", "train.patience": 0},
+        # Fewer epochs too, since the last epoch may be the best one.
+        variant={"train.keep": "last", "train.patience": 0, "train.epochs": 2},
     ),
     "class weights": Feature(
         {"train": {"class_weights": "balanced"}},
