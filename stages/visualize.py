@@ -2,7 +2,8 @@
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\
-        --predictions metrics/predictions.csv --suspects metrics/suspect_labels.csv --plots plots
+        --predictions metrics/predictions.csv --suspects metrics/suspect_labels.csv --plots plots \\
+        --suspects_picture data/suspect_labels.png
 
 Answers and suspect labels come from the tables that `evaluate` wrote; the network runs only for the feature maps. Where
 the training images were changed at random, a picture shows some of them as they were in the first epochs.
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from crosscheck.core import cli, devices
@@ -47,6 +49,7 @@ def main(
     predictions: Path,
     suspects: Path,
     plots: Path,
+    suspects_picture: Path,
 ) -> None:
     params = load_section("visualize")
     devices.prepare(load_section("compute"))
@@ -65,10 +68,10 @@ def main(
         draw_answers(test, answered, trained.data_set.classes, chosen, params.mistakes),
         draw_charts(history, answered, bins, described),
         draw_augmentation(described, trained.data_set, split),
-        draw_suspects(examined, read_suspects(suspects), params.mistakes),
     )
     with fresh_folder(plots) as folder:
         style.save_all(pictures, folder, params.dpi)
+    style.save(draw_suspects(examined, read_suspects(suspects), params.mistakes), suspects_picture, params.dpi)
 
 
 def choose_examples(test: dataset.Subset, classes: list[str], params: VisualizeParams) -> list[int]:
@@ -146,7 +149,7 @@ def draw_answers(
     yield "mistakes", image_grids.draw_answers([answer(int(row)) for row in worst], title, nothing)
 
 
-def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], most: int) -> NamedFigures:
+def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], most: int) -> Figure:
     """The images, by subset, whose labels the network doubts most: `most` of those found."""
     drawn = [
         image_grids.CaptionedImage(
@@ -159,7 +162,7 @@ def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], mos
     total = f"{len(found)} or more" if len(found) == MOST else f"{len(found)}"
     n = sum(map(len, examined.values()))
     title = f"Labels the network doubts most: {len(drawn)} of {total}, among n = {n} test and validation images"
-    yield "suspect_labels", image_grids.draw_captioned(drawn, title, "There is no label that the network doubts.")
+    return image_grids.draw_captioned(drawn, title, "There is no label that the network doubts.")
 
 
 def draw_charts(

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from crosscheck.core import validation_messages
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_file
-from crosscheck.core.params import ModelParams
+from crosscheck.core.params import ModelParams, decisive
 from crosscheck.data.dataset import DataSet, data_set_from
 from crosscheck.network.backbones import MissingExtraError
 from crosscheck.network.model import build
@@ -52,7 +52,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write the checkpoint to `path`, whole or not at all; the same content gives the same bytes."""
     content = {
         "format": CHECKPOINT_FORMAT,
-        "model": checkpoint.params.model_dump(),
+        # Without what is at its default: a new parameter that is off changes no byte of a checkpoint.
+        "model": decisive("model", checkpoint.params.model_dump()),
         "data_set": asdict(checkpoint.data_set),
         "weights": {name: _dense(tensor) for name, tensor in checkpoint.net.state_dict().items()},
     }
