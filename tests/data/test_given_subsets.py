@@ -175,4 +175,3 @@ def test_split_keeps_the_part_names_it_and_counts_it(
     assert report["fewer_than_asked"] == {"test": {}, "val": {}}
     printed = capsys.readouterr().out
     assert "24 images of 2 classes: 12 train, 4 val, 8 test\n" in printed
-    assert "\ntest as the folder gives it\n" in printed

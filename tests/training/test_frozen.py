@@ -45,7 +45,7 @@ def training(
     recipe = {"batch_size": 8, "epochs": 4, "optimizer": "adamw", "lr": 0.03, **recipe}
     described = wanted(params, **{"pretrained": "own.safetensors", "freeze": True, **(model or {})})
     taught = TrainParams.model_validate({**params.train.model_dump(), **recipe})
-    return build_trainer(described, taught, COLOURED, train or bars(24), bars(10, 1), CPU, group)
+    return build_trainer(described, taught, params.augment, COLOURED, train or bars(24), bars(10, 1), CPU, group)
 
 
 def digest(net: torch.nn.Module) -> str:
@@ -201,7 +201,7 @@ def test_without_validation_images_nothing_is_scored(params: Params) -> None:
     described = wanted(params, pretrained="own.safetensors", freeze=True)
     nothing = Subset(np.zeros((0, SIZE, SIZE, 3), np.uint8), np.zeros(0, np.int64))
     recipe = params.train.model_copy(update={"epochs": 1})
-    trainer = build_trainer(described, recipe, COLOURED, bars(6), nothing, CPU)
+    trainer = build_trainer(described, recipe, params.augment, COLOURED, bars(6), nothing, CPU)
     trainer.run()
     assert trainer.history[0].val_loss is None
 
@@ -220,7 +220,7 @@ device = devices.prepare(params.compute)
 freeze = sys.argv[2] == "frozen"
 described = wanted(params, pretrained=sys.argv[1], freeze=freeze)
 recipe = params.train.model_copy(update={"epochs": 2, "batch_size": 8})
-trainer = build_trainer(described, recipe, COLOURED, bars(16), bars(6, 1), device)
+trainer = build_trainer(described, recipe, params.augment, COLOURED, bars(16), bars(6, 1), device)
 trainer.run()
 content = b"".join(each.contiguous().numpy().tobytes() for each in trainer.net.state_dict().values())
 print(hashlib.sha256(content).hexdigest(), trainer.history[-1].val_loss)
