@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from crosscheck.core import bits, devices
 from crosscheck.core.errors import InputError
+from crosscheck.core.param_types import ImageChannels
 from crosscheck.core.params import (
     AugmentParams,
     ComputeParams,
     DataParams,
-    ImageChannels,
     ModelParams,
     Params,
     SplitParams,

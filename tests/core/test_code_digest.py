@@ -419,7 +419,7 @@ def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
         "study/executor.py",
     ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
-    change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
+    change(code / "core/param_types.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
     change(
         code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"'
     )
