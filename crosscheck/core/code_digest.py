@@ -22,6 +22,7 @@ PLAIN_CARRIERS = frozenset(
         "errors",
         "files",
         "ownership",
+        "param_types",
         "params",
         "project",
         "records",

@@ -6,59 +6,32 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from crosscheck.core.errors import InputError
+from crosscheck.core.param_types import (
+    NO_BACKBONE,
+    Chance,
+    Channels,
+    Head,
+    ImageChannels,
+    Layout,
+    Norm,
+    Optimizer,
+    Pixels,
+    Pool,
+    Schedule,
+    Seed,
+    TestSize,
+    ValSize,
+    Width,
+)
 from crosscheck.core.records import Record
 from crosscheck.core.yaml_files import check_section, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
-MAX_SEED = 2**32 - 1
-NO_BACKBONE = "none"
-
-Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
-Pixels = Annotated[int, Field(ge=1, le=8192)]
-Channels = Annotated[int, Field(ge=1, le=4096)]
-Width = Annotated[int, Field(ge=1, le=65536)]
-Norm = Literal["none", "batch"]
-Pool = Literal["max", "avg", "stride", "none"]
-Head = Literal["dense", "average", "convolution"]
-Optimizer = Literal["sgd", "adamw"]
-Schedule = Literal["constant", "cosine", "one_cycle"]
-Layout = Literal["auto", "classes", "subsets"]
-# A number of images, or a share of them.
-Share = Annotated[float, Field(gt=0, lt=1)]
-Chance = Annotated[float, Field(ge=0, le=1)]
-
-
-def _whole(value: Any) -> Any:
-    """True and 1.0 equal 1 in Python, so a choice of numbers would take them."""
-    if isinstance(value, bool | float):
-        raise PydanticCustomError("literal_error", "Input should be 1 or 3")
-    return value
-
-
-def _count_or_share(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """One requirement where the union of two kinds of numbers would give two."""
-    try:
-        return check(value)
-    except ValidationError:
-        raise PydanticCustomError(
-            "count_or_share", "Input should be a whole number of images, or a share of them above 0 and below 1"
-        ) from None
-
-
-ImageChannels = Annotated[Literal[1, 3], BeforeValidator(_whole)]
 
 
 class Section(Record):
@@ -107,12 +80,8 @@ class SynthesizeParams(Section):
 
 
 class SplitParams(Section):
-    test: Annotated[Annotated[int, Field(ge=1)] | Share, WrapValidator(_count_or_share)] = Field(
-        description="test images of each class, or their share"
-    )
-    val: Annotated[Annotated[int, Field(ge=0)] | Share, WrapValidator(_count_or_share)] = Field(
-        description="validation images of each class, or their share; 0 for none"
-    )
+    test: TestSize = Field(description="test images of each class, or their share")
+    val: ValSize = Field(description="validation images of each class, or their share; 0 for none")
     seed: Seed = Field(description="seed of the split")
     on_bad_image: Literal["fail", "skip"] = Field(description="stop at an unreadable image, or list it and go on")
     samples: int = Field(ge=1, le=50, description="images of each class on the sample sheet")

@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass as checked_dataclass
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import read_json
-from crosscheck.core.params import ImageChannels
+from crosscheck.core.param_types import ImageChannels
 from crosscheck.core.validation_messages import describe_damage
 
 AGAIN = "run `dvc repro split` to make it again"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import Layout
+from crosscheck.core.param_types import Layout
 from crosscheck.data import class_names, labels_table, layout, links, reading, ready_subsets, walk
 
 ReadAs = Literal["classes", "subsets", "table"]

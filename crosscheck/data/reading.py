@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import Layout
+from crosscheck.core.param_types import Layout
 from crosscheck.data import layout, ready_subsets, walk
 from crosscheck.data.layout import listed
 

@@ -1,7 +1,8 @@
 """A network of timm in the place of the convolutions: whether one is asked for, and what goes together with it."""
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import NO_BACKBONE, AugmentParams, ModelParams, TrainParams
+from crosscheck.core.param_types import NO_BACKBONE
+from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
 
 EXTRA = ".venv/bin/pip install -c constraints.txt '.[backbones]'"
 

@@ -1,7 +1,8 @@
 """What follows from the `model` parameters by arithmetic: the sizes of the maps and the dense layers' widths."""
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import Head, ModelParams
+from crosscheck.core.param_types import Head
+from crosscheck.core.params import ModelParams
 from crosscheck.network import backbones
 
 KERNEL = 3

@@ -11,19 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import (
-    Channels,
-    Head,
-    ModelParams,
-    Norm,
-    Optimizer,
-    Pool,
-    Schedule,
-    Section,
-    Seed,
-    TrainParams,
-    Width,
-)
+from crosscheck.core.param_types import Channels, Head, Norm, Optimizer, Pool, Schedule, Seed, Width
+from crosscheck.core.params import ModelParams, Section, TrainParams
 from crosscheck.core.yaml_files import check_section, read_yaml
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import shapes

@@ -22,7 +22,7 @@ from crosscheck.study import resplit, result_cache
 from crosscheck.study.plans import PlannedRun
 
 # The second is what counting a network's multiplications would load: it takes as long as an epoch.
-PRELOAD = ["crosscheck.study.run_cell", "torch._dynamo"]
+PRELOAD = ["crosscheck.study.single_run", "torch._dynamo"]
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,14 @@ def _failure(job: Job, exit_code: int) -> str:
 
 def work(job: Job) -> None:
     """Do one planned run in this process, and leave its result and its timing, whole or not at all."""
-    from crosscheck.study import run_cell
+    from crosscheck.study import single_run
 
     # Ctrl-C is for the study, which ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # By the operating system, its parent is the server that forked it, which lives for as long as a run does.
     end_with_parent()
     try:
-        result, timing = run_cell.execute(job.planned.params, resplit.read(job.packed))
+        result, timing = single_run.execute(job.planned.params, resplit.read(job.packed))
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
     write_json(job.timing, timing.model_dump(), vouched=True)

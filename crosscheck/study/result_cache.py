@@ -23,7 +23,7 @@ from crosscheck.study.results import RunResult, RunTiming, StoredResult
 
 # All that a result follows from besides parameters and images: the function that does a run and the one that chooses
 # the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
-CODE = ["crosscheck.study.run_cell.execute", "crosscheck.core.bits.pin"]
+CODE = ["crosscheck.study.single_run.execute", "crosscheck.core.bits.pin"]
 AGAIN = "remove the file and run the study again"
 
 

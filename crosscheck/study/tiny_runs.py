@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from crosscheck.core import bits, devices
 from crosscheck.core.errors import InputError
+from crosscheck.core.param_types import ImageChannels
 from crosscheck.core.params import (
     AugmentParams,
     ComputeParams,
     DataParams,
-    ImageChannels,
     ModelParams,
     Params,
     SplitParams,
@@ -27,7 +27,7 @@ from crosscheck.core.params import (
 )
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import inference
-from crosscheck.study import corruptions, resplit, run_cell
+from crosscheck.study import corruptions, resplit, single_run
 from crosscheck.study.resplit import PackedImages
 from crosscheck.training.trainer import build_trainer
 
@@ -123,7 +123,7 @@ def run(name: str) -> str:
     drawn = draw_images(3 if "colours" in name else 1)
     if name == "rare class":
         drawn = without_some_down(drawn)
-    result, _ = run_cell.execute(params, drawn)
+    result, _ = single_run.execute(params, drawn)
     return _hash(json.dumps(result.content(), allow_nan=False, sort_keys=True), *_trained(params, drawn))
 
 
@@ -155,8 +155,8 @@ def _trained(params: Params, drawn: PackedImages) -> list[NDArray[Any]]:
     trainer = build_trainer(
         params.model, params.train, params.augment, drawn.data_set, subsets.train, subsets.val, device
     )
-    run_cell.fit(trainer)
-    logits = inference.compute_logits(trainer.fast_net, subsets.test, run_cell.TEST_BATCH)
+    single_run.fit(trainer)
+    logits = inference.compute_logits(trainer.fast_net, subsets.test, single_run.TEST_BATCH)
     return [tensor.contiguous().numpy() for tensor in (*trainer.net.state_dict().values(), logits)]
 
 

@@ -76,7 +76,16 @@ DECISIVE = {
         "_stroke",
         "distort",
     },
-    "study.run_cell": {"TEST_BATCH", "accuracy_on", "columns", "examine", "execute", "fit", "peak_bytes", "withstand"},
+    "study.single_run": {
+        "TEST_BATCH",
+        "accuracy_on",
+        "columns",
+        "examine",
+        "execute",
+        "fit",
+        "peak_bytes",
+        "withstand",
+    },
     "study.results": {
         "Answers",
         "Curve",
@@ -298,7 +307,7 @@ def test_what_is_said_to_carry_values_only_is_one_module(name: str) -> None:
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        ("study/run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
+        ("study/single_run.py", "TEST_BATCH = 64", "TEST_BATCH = 128"),
         ("training/trainer.py", "self.fast_part.train()", "self.fast_part.eval()"),
         ("network/shapes.py", "KERNEL = 3", "KERNEL = 5"),
         ("network/shapes.py", "(length - KERNEL) // 2 + 1", "(length - KERNEL) // 2 - 1"),
@@ -410,7 +419,7 @@ def test_modules_that_no_run_uses_do_not_count(code: Path) -> None:
         "study/executor.py",
     ):
         (code / module).write_text("CHANGED = 1\n", encoding="utf-8")
-    change(code / "core/params.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
+    change(code / "core/param_types.py", "MAX_SEED = 2**32 - 1", "MAX_SEED = 2**16")
     change(
         code / "network/checkpoint.py", 'CHECKPOINT_FORMAT = "crosscheck-checkpoint-1"', 'CHECKPOINT_FORMAT = "another"'
     )
@@ -421,7 +430,7 @@ def test_a_module_can_be_moved_into_a_package_of_another_name_and_depth(code: Pa
     before = digest(code)
     move(code, "crosscheck.training.trainer", "crosscheck.nets.deep.training")
     move(code, "crosscheck.network.shapes", "nets.architecture")
-    move(code, "crosscheck.study.run_cell", "study.execution")
+    move(code, "crosscheck.study.single_run", "study.execution")
     move(code, "crosscheck.study.corruptions", "crosscheck.data.distortions")
     move(code, "crosscheck.core.files", "crosscheck.files")
     move(code, "crosscheck.core.code_digest", "crosscheck.study.sources")
@@ -448,8 +457,8 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
     ("module", "old", "new"),
     [
         # Annotations.
-        ("study/run_cell.py", "vitals: list[diagnostics.Vitals] = []", "vitals = []"),
-        ("study/run_cell.py", "-> tuple[RunResult, RunTiming]", "-> object"),
+        ("study/single_run.py", "vitals: list[diagnostics.Vitals] = []", "vitals = []"),
+        ("study/single_run.py", "-> tuple[RunResult, RunTiming]", "-> object"),
         ("training/trainer.py", "    params: TrainParams\n", "    params: object\n"),
         ("training/trainer.py", "cast(model.Scale, net.get_submodule(\"scale\"))", "net.get_submodule(\"scale\")"),
         # Imports.
@@ -460,7 +469,7 @@ def test_a_definition_can_be_renamed(code: Path, old: str, new: str) -> None:
         ("training/trainer.py", "lower train.lr in params.yaml", "choose a lower train.lr"),
         ("network/shapes.py", "use fewer convolutions{instead}", "use {instead} fewer of {params.channels}"),
         # Another order of definitions.
-        ("study/run_cell.py", "TEST_BATCH = 64\n", ""),
+        ("study/single_run.py", "TEST_BATCH = 64\n", ""),
     ],
 )  # fmt: skip
 def test_what_only_says_something_does_not_count(code: Path, module: str, old: str, new: str) -> None:
@@ -488,7 +497,7 @@ def test_an_import_that_cannot_be_followed_is_an_error(code: Path, line: str) ->
 
 
 @pytest.mark.parametrize(
-    "entry", ["crosscheck.study.run_cell.nothing", "stages.nowhere.execute", "torch.nn", "execute"]
+    "entry", ["crosscheck.study.single_run.nothing", "stages.nowhere.execute", "torch.nn", "execute"]
 )
 def test_an_entry_that_is_not_there_is_an_error(entry: str) -> None:
     with pytest.raises(InputError, match="correct the name"):

@@ -1,4 +1,4 @@
-"""Code that is written otherwise keeps a study's results only where tiny cells of every kind prove it equal."""
+"""Code that is written otherwise keeps a study's results only where tiny runs of every kind prove it equal."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from crosscheck.core.params import Params
 from crosscheck.study import corruptions, proofs, result_cache, tiny_runs
 
 Mutation = tuple[str, str, str, set[str]]
-# What is changed in each kind of cell: the file, the text, what takes its place, and the cells that this concerns.
+# What is changed in each kind of run: the file, the text, what takes its place, and the runs that this concerns.
 MUTATIONS: list[Mutation] = [
     ("network/model.py", "nn.AvgPool2d(2)", "nn.MaxPool2d(2)", {"average pooling"}),
     ("network/model.py", "nn.BatchNorm2d(outputs)", "nn.BatchNorm2d(outputs, eps=1e-3)", {"batch norm"}),
@@ -37,7 +37,7 @@ MUTATIONS: list[Mutation] = [
     ("training/trainer.py", "T_max=total", "T_max=total + 1", {"cosine"}),
     ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
     ("training/trainer.py", "cross_entropy(logits.float(), labels,", "cross_entropy(logits, labels,", {"bfloat16"}),
-    ("study/run_cell.py", "diverged=diverged,", "diverged=False,", {"diverging"}),
+    ("study/single_run.py", "diverged=diverged,", "diverged=False,", {"diverging"}),
     (
         "training/augmentation.py",
         "math.radians(wanted.degrees * turn)",
@@ -60,7 +60,7 @@ DISTORTIONS: list[Mutation] = [
     ("study/corruptions.py", "chance < level / 2", "chance < level / 3", {"distortion, noise"}),
     ("study/corruptions.py", "255 - images", "254 - images", {"distortion, inversion"}),
 ]
-# These concern many cells, or a value of the result that one cell is enough to show.
+# These concern many runs, or a value of the result that one run is enough to show.
 SHARED = [
     ("training/fused_linear.py", "-rate, left, right", "-rate / 2, left, right", "large layers"),
     ("training/fused_linear.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
@@ -68,7 +68,7 @@ SHARED = [
     ("evaluation/complexity.py", "// 2", "// 3", "max pooling"),
     ("study/diagnostics.py", "correction=0", "correction=1", "max pooling"),
     (
-        "study/run_cell.py",
+        "study/single_run.py",
         "cross_entropy(logits.double(), labels)",
         "cross_entropy(logits.double() * 2, labels)",
         "colours",
@@ -97,7 +97,7 @@ def change(file: Path, old: str, new: str) -> None:
 
 
 def results_of(code: Path, *names: str) -> dict[str, str]:
-    """The hashes of tiny cells by the code in a folder of its own."""
+    """The hashes of tiny runs by the code in a folder of its own."""
     script = "import json, sys\nfrom crosscheck.study import tiny_runs\n"
     script += "print(json.dumps({name: tiny_runs.run(name) for name in sys.argv[1:]}))"
     words = [sys.executable, "-c", script, *names]
@@ -123,14 +123,14 @@ def test_there_is_a_tiny_cell_of_every_kind() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mutations", [MUTATIONS, DISTORTIONS], ids=["cells", "distortions"])
+@pytest.mark.parametrize("mutations", [MUTATIONS, DISTORTIONS], ids=["runs", "distortions"])
 def test_a_changed_operation_in_each_kind_of_cell_is_refused(code: Path, mutations: list[Mutation]) -> None:
     known = proofs.read().results
     before = code_digest.digest(result_cache.CODE, root=code.parent)
     for module, old, new, _ in mutations:
         change(code / module, old, new)
     assert code_digest.digest(result_cache.CODE, root=code.parent) != before
-    # A distortion also moves some accuracies in the results of cells.
+    # A distortion also moves some accuracies in the results of runs.
     names = [name for name in tiny_runs.names() if name.startswith("distortion") == (mutations is DISTORTIONS)]
     found = results_of(code, *names)
     assert {name for name in names if found[name] != known[name]} == set().union(*(each[-1] for each in mutations))
@@ -138,7 +138,7 @@ def test_a_changed_operation_in_each_kind_of_cell_is_refused(code: Path, mutatio
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "old", "new", "cell"), SHARED)
-def test_a_changed_operation_of_many_cells_is_refused(code: Path, module: str, old: str, new: str, cell: str) -> None:
+def test_a_changed_operation_of_many_runs_is_refused(code: Path, module: str, old: str, new: str, cell: str) -> None:
     change(code / module, old, new)
     assert results_of(code, cell)[cell] != proofs.read().results[cell]
 
@@ -162,7 +162,7 @@ def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_aga
     copied: Project,
 ) -> None:
     before = files_of(copied)
-    change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
+    change(copied.folder / "crosscheck" / "study" / "single_run.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
     unproven = copied.run(*command("compare"), check=False)
     assert "run the study again" in unproven.stderr
     done = copied.command("prove_equal")
@@ -170,7 +170,7 @@ def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_aga
     assert "4 runs, 4 of them cached" in copied.run(*command("run")).stdout
     assert files_of(copied) == before
     copied.run(*command("compare"))
-    change(copied.folder / "crosscheck" / "study" / "run_cell.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
+    change(copied.folder / "crosscheck" / "study" / "single_run.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
     assert "4 runs, 0 of them cached" in copied.run(*command("run")).stdout
 
 

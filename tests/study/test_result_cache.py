@@ -13,7 +13,7 @@ from crosscheck.core import bits, code_digest, devices
 from crosscheck.core import params as parameters
 from crosscheck.core.params import Params
 from crosscheck.data import dataset
-from crosscheck.study import executor, result_cache, run_cell
+from crosscheck.study import executor, result_cache, single_run
 from crosscheck.training import resume, snapshots, trainer
 
 
@@ -139,13 +139,13 @@ def full_name(thing: Any) -> str:
 
 
 def test_the_functions_that_are_named_in_texts_are_those_that_run() -> None:
-    assert [full_name(run_cell.execute), full_name(bits.pin)] == result_cache.CODE
+    assert [full_name(single_run.execute), full_name(bits.pin)] == result_cache.CODE
     begun = (dataset.read_to_train, trainer.build_trainer)
     assert [full_name(each) for each in (bits.pin, devices.prepare, *begun, snapshots.Album)] == resume.CODE
 
 
 def test_what_a_study_loads_ahead_is_what_its_processes_run() -> None:
-    assert run_cell.__name__ in executor.PRELOAD
+    assert single_run.__name__ in executor.PRELOAD
     missing = [name for name in executor.PRELOAD if name not in sys.modules and not _is_there(name)]
     assert missing == []
 

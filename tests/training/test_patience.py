@@ -12,7 +12,7 @@ from helpers.trainings import TOY, draw_by_turns, interrupted, mislabelled, same
 
 from crosscheck.core.params import Params
 from crosscheck.search import objective
-from crosscheck.study import run_cell
+from crosscheck.study import single_run
 from crosscheck.training import curves, snapshots
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Trainer
@@ -104,7 +104,7 @@ def test_a_search_counts_the_network_that_is_kept(params: Params) -> None:
 
 def test_a_run_of_a_study_has_as_many_vitals_as_epochs(params: Params) -> None:
     learner = worsening(params, patience=2)
-    vitals, seconds, diverged = run_cell.fit(learner)
+    vitals, seconds, diverged = single_run.fit(learner)
     assert len(vitals) == len(seconds) == len(learner.history) < 8
     assert not diverged
 

@@ -20,7 +20,7 @@ from crosscheck.core.params import ModelParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model
 from crosscheck.network.inference import batch, compute_logits
-from crosscheck.study import plans, run_cell
+from crosscheck.study import plans, single_run
 from crosscheck.study.resplit import PackedImages
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import DivergedError, Trainer
@@ -215,7 +215,7 @@ def test_a_run_of_a_study_trains_with_a_last_batch_of_one_too(params: Params) ->
     # Fourteen training images: one whole batch, and one image over.
     content["train"] |= {"batch_size": 13, "epochs": 2, "schedule": "one_cycle"}
     content["compute"] |= {"threads": 1, "portable": False}
-    result, _ = run_cell.execute(Params.model_validate(content), stock)
+    result, _ = single_run.execute(Params.model_validate(content), stock)
     assert len(result.curve.train_loss) == 2
     assert result.data.train_images_of_class == [7, 7]
 
