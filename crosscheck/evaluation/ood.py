@@ -8,6 +8,7 @@ of the last layer alone, as Sun et al. use them, know the classes apart and litt
 Those of a backbone are the mean of each of its last maps.
 """
 
+import io
 import math
 import zipfile
 from collections.abc import Iterator
@@ -88,18 +89,21 @@ def fit_detector(net: nn.Sequential, train: Subset, val: Subset, checkpoint: str
 def save_detector(learnt: OodDetector, file: Path) -> None:
     """Write to `file`, whole or not at all; the same content gives the same bytes."""
 
+    arrays = {
+        "mean": learnt.mean,
+        "deviation": learnt.deviation,
+        "known": learnt.known,
+        "limit": np.array(learnt.limit),
+        "checkpoint": np.array(learnt.checkpoint),
+    }
+
     def write(partial: Path) -> None:
-        # Into an open file, since numpy would add an ending to the name.
-        with partial.open("wb") as stream:
-            np.savez(
-                stream,
-                allow_pickle=False,
-                mean=learnt.mean,
-                deviation=learnt.deviation,
-                known=learnt.known,
-                limit=np.array(learnt.limit),
-                checkpoint=np.array(learnt.checkpoint),
-            )
+        # Not by savez, which leaves open how large an array is: 3.11.2 and 3.11.7 then write other headers.
+        with zipfile.ZipFile(partial, "w") as archive:
+            for name, array in arrays.items():
+                content = io.BytesIO()
+                np.save(content, array, allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
 
     write_file(file, write)
 

@@ -1,5 +1,6 @@
 """What is unlike all training images is told from what is like them: by an oracle, by drawings, by damaged files."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,19 @@ def test_what_was_learnt_comes_back_and_is_the_same_to_the_byte(net: torch.nn.Se
     assert (again.limit, again.checkpoint) == (learnt.limit, DIGEST)
     for name in ("mean", "deviation", "known"):
         np.testing.assert_array_equal(getattr(again, name), getattr(learnt, name))
+
+
+def test_the_headers_of_the_file_are_those_that_every_python_writes(net: torch.nn.Sequential, tmp_path: Path) -> None:
+    """Python 3.11.2 and 3.11.7 begin a member of unknown size in two ways."""
+    ood.save_detector(ood.fit_detector(net, toy(12), toy(4, 1), DIGEST), tmp_path / "detector.npz")
+    with zipfile.ZipFile(tmp_path / "detector.npz") as archive:
+        members = archive.infolist()
+    assert [each.filename for each in members] == [
+        f"{name}.npy" for name in ("mean", "deviation", "known", "limit", "checkpoint")
+    ]
+    assert {(each.extract_version, each.extra, each.date_time) for each in members} == {
+        (20, b"", (1980, 1, 1, 0, 0, 0))
+    }
 
 
 def test_what_belongs_to_another_network_or_is_damaged_is_refused(net: torch.nn.Sequential, tmp_path: Path) -> None:
