@@ -1,11 +1,11 @@
 """Finds files with the same content: by their size first, so that few of them are read."""
 
-import hashlib
 import stat
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from crosscheck.core.files import sha256
 from crosscheck.data.image_folder import Listing
 
 # So much takes a second or two to read and hash.
@@ -61,8 +61,7 @@ def _size(file: Path) -> int:
 
 def _digest(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256(file)
     except OSError:
         # Decoding it says what is wrong with it.
         return ""

