@@ -128,9 +128,9 @@ def choose_data(root: Path, labels: str, headers: list[Header], images: int) -> 
 
 
 def with_background(data: DataParams, sample: Sample) -> DataParams:
-    """`data` with black behind padded pixels where most images are dark at their edges."""
+    """`data` with black for what is padded, or moves in by augmentation, where most images are dark at their edges."""
     dark = np.mean([each.dark_edge for each in sample.seen]) > 0.5
-    return data.model_copy(update={"background": 0 if dark and data.fit == "pad" else 255})
+    return data.model_copy(update={"background": 0 if dark else 255})
 
 
 def find_table(root: Path) -> str:

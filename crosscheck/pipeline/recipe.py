@@ -131,7 +131,7 @@ def _data(found: Inspection, size: int) -> list[Setting]:
         Setting("data.width", sizes[1], why),
         Setting("data.channels", 3 if found.is_colour else 1, colour),
         Setting("data.fit", data.fit, shape),
-        Setting("data.background", data.background, f"{ground} behind transparent and padded pixels"),
+        Setting("data.background", data.background, f"{ground} behind transparent, padded and moved pixels"),
         Setting("data.layout", "subsets" if found.layout == "subsets" else "classes" if not table else "auto", "found"),
         Setting("data.labels", data.labels, "the table says more than the folders" if table else "the folders say it"),
     ]
