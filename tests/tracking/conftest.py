@@ -10,7 +10,11 @@ from mlflow.tracking._tracking_service import utils
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that stands for the project's root, with no tracking settings of the user's."""
+    """A folder that stands for the project's root, with no tracking settings of the user's.
+
+    The tests work in it, since MLflow makes the folder of a database whose address has a `file:` in it where they are.
+    """
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.setenv(name, "")
