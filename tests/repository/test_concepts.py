@@ -1,6 +1,7 @@
 """The concept pages: their numbers are those that the code wrote, and the code's arithmetic is right."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from helpers.repository import ROOT
 from torch import nn
 
-from concepts import board, channels, lessons, one_by_one, weight_sharing
+from concepts import board, channels, lessons, one_by_one, shapes, weight_sharing
 from crosscheck.network import model
 from crosscheck.pipeline.file_diff import numbers
 
@@ -59,7 +60,7 @@ def test_a_page_shows_its_pictures_and_says_how_they_are_made(page: str) -> None
 
 
 def test_there_is_a_page_for_each_lesson() -> None:
-    assert LESSONS == ["channels", "class-map", "one-by-one", "pooling", "weight-sharing"]
+    assert LESSONS == ["channels", "class-map", "one-by-one", "pooling", "shapes", "weight-sharing"]
 
 
 def test_the_arithmetic_by_hand_is_that_of_torch_and_repeats_itself(tmp_path: Path) -> None:
@@ -68,6 +69,19 @@ def test_the_arithmetic_by_hand_is_that_of_torch_and_repeats_itself(tmp_path: Pa
     assert written == results("channels")
     assert written["value"] == written["torch"] == sum(written["sums"]) + written["bias"]
     assert (tmp_path / "channels.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_the_shapes_and_the_tensors_are_those_of_the_network(tmp_path: Path) -> None:
+    shapes.main(tmp_path)
+    written = json.loads((tmp_path / "shapes.json").read_text(encoding="utf-8"))
+    assert written == results("shapes")
+    assert sum(layer["parameters"] for layer in written["layers"]) == written["parameters"]
+    page = PAGES["shapes"]
+    shown = {tuple(map(int, shape.split(" x "))) for shape in re.findall(r"\b\d+(?: x \d+)+\b", page)}
+    assert {tuple(shape) for name, shape in written["state"].items() if "weight" in name} <= shown
+    assert written["refusal"] in page
+    for line in re.findall(r"`([\d *+]+)` is ([\d,]+)", page):
+        assert sum(math.prod(map(int, term.split("*"))) for term in line[0].split("+")) == int(line[1].replace(",", ""))
 
 
 def test_a_local_layer_with_shared_weights_is_a_convolution() -> None:
