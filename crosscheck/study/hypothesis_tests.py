@@ -17,6 +17,7 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from crosscheck.study import intervals
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import MEASURES, Measure
 from crosscheck.study.runs import Run
 from crosscheck.study.sample_sizes import ConvergedShares, PairDifferences
 
@@ -31,7 +32,7 @@ class Contrast:
     `detail`: what was counted, the second variant first. `guessing`: neither is better than guessing, by the margin.
     """
 
-    measure: str
+    measure: Measure
     n: int
     difference: Estimate | None
     p: float | None
@@ -58,9 +59,9 @@ def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]
 
 
 def compare_values(
-    first: Sequence[Run], second: Sequence[Run], measure: str, margin: float, confidence: float
+    first: Sequence[Run], second: Sequence[Run], measure: Measure, margin: float, confidence: float
 ) -> Contrast:
-    """Accuracy, or mean accuracy under a distortion: paired t test, and two one-sided ones for equivalence (TOST).
+    """Accuracies, also under a distortion, or overfitting: paired t test, and two one-sided ones (TOST) for equivalence.
 
     Where all pairs differ by nothing, a t test has nothing to go by; for accuracy, the images then speak.
     """
@@ -69,7 +70,8 @@ def compare_values(
     if len(pairs) > 1 and np.ptp(differences) < 1e-12:
         if measure == "accuracy" and abs(differences[0]) < 1e-12:
             return _of_images(pairs, margin, confidence)
-        return Contrast(measure, len(pairs), None, None, None, bool(differences[0] > 0), "none: no variation")
+        favours_second = _favours_second(measure, float(differences[0]))
+        return Contrast(measure, len(pairs), None, None, None, favours_second, "none: no variation")
     if len(pairs) < 2:
         return _undecided(measure, len(pairs), "fewer than two pairs of runs")
     test = stats.ttest_1samp(differences, 0.0)
@@ -82,16 +84,20 @@ def compare_values(
         difference,
         float(test.pvalue),
         p_equivalent,
-        difference.value > 0,
+        _favours_second(measure, difference.value),
         "paired t, TOST",
         guessing=_guessing(pairs, measure, margin),
         sample=PairDifferences(differences, margin, confidence),
     )
 
 
-def _guessing(pairs: Sequence[tuple[Run, Run]], measure: str, margin: float) -> bool:
+def _favours_second(measure: Measure, difference: float) -> bool:
+    return difference < 0 if MEASURES[measure].lower_is_better else difference > 0
+
+
+def _guessing(pairs: Sequence[tuple[Run, Run]], measure: Measure, margin: float) -> bool:
     # Each variant by its own test images: another split may give another most frequent class.
-    return all(
+    return measure != "overfitting" and all(
         np.mean([run.measured(measure) for run in runs]) < np.mean([run.guessing for run in runs]) + margin
         for runs in zip(*pairs, strict=True)
     )
@@ -135,7 +141,7 @@ def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: fl
     )
 
 
-def _undecided(measure: str, n: int, why: str) -> Contrast:
+def _undecided(measure: Measure, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, f"none: {why}")
 
 
