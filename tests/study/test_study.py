@@ -239,7 +239,7 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
     }
     assert verdicts["sixteen", "accuracy"] == "better"
     assert verdicts["hopeless", "failures"] == "worse"
-    assert verdicts["hopeless", "accuracy"] == "unknown"
+    assert verdicts["hopeless", "accuracy"] == "inconclusive"
     assert numbers["baselines"]["majority"] == pytest.approx(0.1)
     page = (project.folder / "mine" / "report" / "report.html").read_text(encoding="utf-8")
     # How many follows from the untrained weights, which another CPU makes otherwise.
