@@ -7,15 +7,28 @@ COUNTS ?= 2000 20000 200000
 DEMO_PORT ?= 8000
 READY := .venv/.ready
 DEVELOP := .venv/.ready-to-develop
+# The extras of pyproject.toml that a user may want, each with a stamp.
+EXTRAS := backbones s3 postgresql
+EXTRA_STAMPS := $(EXTRAS:%=.venv/.ready-for-%)
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-slow check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
+.PHONY: help environment develop $(EXTRAS) repro test test-slow check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
 
 help: ## list what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environment: $(READY) ## make .venv with what running needs; every other command does it, too
+
+develop: $(DEVELOP) ## make .venv with what tests and checks need
+
+backbones: .venv/.ready-for-backbones ## add pretrained networks to .venv
+
+s3: .venv/.ready-for-s3 ## add DVC remotes that speak S3 to .venv
+
+postgresql: .venv/.ready-for-postgresql ## add servers on PostgreSQL to .venv
 
 repro: $(READY) ## run what has changed of the pipeline, and print the result
 	@python -m crosscheck protect dvc.yaml
@@ -110,7 +123,7 @@ concepts: $(READY) ## make the figures and numbers of docs/concepts again
 
 clean: ## remove what make installed and the caches of the tools; results, DVC cache and MLflow's store stay
 	@# Only what says of itself that it may go: the stamp of make, or the tag that tools leave in their caches.
-	for stamp in $(READY) $(DEVELOP); do if [ -e $$stamp ] || [ -e $$stamp.unfinished ]; then rm -rf .venv; fi; done
+	for stamp in $(READY) $(DEVELOP) $(EXTRA_STAMPS); do if [ -e $$stamp ] || [ -e $$stamp.unfinished ]; then rm -rf .venv; fi; done
 	for cache in .pytest_cache .mypy_cache .ruff_cache; do if [ -e $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
 	find $(wildcard crosscheck stages concepts benchmarks tests) Makefile -name "*.pyc" -path "*/__pycache__/*" -print0 | xargs -0 rm -f
 
@@ -136,12 +149,17 @@ fi; \
 exit $$status
 endef
 
-$(READY): pyproject.toml constraints.txt
+# An extra that was added once follows the pins as well: pip would leave it at its old releases.
+$(READY): pyproject.toml constraints.txt | $(wildcard $(EXTRA_STAMPS))
 	$(call install,)
 
 $(DEVELOP): pyproject.toml constraints.txt
 	$(call install,[dev])
 	@# All that running needs is there, too.
+	@cp $@ $(READY)
+
+$(EXTRA_STAMPS): .venv/.ready-for-%: pyproject.toml constraints.txt
+	$(call install,[$*])
 	@cp $@ $(READY)
 
 # The auditor has an environment of its own, so that it neither changes nor audits itself.

@@ -4,7 +4,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.param_types import NO_BACKBONE
 from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
 
-EXTRA = ".venv/bin/pip install -c constraints.txt '.[backbones]'"
+EXTRA = "make backbones"
 
 
 class MissingExtraError(InputError):

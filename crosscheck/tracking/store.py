@@ -86,7 +86,7 @@ def connect() -> tuple[ModuleType, str]:
         except ModuleNotFoundError as error:
             raise StoreError(
                 f"the Python package {error.name} is missing, which this kind of address needs",
-                "install it, or name another driver in MLFLOW_TRACKING_URI, as in postgresql+psycopg2://",
+                "install it (`make postgresql` for psycopg2), or name another driver in MLFLOW_TRACKING_URI, as in postgresql+psycopg2://",
             ) from None
         if experiment is None:
             # MLflow freezes this location as an absolute path; a server decides on its own.

@@ -153,4 +153,4 @@ def test_a_driver_that_is_not_installed_is_named(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = said_of(root, monkeypatch, capfd, "postgresql+pg8000://name:secret@127.0.0.1:9/x")
-    assert "the Python package pg8000 is missing" in said and "secret" not in said
+    assert "the Python package pg8000 is missing" in said and "secret" not in said and "`make postgresql`" in said
