@@ -3,7 +3,7 @@
     python -m benchmarks.reference --images FOLDER --network base --epochs 10 --pictures FOLDER
 
 `images` holds `train` and `test` with a folder for each class. It is written as the coursework was, without any of
-this project's modules; docs/results.md has the experiments. Prints one line of JSON.
+this project's modules; docs/reference/outputs.md has the experiments. Prints one line of JSON.
 """
 
 import argparse

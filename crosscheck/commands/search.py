@@ -6,7 +6,7 @@ Draws networks and recipes from the space, trains each on the training images, a
 every objective. At the end these are trained again with several seeds, and only then is the test set read. The report
 goes to a folder with the name of the space's file. The trials stand in a database, so that a search goes on where it
 stopped, and so that several machines may take part in one: set CROSSCHECK_SEARCH_DATABASE to the same address on each.
-docs/search.md explains the space and the report.
+docs/how-to/search.md explains the space and the report.
 """
 
 from pathlib import Path

@@ -282,7 +282,7 @@ def load_section(name: str, file: Path = PARAMS_FILE) -> Any:
     """Read and check the one section `name` of `file`; the others are neither read nor checked."""
     content = _read(file)
     if name not in content:
-        raise InputError(f"{file}: the section {name!r} is missing; docs/parameters.md shows every section")
+        raise InputError(f"{file}: the section {name!r} is missing; docs/reference/parameters.md shows every section")
     return check_section(SECTIONS[name], content[name], file, (name,))
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-GUIDE = "docs/parameters.md"
+GUIDE = "docs/reference/parameters.md"
 
 
 def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[str, ...], guide: str = GUIDE) -> str:

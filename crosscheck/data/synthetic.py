@@ -1,4 +1,4 @@
-"""Draws circles and crosses to the geometry measured on the original images (docs/built-in-images.md).
+"""Draws circles and crosses to the geometry measured on the original images (docs/background/built-in-images.md).
 
 Only +, -, *, / and comparisons touch the pixels, which IEEE 754 fixes bit for bit, so that every machine draws the
 same images; numpy's `PCG64` stream and its uniform doubles are fixed too. A rotation adds one sine and one cosine,

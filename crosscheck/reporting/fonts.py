@@ -53,7 +53,7 @@ def tell(names: Iterable[str]) -> None:
     if boxes:
         print(
             f"warning: pictures show boxes for {_listed(boxes)}: no font here has these letters; install one, such as "
-            "Noto Sans CJK or Noto Emoji (docs/results.md), or rename the class",
+            "Noto Sans CJK or Noto Emoji (docs/reference/outputs.md), or rename the class",
             file=sys.stderr,
         )
     if drawn := {name: letters for name, letters in lacked.items() if name not in boxes}:

@@ -1,4 +1,4 @@
-"""The file of a study: its keys, typed and checked. docs/study.md explains it line by line."""
+"""The file of a study: its keys, typed and checked. docs/how-to/study.md explains it line by line."""
 
 from typing import Annotated, Any
 

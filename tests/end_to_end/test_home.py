@@ -1,4 +1,4 @@
-"""What the commands write outside of the project's folder: only what docs/dependencies.md lists."""
+"""What the commands write outside of the project's folder: only what docs/background/dependencies.md lists."""
 
 import os
 import signal

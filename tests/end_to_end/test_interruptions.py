@@ -150,7 +150,7 @@ def test_a_stage_killed_with_dvc_leaves_no_half_output_and_runs_again(
             kill_tree(process, signal.SIGKILL)
         (project.folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
     if (project.folder / "dvc.lock").read_bytes() != written:
-        # DVC was killed while it wrote its lock file; the remedy is that of docs/reproducibility.md.
+        # DVC was killed while it wrote its lock file; the remedy is that of docs/background/reproducibility.md.
         project.run("git", "checkout", "dvc.lock")
     project.run("dvc", "repro", "--force", "--single-item", stage)
     assert project.read("dvc.lock") == lock

@@ -151,7 +151,7 @@ def test_a_letter_that_no_font_has_is_one_line_of_warning(
     fonts.tell(names)
     assert capsys.readouterr().err == (
         f"warning: pictures show boxes for {told}: no font here has these letters; install one, such as Noto Sans CJK "
-        "or Noto Emoji (docs/results.md), or rename the class\n"
+        "or Noto Emoji (docs/reference/outputs.md), or rename the class\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every dependency is declared, pinned, and explained in docs/dependencies.md."""
+"""Every dependency is declared, pinned, and explained in docs/background/dependencies.md."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ WANTED_BY = {canonicalize_name(Requirement(text).name): "run" for text in PROJEC
     for wanted in requirements
     if wanted.name != PROJECT["name"]
 }
-TEXT = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "background" / "dependencies.md").read_text(encoding="utf-8")
 
 
 def rows_of(text: str) -> list[list[str]]:

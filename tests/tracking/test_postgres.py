@@ -74,7 +74,7 @@ class Cluster:
         self.run("pg_ctl", "-D", "data", "-l", "server.log", "-w", "-t", "60", "-o", options, "start")
 
     def make_database(self) -> None:
-        """What docs/sharing.md says, by an administrator."""
+        """What docs/how-to/share.md says, by an administrator."""
         self.query("postgres", f"CREATE ROLE mlflow LOGIN PASSWORD '{self.password}'")
         self.query("postgres", "CREATE DATABASE mlflow OWNER mlflow")
 
@@ -107,7 +107,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`mlflow server` as docs/sharing.md starts it: the database's address, with its password, in the environment."""
+    """`mlflow server` as docs/how-to/share.md starts it: the database's address, with its password, in the environment."""
     folder = tmp_path_factory.mktemp("mlflow")
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PG"))}

@@ -1,4 +1,4 @@
-"""The registry: its champion is that of this very project, and MLflow's own server serves it, as docs/use.md shows."""
+"""The registry: its champion is that of this very project, and MLflow's own server serves it, as docs/how-to/predict-and-demo.md shows."""
 
 import json
 import shutil
