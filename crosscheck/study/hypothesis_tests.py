@@ -12,7 +12,6 @@ import numpy as np
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import ttost_paired
 
 from crosscheck.study import intervals
@@ -61,7 +60,7 @@ def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]
 def compare_values(
     first: Sequence[Run], second: Sequence[Run], measure: Measure, margin: float, confidence: float
 ) -> Contrast:
-    """Accuracies, also under a distortion, or overfitting: paired t test, and two one-sided ones (TOST) for equivalence.
+    """Accuracies, also under a distortion, or overfitting: paired t test, and for equivalence one-sided ones (TOST).
 
     Where all pairs differ by nothing, a t test has nothing to go by; for accuracy, the images then speak.
     """
@@ -74,15 +73,13 @@ def compare_values(
         return Contrast(measure, len(pairs), None, None, None, favours_second, "none: no variation")
     if len(pairs) < 2:
         return _undecided(measure, len(pairs), "fewer than two pairs of runs")
-    test = stats.ttest_1samp(differences, 0.0)
-    interval = test.confidence_interval(confidence)
-    difference = Estimate(float(differences.mean()), float(interval.low), float(interval.high), "paired t")
+    difference = intervals.mean_difference(differences, confidence)
     p_equivalent = float(ttost_paired(differences, np.zeros(len(pairs)), -margin, margin)[0])
     return Contrast(
         measure,
         len(pairs),
         difference,
-        float(test.pvalue),
+        float(stats.ttest_1samp(differences, 0.0).pvalue),
         p_equivalent,
         _favours_second(measure, difference.value),
         "paired t, TOST",
@@ -124,14 +121,11 @@ def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: fl
     """The share of runs that converged: Fisher's exact test; the interval of the difference is Newcombe's."""
     counts, totals = [sum(not run.failed for run in runs) for runs in (first, second)], [len(first), len(second)]
     table = [[converged, total - converged] for converged, total in zip(counts, totals, strict=True)]
-    low, high = confint_proportions_2indep(
-        counts[1], totals[1], counts[0], totals[0], method="newcomb", compare="diff", alpha=1 - confidence
-    )
     shares = [converged / total for converged, total in zip(counts, totals, strict=True)]
     return Contrast(
         "failures",
         min(totals),
-        Estimate(shares[1] - shares[0], float(low), float(high), "Newcombe"),
+        intervals.share_difference((counts[1], totals[1]), (counts[0], totals[0]), confidence),
         float(stats.fisher_exact(table).pvalue),
         None,
         shares[1] > shares[0],
@@ -181,13 +175,7 @@ def improvement(pairs: Sequence[tuple[Run, Run]], confidence: float) -> Estimate
         return None
     ranks = [[-1.0 if run.failed else run.accuracy for run in pair] for pair in pairs]
     wins = [0.5 * (1 + np.sign(second - first)) for first, second in ranks]
-    found = intervals.mean(wins, confidence)
-    if found is not None:
-        return found
-    if wins[0] == 0.5:
-        bound = intervals.share(0, len(wins), confidence).high
-        return Estimate(0.5, 0.5 - bound / 2, 0.5 + bound / 2, "exact binomial: every pair is a tie")
-    return intervals.share(int(sum(wins)), len(wins), confidence)
+    return intervals.share(float(sum(wins)), len(wins), confidence)
 
 
 def image_wins(pairs: Sequence[tuple[Run, Run]]) -> dict[int, int]:
