@@ -25,19 +25,17 @@ from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
 from crosscheck.evaluation.metrics import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
-from crosscheck.evaluation.suspect_labels import MOST, Suspect, read_suspects
+from crosscheck.evaluation.suspect_labels import Suspect, read_suspects
 from crosscheck.network import inference, model, model_card
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model_card import Description, ModelCard
-from crosscheck.reporting import charts, fonts, image_grids, style
+from crosscheck.reporting import charts, fonts, image_grids, style, suspect_labels
 from crosscheck.reporting.style import NamedFigures
 from crosscheck.training import curves
 from crosscheck.training.augmentation import Augmentation, build_augmentation
 
 MOST_CLASSES = 10
 SHOWN_EPOCHS = 7
-# Letters of a path below an image; its end is what tells it from others.
-LONGEST_PATH = 26
 
 
 def main(
@@ -151,18 +149,9 @@ def draw_answers(
 
 def draw_suspects(examined: dict[str, dataset.Subset], found: list[Suspect], most: int) -> Figure:
     """The images, by subset, whose labels the network doubts most: `most` of those found."""
-    drawn = [
-        image_grids.CaptionedImage(
-            examined[each.subset].images[each.row],
-            f"label: {style.shown(each.label, 18)}\nrather {style.shown(each.suggested, 18)}, {each.probability:.1%}\n"
-            f"{style.shown(each.path if len(each.path) <= LONGEST_PATH else '…' + each.path[1 - LONGEST_PATH :])}",
-        )
-        for each in found[:most]
-    ]
-    total = f"{len(found)} or more" if len(found) == MOST else f"{len(found)}"
-    n = sum(map(len, examined.values()))
-    title = f"Labels the network doubts most: {len(drawn)} of {total}, among n = {n} test and validation images"
-    return image_grids.draw_captioned(drawn, title, "There is no label that the network doubts.")
+    images = [examined[each.subset].images[each.row] for each in found[:most]]
+    among = f"n = {sum(map(len, examined.values()))} test and validation images"
+    return suspect_labels.draw_suspects(found, images, "the network doubts", among)
 
 
 def draw_charts(

@@ -17,11 +17,18 @@ pytest.register_assert_rewrite("helpers")
 # isort: split
 from helpers.browser import ARGUMENTS, chromium  # noqa: E402
 from helpers.image_folders import draw_toy_images  # noqa: E402
+from helpers.preloaded import share  # noqa: E402
 from helpers.project import TINY, Project, change_params, copy_project, make_project  # noqa: E402
 from helpers.repository import ROOT  # noqa: E402
 
 # Tests that use MLflow itself tell nobody either.
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where tests run in several processes, these share what the first one loads for commands."""
+    if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
+        share()
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ DECISIVE = re.compile(
     "(ATEN|BLIS|DNNL|FBGEMM|GOTO|KMP|MKL|NPY|OMP|ONEDNN|OPENBLAS|SKLEARN|TORCH_MKLDNN)_"
     "(?!VERBOSE|WAIT_POLICY|STACKSIZE|PLACES|PROC_BIND|DISPLAY|AFFINITY)"
 )
+WIDEST = {"avx512f": "AVX-512", "avx2": "AVX2"}
 RELEASES = ("torch", "numpy", "scipy", "pillow")
 SAID = "CROSSCHECK_NATIVE_SAID"
 
@@ -122,6 +123,12 @@ def described(mode: Mode) -> dict[str, str]:
 def cpu_name() -> str:
     """The processor's model."""
     return _cpu_line("model name") or platform.processor() or platform.machine()
+
+
+def instruction_set() -> str:
+    """The widest vectors that this processor can compute with, whatever kernels were chosen: "AVX-512", "AVX2"."""
+    flags = _cpu_line("flags").split()
+    return next((name for flag, name in WIDEST.items() if flag in flags), platform.machine())
 
 
 def _cpu_line(name: str) -> str:

@@ -29,12 +29,17 @@ def read(file: Path) -> list[dict[str, str]]:
 
 def each(file: Path, may_be_empty: bool = False) -> Iterator[dict[str, str]]:
     """The rows as `read` gives them, one at a time, for a table that is too long for the memory."""
-    number = 0
     with file.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines, strict=True), start=1):
-            if None in row or None in row.values():
-                raise ValueError(f"row {number} has another number of cells than the header")
-            yield row
+        yield from parse(lines, may_be_empty)
+
+
+def parse(lines: Iterable[str], may_be_empty: bool = False) -> Iterator[dict[str, str]]:
+    """As `each`, of the lines of a table."""
+    number = 0
+    for number, row in enumerate(csv.DictReader(lines, strict=True), start=1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has another number of cells than the header")
+        yield row
     if not number and not may_be_empty:
         raise ValueError("it has no rows")
 

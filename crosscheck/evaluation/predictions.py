@@ -1,5 +1,7 @@
 """The table of predictions: one line per test image, in the order of the test arrays."""
 
+import io
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,13 +44,36 @@ def write_predictions(predictions: Predictions, classes: list[str], file: Path) 
 def read_predictions(file: Path, classes: list[str]) -> Predictions:
     """Read a table that `write` wrote for the same classes. Raises InputError where it is missing or is not one."""
     names = [tables.cell(name) for name in classes]
+    answers = tables.read_records(file, _reader(names), "a table of predictions for these classes", "evaluate")
+    return _collect(answers)
+
+
+def parse_predictions(text: str) -> tuple[list[str], Predictions]:
+    """The classes, as its columns name them, and the answers of a table that `write` wrote.
+
+    Raises ValueError, KeyError or csv.Error where `text` is not such a table.
+    """
+    rows = list(tables.parse(io.StringIO(text, newline="")))
+    classes = [name.removeprefix(PROBABILITY) for name in rows[0] if name.startswith(PROBABILITY)]
+    return classes, _collect(map(_reader(classes), rows))
+
+
+# What stands in a row: path, true and predicted class, and the probabilities.
+_Answer = tuple[str, int, int, list[float]]
+
+
+def _reader(names: list[str]) -> Callable[[dict[str, str]], _Answer]:
+    """Reads a row of a table for the classes of these `names`."""
     label_of = {name: label for label, name in enumerate(names)}
 
-    def answer(row: dict[str, str]) -> tuple[str, int, int, list[float]]:
+    def answer(row: dict[str, str]) -> _Answer:
         values = [tables.finite(row[PROBABILITY + name]) for name in names]
         return row["path"], label_of[row["actual"]], label_of[row["predicted"]], values
 
-    answers = tables.read_records(file, answer, "a table of predictions for these classes", "evaluate")
+    return answer
+
+
+def _collect(answers: Iterable[_Answer]) -> Predictions:
     paths, labels, predicted, values = zip(*answers, strict=True)
     return Predictions(
         list(paths), np.array(labels, np.int64), np.array(predicted, np.int64), np.array(values, np.float64)

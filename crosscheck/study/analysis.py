@@ -1,6 +1,6 @@
 """All figures of a study in one place, for its report, its pictures and its JSON alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -14,8 +14,8 @@ from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
 from crosscheck.study.plans import Plan
 from crosscheck.study.resplit import PackedImages
-from crosscheck.study.results import RunTiming
-from crosscheck.study.runs import Run, read_runs
+from crosscheck.study.results import RunTiming, StoredResult
+from crosscheck.study.runs import Run, assess_runs
 
 MOST_HARD = 4
 
@@ -62,11 +62,11 @@ class Overview:
     paths: list[str]
 
 
-def analyse(plan: Plan, results: Path, timings: Path, packed: PackedImages) -> Overview:
-    """Read every result. Raises InputError where one is missing."""
-    runs = read_runs(plan, results)
+def analyse(plan: Plan, results: Mapping[str, Sequence[StoredResult]], timings: Path, packed: PackedImages) -> Overview:
+    """What follows from the results of every variant, by seed."""
+    runs = assess_runs(plan, results)
     times = {
-        name: [result_cache.read_timing(result_cache.result_file(timings, run.planned)) for run in each]
+        name: [result_cache.read_timing(result_cache.timing_file(timings, run.planned)) for run in each]
         for name, each in runs.items()
     }
     return Overview(

@@ -1,4 +1,4 @@
-"""Runs the runs of a study side by side, each in a separate process that leaves its result as a file.
+"""Runs the runs of a study side by side, each in a separate process that adds its result to a file.
 
 The processes are forked from one that has torch loaded, so a run starts in a fraction of a second, with clean memory.
 One is ended with the study, however that ends; its run then begins again next time.
@@ -15,11 +15,13 @@ from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from crosscheck.core import bits
 from crosscheck.core.errors import InputError
 from crosscheck.core.files import write_json
 from crosscheck.core.processes import end_with_parent
-from crosscheck.study import resplit, result_cache
+from crosscheck.study import resplit, result_files
 from crosscheck.study.plans import PlannedRun
+from crosscheck.study.results import StoredResult
 
 # The second is what counting a network's multiplications would load: it takes as long as an epoch.
 PRELOAD = ["crosscheck.study.single_run", "torch._dynamo"]
@@ -27,12 +29,12 @@ PRELOAD = ["crosscheck.study.single_run", "torch._dynamo"]
 
 @dataclass(frozen=True)
 class Job:
-    """A run to do: its key and those of equal code, the packed images, and where its result and its timing go."""
+    """A run to do: its key, the packed images, the file that its result is added to, and the one of its timing."""
 
     planned: PlannedRun
-    keys: list[str]
+    key: str
     packed: Path
-    result: Path
+    results: Path
     timing: Path
 
     @property
@@ -93,16 +95,24 @@ def _failure(job: Job, exit_code: int) -> str:
 
 
 def work(job: Job) -> None:
-    """Do one planned run in this process, and leave its result and its timing, whole or not at all."""
+    """Do one planned run in this process, and leave its timing and its result, each whole or not at all."""
     from crosscheck.study import single_run
 
     # Ctrl-C is for the study, which ends its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # By the operating system, its parent is the server that forked it, which lives for as long as a run does.
     end_with_parent()
+    compute = job.planned.params.compute
     try:
         result, timing = single_run.execute(job.planned.params, resplit.read(job.packed))
+        stored = StoredResult(
+            seed=job.planned.seed,
+            key=job.key,
+            bits=bits.described(bits.find_mode(compute.portable, compute.device)),
+            instructions=bits.instruction_set(),
+            result=result,
+        )
+        write_json(job.timing, timing.model_dump(), vouched=True)
+        result_files.add(job.results, stored)
     except InputError as error:
         sys.exit(f"error: {job.name}: {error}")
-    write_json(job.timing, timing.model_dump(), vouched=True)
-    result_cache.write(job.result, job.keys[0], result)

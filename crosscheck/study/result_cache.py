@@ -1,4 +1,4 @@
-"""The runs of a study on the disk: a file of results for each variant and seed, which knows what it follows from.
+"""The runs of a study on the disk: each result knows what it follows from.
 
 A result is good for as long as its key is that of the plan: a hash of the parameters, the images and the code that
 decide it. So adding a variant or a seed runs only what is new, and after a kill only what is missing runs.
@@ -6,20 +6,20 @@ decide it. So adding a variant or a seed runs only what is new, and after a kill
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from crosscheck.core import bits
 from crosscheck.core import code_digest as sources
 from crosscheck.core import params as parameters
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import remove_file, write_text
 from crosscheck.core.params import ComputeParams, Params
 from crosscheck.core.records import read_record
 from crosscheck.network import backbones
-from crosscheck.study import proofs, resplit
+from crosscheck.study import proofs, resplit, result_files
 from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.resplit import PackedImages
-from crosscheck.study.results import RunResult, RunTiming, StoredResult
+from crosscheck.study.results import RunTiming, StoredResult
 
 # All that a result follows from besides parameters and images: the function that does a run and the one that chooses
 # the libraries' kernels, with what they refer to. They are named, not imported: the first takes seconds to load.
@@ -78,51 +78,42 @@ def plan_keys(plan: Plan, packed: PackedImages) -> list[list[str]]:
     return keys
 
 
-def check(plan: Plan, packed: PackedImages, folder: Path) -> None:
-    """Raise InputError where a result in `folder` is missing, or follows from other parameters, images or code."""
-    for planned, keys in zip(plan.runs, plan_keys(plan, packed), strict=True):
-        file = result_file(folder, planned)
-        if read(file).key not in keys:
-            raise InputError(
-                f"{file}: of other parameters, images, code or releases than the current ones, or native and of "
-                "another machine; run the study again"
-            )
+def find(folder: Path, runs: Sequence[PlannedRun], keys: Sequence[list[str]]) -> list[StoredResult | None]:
+    """The result of each run that is good by its keys, or None where `folder` has none.
+
+    Raises InputError for a damaged file, and for two different results of one key.
+    """
+    stored = {name: result_files.read_variant(folder, name) for name in {planned.variant for planned in runs}}
+    found: list[StoredResult | None] = []
+    for planned, own in zip(runs, keys, strict=True):
+        good = [stored[planned.variant].get((planned.seed, key)) for key in own]
+        found.append(next((each for each in good if each is not None), None))
+    return found
 
 
-def result_file(folder: Path, planned: PlannedRun) -> Path:
-    """Where the run's result lies in `folder`."""
+def collect(plan: Plan, packed: PackedImages, folder: Path) -> dict[str, list[StoredResult]]:
+    """The results of every variant, by seed. Raises InputError where one of the plan is missing in `folder`."""
+    found: dict[str, list[StoredResult]] = {name: [] for name in plan.study.variants}
+    missing: list[PlannedRun] = []
+    for planned, stored in zip(plan.runs, find(folder, plan.runs, plan_keys(plan, packed)), strict=True):
+        if stored is None:
+            missing.append(planned)
+        else:
+            found[planned.variant].append(stored)
+    if missing:
+        more = f" and of {len(missing) - 1} more runs" if len(missing) > 1 else ""
+        raise InputError(
+            f"{folder}: no result of {missing[0].variant} seed {missing[0].seed}{more} that is of the current "
+            "parameters, images, code and releases, and of this machine if it is native; run the study again"
+        )
+    return found
+
+
+def timing_file(folder: Path, planned: PlannedRun) -> Path:
+    """Where it stands in `folder` what the run took."""
     return folder / planned.variant / f"{planned.seed:03d}.json"
-
-
-def write(file: Path, key: str, result: RunResult) -> None:
-    """Write a result as one line of strict JSON, whole or not at all."""
-    # One of other parameters or damaged makes room for it: the study's folder has its mark.
-    write_text(file, json.dumps({"key": key, **result.content()}, allow_nan=False) + "\n", vouched=True)
-
-
-def read(file: Path) -> StoredResult:
-    """Read a result. Raises InputError where it is missing or something else."""
-    return read_record(StoredResult, file, AGAIN)
 
 
 def read_timing(file: Path) -> RunTiming | None:
     """What the run took, or None where it did not run on this machine. Raises InputError for a damaged file."""
     return read_record(RunTiming, file, AGAIN) if file.exists() else None
-
-
-def known(file: Path) -> StoredResult | None:
-    """The result in `file`, or None where there is none that can be read."""
-    try:
-        return read(file)
-    except InputError:
-        return None
-
-
-def remove_strangers(folder: Path, wanted: list[PlannedRun]) -> None:
-    """Remove results in `folder` that belong to no run of the plan; files that are no results stay."""
-    kept = {result_file(folder, planned) for planned in wanted}
-    for file in sorted(folder.glob("*/*.json")):
-        if file not in kept and known(file) is not None:
-            remove_file(file, vouched=True)
-            if not any(file.parent.iterdir()):
-                file.parent.rmdir()

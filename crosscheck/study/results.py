@@ -90,10 +90,18 @@ class RunResult(Record):
         return self.model_dump(exclude_unset=True)
 
 
-class StoredResult(RunResult):
-    """A result in its file, with the hash of all that it follows from."""
+class StoredResult(Record):
+    """A result in its file: the hash of all that it follows from, and what computed it.
 
+    `bits` are the mode and the releases as `core.bits.described` gives them; `instructions` is the instruction set of
+    the processor, such as "AVX2". Nothing else of the machine stands in a file that git keeps.
+    """
+
+    seed: int
     key: str
+    bits: dict[str, str]
+    instructions: str
+    result: RunResult
 
 
 class RunTiming(Record):

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess, only_answer
-from crosscheck.study import corruptions, result_cache
+from crosscheck.study import corruptions
 from crosscheck.study.plans import Plan, PlannedRun
-from crosscheck.study.results import RunResult
+from crosscheck.study.results import RunResult, StoredResult
 from crosscheck.training import curves
 
 
@@ -78,13 +77,10 @@ class Run:
         return float(np.mean([accuracy for level, accuracy in pairs if level != corruptions.UNTOUCHED[measure]]))
 
 
-def read_runs(plan: Plan, folder: Path) -> dict[str, list[Run]]:
-    """The runs of every variant, by seed. Raises InputError where a result is missing."""
+def assess_runs(plan: Plan, results: Mapping[str, Sequence[StoredResult]]) -> dict[str, list[Run]]:
+    """The runs of every variant, by seed, from their results as `result_cache.collect` gives them."""
     return {
-        name: [
-            _run(planned, result_cache.read(result_cache.result_file(folder, planned)), plan)
-            for planned in plan.of(name)
-        ]
+        name: [_run(planned, each.result, plan) for planned, each in zip(plan.of(name), results[name], strict=True)]
         for name in plan.study.variants
     }
 

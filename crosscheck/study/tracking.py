@@ -13,13 +13,13 @@ def open_runs(plan: Plan) -> NestedRuns:
     return NestedRuns(KIND, f"study {plan.name}", lambda: plan.name)
 
 
-def child(planned: PlannedRun, result: StoredResult, timing: RunTiming | None) -> Child:
+def child(planned: PlannedRun, stored: StoredResult, timing: RunTiming | None) -> Child:
     """The MLflow run of a planned run: another result of the same run is another run."""
-    curve = result.curve
+    result, curve = stored.result, stored.result.curve
     values = curve.model_dump(exclude={"epoch"})
     epochs = [(epoch, {name: column[row] for name, column in values.items()}) for row, epoch in enumerate(curve.epoch)]
     return Child(
-        key=f"{planned.variant}/{planned.seed}/{result.key}",
+        key=f"{planned.variant}/{planned.seed}/{stored.key}",
         name=f"{planned.variant} seed {planned.seed}",
         tags={"variant": planned.variant},
         parameters={name: getattr(planned.params, name).model_dump() for name in SECTIONS_OF_A_VARIANT},

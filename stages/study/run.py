@@ -1,10 +1,12 @@
 """Runs every variant of a study with every seed. A result stays good until what it follows from changes.
 
     python -m stages.study.run --study study/variants.yaml
+    python -m stages.study.run --study study/variants.yaml --shard 3/8
 
-Reads `dataset` and writes `results` and `timings` in the study's folder, which has the name of its file. As many runs
+Reads `dataset` and adds to `results` and `timings` in the study's folder, which has the name of its file. As many runs
 run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the runs that have
-ended. `timings` is left out of DVC: it tells of this machine.
+ended. With `--shard`, it does a part of the runs, for one machine of several. Their results go to files of their own;
+the command without `--shard` makes one of them. `results` is for git. `timings` is not: it tells of this machine.
 """
 
 import os
@@ -18,50 +20,55 @@ from filelock import FileLock, Timeout
 from crosscheck.core import bits, cli
 from crosscheck.core.errors import InputError
 from crosscheck.data.guessing import only_answer
-from crosscheck.study import executor, plans, resplit, result_cache, tracking
+from crosscheck.study import executor, plans, resplit, result_cache, result_files, shards, tracking
 from crosscheck.study.executor import Job
+from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.progress import Progress, spoken
-from crosscheck.study.result_cache import result_file
-from crosscheck.study.results import RunResult
+from crosscheck.study.results import RunResult, StoredResult
 from crosscheck.study.runs import right_answers
+from crosscheck.study.shards import Shard
 from crosscheck.tracking.nested_runs import NestedRuns
 
 WORKERS = "STUDY_WORKERS"
 
 
-def main(study: Path) -> None:
+def main(study: Path, shard: str = "") -> None:
     plan = plans.read(study)
     plan.claim()
-    count = worker_count()
-    keys = result_cache.plan_keys(plan, resplit.read(plan.dataset))
-    jobs = [
-        Job(
-            planned,
-            own,
-            plan.dataset,
-            result_file(plan.results, planned),
-            result_file(plan.timings, planned),
-        )
-        for planned, own in zip(plan.runs, keys, strict=True)
-    ]
-    with alone(plan.results):
-        new = [job for job in jobs if not is_done(job)]
-        print(f"{plan.study.title}: {len(jobs)} runs, {len(jobs) - len(new)} of them cached; {count} at a time")
+    part, count = shards.parse(shard), worker_count()
+    keys = dict(zip(map(place, plan.runs), result_cache.plan_keys(plan, resplit.read(plan.dataset)), strict=True))
+    chosen = part.select(plan.runs) if part else plan.runs
+    with alone(plan.results, part):
+        own = [keys[place(planned)] for planned in chosen]
+        known = zip(chosen, result_cache.find(plan.results, chosen, own), strict=True)
+        new = [build_job(plan, planned, keys[place(planned)][0], part) for planned, stored in known if stored is None]
+        print(f"{title(plan, part)}: {len(chosen)} runs, {len(chosen) - len(new)} of them cached; {count} at a time")
         runs = tracking.open_runs(plan)
         if new:
             for compute in [job.planned.params.compute for job in new]:
                 bits.warn(compute.portable, compute.device)
             executor.prepare()
             runs.open()
-        progress = Progress([job.planned for job in new], count, known_seconds(jobs))
-        executor.run(new, count, teller(progress, runs))
-        if plan.file == plan.whole:
-            result_cache.remove_strangers(plan.results, plan.runs)
-        for job in jobs:
-            runs.record(
-                tracking.child(job.planned, result_cache.read(job.result), result_cache.read_timing(job.timing))
-            )
+        progress = Progress([job.planned for job in new], count, known_seconds(plan))
+        executor.run(new, count, teller(progress, plan, runs))
+        if part is None:
+            fold(plan, keys)
+        for planned, stored in zip(chosen, result_cache.find(plan.results, chosen, own), strict=True):
+            record(plan, planned, stored, runs)
         runs.finish()
+
+
+def place(planned: PlannedRun) -> tuple[str, int]:
+    return planned.variant, planned.seed
+
+
+def title(plan: Plan, part: Shard | None) -> str:
+    return f"{plan.study.title}, shard {part.number} of {part.count}" if part else plan.study.title
+
+
+def build_job(plan: Plan, planned: PlannedRun, key: str, part: Shard | None) -> Job:
+    results = result_files.file_for(plan.results, planned.variant, part)
+    return Job(planned, key, plan.dataset, results, result_cache.timing_file(plan.timings, planned))
 
 
 def worker_count() -> int:
@@ -74,42 +81,57 @@ def worker_count() -> int:
     return int(asked)
 
 
-def alone(results: Path) -> FileLock:
-    """A lock on the folder of results. Raises InputError where another study is at work in it."""
+def alone(results: Path, part: Shard | None) -> FileLock:
+    """A lock on the folder of results, or on this shard of it. Raises InputError where that is at work already."""
     results.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(results.with_name(f".{results.name}.lock"), timeout=0)
+    name = f".{results.name}.{part.name}.lock" if part else f".{results.name}.lock"
+    lock = FileLock(results.with_name(name), timeout=0)
     try:
         return lock.acquire().lock
     except Timeout:
-        raise InputError(f"{results}: a study is running there already; wait until it ends or stop it") from None
+        what = f"the shard {part.number} of {part.count} of a study" if part else "a study"
+        raise InputError(f"{results}: {what} is running there already; wait until it ends or stop it") from None
 
 
-def is_done(job: Job) -> bool:
-    known = result_cache.known(job.result)
-    return known is not None and known.key in job.keys
-
-
-def known_seconds(jobs: list[Job]) -> dict[str, list[float]]:
+def known_seconds(plan: Plan) -> dict[str, list[float]]:
     """The seconds that runs took here before, by variant."""
     seconds: dict[str, list[float]] = defaultdict(list)
-    for job in jobs:
-        timing = result_cache.read_timing(job.timing)
+    for planned in plan.runs:
+        timing = result_cache.read_timing(result_cache.timing_file(plan.timings, planned))
         if timing:
-            seconds[job.planned.variant].append(timing.seconds)
+            seconds[planned.variant].append(timing.seconds)
     return seconds
 
 
-def teller(progress: Progress, runs: NestedRuns) -> Callable[[Job], None]:
+def teller(progress: Progress, plan: Plan, runs: NestedRuns) -> Callable[[Job], None]:
     """What to do when a run has ended: a line for the user, a run for MLflow."""
 
     def tell(job: Job) -> None:
-        result, timing = result_cache.read(job.result), result_cache.read_timing(job.timing)
+        timing = result_cache.read_timing(job.timing)
         seconds = timing.seconds if timing else 0.0
         progress.ended(job.planned, seconds)
+        (stored,) = result_cache.find(plan.results, [job.planned], [[job.key]])
+        result = record(plan, job.planned, stored, runs)
         print(f"{job.name}: {outcome(result)}, {spoken(seconds)}; {progress.line()}", flush=True)
-        runs.record(tracking.child(job.planned, result, timing))
 
     return tell
+
+
+def record(plan: Plan, planned: PlannedRun, stored: StoredResult | None, runs: NestedRuns) -> RunResult:
+    """Tell MLflow of a run; return its result. Raises InputError where it has none."""
+    if stored is None:
+        name = f"{planned.variant} seed {planned.seed}"
+        raise InputError(f"{plan.results}: the result of {name} was taken away meanwhile; run the study again")
+    timing = result_cache.read_timing(result_cache.timing_file(plan.timings, planned))
+    runs.record(tracking.child(planned, stored, timing))
+    return stored.result
+
+
+def fold(plan: Plan, keys: dict[tuple[str, int], list[str]]) -> None:
+    """One file of results for each variant, whatever shards and other machines have added."""
+    for variant in plan.study.variants:
+        wanted = {seed: own for (name, seed), own in keys.items() if name == variant}
+        result_files.fold(plan.results, variant, wanted)
 
 
 def outcome(result: RunResult) -> str:

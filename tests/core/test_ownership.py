@@ -24,8 +24,6 @@ ALLOWED = {
     "crosscheck/core/ownership.py": {"replace", "write_bytes"},
     # A file within the partial folder.
     "crosscheck/data/packing.py": {"unlink"},
-    # An empty folder of results.
-    "crosscheck/study/result_cache.py": {"rmdir"},
     # Into the partial file or folder that `files` hands out, or a temporary clone.
     "crosscheck/reporting/style.py": {"savefig"},
     "crosscheck/training/frozen.py": {"write_bytes"},
@@ -34,7 +32,7 @@ ALLOWED = {
 }
 MODULES = modules(also=("concepts", "benchmarks"))
 VOUCHING = {
-    "crosscheck/study/result_cache.py",
+    "crosscheck/study/result_files.py",
     "crosscheck/study/executor.py",
     "crosscheck/core/files.py",
     "crosscheck/study/proofs.py",

@@ -25,9 +25,8 @@ import stages.study.run
 from crosscheck.app import networks, server
 from crosscheck.commands import demo, export, predict, search
 from crosscheck.core.errors import InputError
-from crosscheck.core.records import read_record
 from crosscheck.pipeline import paths
-from crosscheck.study.results import StoredResult
+from crosscheck.study import result_files
 
 pytestmark = pytest.mark.soak
 # Of probabilities, which stand in a table with 6 decimals.
@@ -138,15 +137,13 @@ def test_a_study_compares_two_variants(built: Built, monkeypatch: pytest.MonkeyP
     study.write_text(json.dumps(content), encoding="utf-8")
     for stage in (stages.study.pack, stages.study.run, stages.study.compare):
         stage.main(study)
-    found = [
-        read_record(StoredResult, built.folder / "mine" / "results" / variant / "000.json", "")
-        for variant in ("as_set", "changed")
-    ]
-    for result in found:
-        assert not result.diverged
-        assert len(result.test.predicted) == len(built.manifest("test"))
+    results = built.folder / "mine" / "results"
+    found = [next(iter(result_files.read_variant(results, name).values())) for name in ("as_set", "changed")]
+    for each in found:
+        assert not each.result.diverged
+        assert len(each.result.test.predicted) == len(built.manifest("test"))
     assert found[0].key != found[1].key
-    assert found[0].content() | {"key": ""} != found[1].content() | {"key": ""}
+    assert found[0].result != found[1].result
     assert "as_set" in Path("mine/report/report.md").read_text(encoding="utf-8")
 
 

@@ -147,7 +147,7 @@ def test_a_study_leaves_every_file_beside_its_own_folder_alone(studying: Project
         assert study(studying, file) == ""
     found = files_of(studying.folder)
     assert {name: found[name].decode() for name in mine} == {name: name for name in mine}
-    assert {"mine/study/results/small/000.json", "mine/other/results/large/000.json"} <= set(found)
+    assert {"mine/study/results/small.jsonl", "mine/other/results/large.jsonl"} <= set(found)
     assert {"mine/study/report/report.html", "mine/other/report/report.html"} <= set(found)
 
 
@@ -164,15 +164,15 @@ def test_a_study_refuses_a_folder_of_its_name_that_it_did_not_make(studying: Pro
 def test_a_study_leaves_what_a_user_puts_into_its_folder_later(studying: Project) -> None:
     assert study(studying) == ""
     folder = studying.folder / "mine" / "study"
-    for name in ("results/exp1/metrics.json", "results/exp1/000.json", "notes.txt"):
+    for name in ("results/exp1/metrics.json", "results/exp1.jsonl", "notes.txt"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("{}")
     (studying.folder / "mine" / "study.yaml").write_text(STUDY.replace("small", "large"), encoding="utf-8")
     assert study(studying) == ""
-    assert not (folder / "results" / "small").exists()
+    assert (folder / "results" / "small.jsonl").exists()
     (folder / "report" / "notes.tex").write_text("mine")
     assert "mine/study/report/notes.tex" in study(studying)
-    for name in ("results/exp1/metrics.json", "results/exp1/000.json", "notes.txt", "report/notes.tex"):
+    for name in ("results/exp1/metrics.json", "results/exp1.jsonl", "notes.txt", "report/notes.tex"):
         assert (folder / name).exists(), name
 
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.image_folders import draw_sides
 from helpers.project import Project
 from matplotlib.text import Text
-from numpy.typing import NDArray
-from PIL import Image
 
 from crosscheck.core import tables
 from crosscheck.core.errors import InputError
@@ -96,19 +95,6 @@ def test_the_picture_shows_each_with_its_label_the_suggestion_and_the_path() -> 
 
 def test_the_picture_says_where_there_is_none() -> None:
     assert "There is no label that the network doubts." in words_of([], 3)
-
-
-def draw_sides(folder: Path, count: int) -> None:
-    """Images that are dark on the left or on the right, by class; of each class, three lie in the other's folder."""
-    random = np.random.default_rng(1)
-    for side, name in enumerate(("left", "right")):
-        (folder / name).mkdir(parents=True)
-        for number in range(count):
-            image: NDArray[np.uint8] = random.integers(180, 256, (16, 16), dtype=np.uint8)
-            wrong = number < 3
-            start = 8 * (side ^ wrong)
-            image[:, start : start + 8] //= 4
-            Image.fromarray(image).save(folder / name / f"{'wrong' if wrong else 'good'}_{number:02d}.png")
 
 
 @pytest.mark.slow

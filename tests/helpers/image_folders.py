@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from crosscheck.data import image_folder
@@ -24,6 +26,19 @@ def draw_toy_images(root: Path, count: int, size: int = 16) -> Path:
             image.putpixel((size - 1, size - 1), index % 256)
             image.save(root / name / f"{index:03d}.png")
     return root
+
+
+def draw_sides(folder: Path, count: int) -> None:
+    """Images that are dark on the left or on the right, by class; of each class, three lie in the other's folder."""
+    random = np.random.default_rng(1)
+    for side, name in enumerate(("left", "right")):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            image: NDArray[np.uint8] = random.integers(180, 256, (16, 16), dtype=np.uint8)
+            wrong = number < 3
+            start = 8 * (side ^ wrong)
+            image[:, start : start + 8] //= 4
+            Image.fromarray(image).save(folder / name / f"{'wrong' if wrong else 'good'}_{number:02d}.png")
 
 
 def fill(root: Path, *paths: str) -> Path:

@@ -1,15 +1,21 @@
 """A small project of its own for tests that run commands."""
 
+import atexit
+import compileall
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from helpers.preloaded import preloaded_python, shims
 from helpers.repository import ROOT, packages
 
 # After so many seconds a command hangs; a busy machine is no reason to fail.
@@ -56,9 +62,15 @@ class Project:
         }
 
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a command with its output captured; with `check`, a failure fails the test and shows the output."""
+        """Run a command with its output captured; with `check`, a failure fails the test and shows the output.
+
+        Python and DVC are those of `helpers.preloaded`, also where the command starts them.
+        """
+        env = self.env | env
+        env["PATH"] = f"{shims()}{os.pathsep}{env['PATH']}"
+        words = tuple(preloaded_python() if word == sys.executable else word for word in words)
         done = subprocess.run(
-            words, cwd=self.folder, env=self.env | env, capture_output=True, text=True, check=False, timeout=HANG
+            words, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=HANG
         )
         if check and done.returncode != 0:
             pytest.fail(f"{' '.join(words)} exited with {done.returncode}:\n{done.stdout}\n{done.stderr}")
@@ -82,11 +94,21 @@ class Project:
 
 def make_project(folder: Path) -> Project:
     """Copy the project's own files to `folder`, make it tiny, and commit it to a fresh git and DVC repository."""
-    folder.mkdir(parents=True)
+    return copy_project(_template(), folder.parent, folder.name)
+
+
+@cache
+def _template() -> Project:
+    """The project of `make_project`, which is made once; its modules are compiled, so that no command has to."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "project"
+    folder.mkdir()
     for name in PROJECT_FILES:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            compileall.compile_dir(folder / name, quiet=1)
         else:
             shutil.copy(source, folder / name)
     (folder / ".dvc").mkdir()
@@ -103,12 +125,12 @@ def make_project(folder: Path) -> Project:
     return project
 
 
-def copy_project(project: Project, folder: Path) -> Project:
+def copy_project(project: Project, folder: Path, name: str = "project") -> Project:
     """A copy in `folder`. It does not take along the tracking store, which holds absolute paths."""
     no_store = shutil.ignore_patterns("mlflow.db", "mlartifacts")
-    shutil.copytree(project.folder, folder / "project", symlinks=True, ignore=no_store)
+    shutil.copytree(project.folder, folder / name, symlinks=True, ignore=no_store)
     shutil.copy(project.folder.parent / "gitconfig", folder / "gitconfig")
-    return Project(folder / "project")
+    return Project(folder / name)
 
 
 def runs_of(project: Project) -> list[Any]:

@@ -1,5 +1,7 @@
 """A toy study, and the commands that run it."""
 
+import json
+import shutil
 import sys
 from typing import Any
 
@@ -42,6 +44,14 @@ def compare(project: Project) -> None:
     project.run(*command("compare"))
 
 
-def files_of(project: Project) -> dict[str, bytes]:
-    root = project.folder / "mine" / "results"
-    return {file.relative_to(root).as_posix(): file.read_bytes() for file in sorted(root.glob("*/*.json"))}
+def lines_of(project: Project) -> dict[str, str]:
+    """The line of each result, such as "small 0", in the order of their files."""
+    found: dict[str, str] = {}
+    for file in sorted((project.folder / "mine" / "results").glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            found[f"{file.name.partition('.')[0]} {json.loads(line)['seed']}"] = line
+    return found
+
+
+def remove_results(project: Project) -> None:
+    shutil.rmtree(project.folder / "mine" / "results")

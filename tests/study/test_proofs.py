@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from helpers.project import Project
 from helpers.repository import ROOT
-from helpers.study import command, files_of
+from helpers.study import command, lines_of
 
 from crosscheck.commands import prove_equal
 from crosscheck.core import bits, code_digest, params
@@ -161,14 +161,14 @@ def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Pat
 def test_results_of_code_that_is_proven_equal_are_kept_and_of_other_code_run_again(
     copied: Project,
 ) -> None:
-    before = files_of(copied)
+    before = lines_of(copied)
     change(copied.folder / "crosscheck" / "study" / "single_run.py", "TEST_BATCH = 64", "TEST_BATCH = 8 * 8")
     unproven = copied.run(*command("compare"), check=False)
     assert "run the study again" in unproven.stderr
     done = copied.command("prove_equal")
     assert done.stdout == f"equal: {len(tiny_runs.names())} tiny results are the same; commit proofs.json\n"
     assert "4 runs, 4 of them cached" in copied.run(*command("run")).stdout
-    assert files_of(copied) == before
+    assert lines_of(copied) == before
     copied.run(*command("compare"))
     change(copied.folder / "crosscheck" / "study" / "single_run.py", "TEST_BATCH = 8 * 8", "TEST_BATCH = 16 * 4")
     assert "4 runs, 0 of them cached" in copied.run(*command("run")).stdout

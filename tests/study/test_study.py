@@ -1,7 +1,6 @@
 """A study as a whole: on real processes and files, small."""
 
 import json
-import operator
 import os
 import shutil
 import signal
@@ -14,10 +13,12 @@ import pytest
 from helpers.imports import closure, module_of, unlisted_and_unreached
 from helpers.project import Project, make_project
 from helpers.repository import ROOT
-from helpers.study import TOY, command, compare, files_of, run, write_study
+from helpers.study import TOY, command, compare, lines_of, remove_results, run, write_study
 from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
+
+from crosscheck.study import result_lines
 
 PIPELINE = YAML(typ="safe").load(ROOT / "study" / "dvc.yaml")["stages"]
 
@@ -56,52 +57,57 @@ DIGITS: dict[str, Any] = {
 }
 
 
-# The module of each stage.
-VERBS = {"pack": "pack", "study": "run", "compare": "compare"}
-
-
 @pytest.mark.parametrize("stage", list(PIPELINE))
 def test_a_stage_of_the_study_depends_on_what_it_imports_and_on_nothing_else_of_the_code(stage: str) -> None:
-    modules = closure(module_of(f"study/{VERBS[stage]}"))
+    modules = closure(module_of(f"study/{stage}"))
     assert unlisted_and_unreached(PIPELINE[stage]["deps"], modules) == (set(), set())
 
 
 def test_a_cell_can_be_run_again_to_the_same_bytes(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "mine" / "results")
+    remove_results(copied)
     run(copied, STUDY_WORKERS="1")
-    assert files_of(copied) == files_of(studied)
-    assert len(files_of(copied)) == 4
+    assert lines_of(copied) == lines_of(studied)
+    assert len(lines_of(copied)) == 4
 
 
 def test_what_is_known_does_not_run_again_and_a_new_variant_and_seed_do(copied: Project) -> None:
-    before = files_of(copied)
+    before = lines_of(copied)
     assert "4 runs, 4 of them cached" in run(copied)
     grown = TOY | {"seeds": 3, "variants": {**TOY["variants"], "wider_still": {"set": {"model.channels": 5}}}}
     write_study(copied, grown)
     assert "9 runs, 4 of them cached" in run(copied)
-    after = files_of(copied)
+    after = lines_of(copied)
     assert len(after) == 9
     assert {name: after[name] for name in before} == before
 
 
-def test_a_variant_that_changes_runs_again_and_one_that_is_gone_is_removed(copied: Project) -> None:
-    write_study(copied, TOY | {"variants": {"small": {"set": {"train.lr": 0.05}}}, "questions": {}})
-    assert "2 runs, 0 of them cached" in run(copied)
-    assert list(files_of(copied)) == ["small/000.json", "small/001.json"]
+def test_a_variant_that_changes_runs_again_and_one_that_is_gone_keeps_its_results(copied: Project) -> None:
+    before = lines_of(copied)
+    write_study(copied, TOY | {"seeds": 1, "variants": {"small": {"set": {"train.lr": 0.05}}}, "questions": {}})
+    assert "1 runs, 0 of them cached" in run(copied)
+    after = lines_of(copied)
+    assert {name for name in before if after[name] != before[name]} == {"small 0"}
+    assert after.keys() == before.keys()
 
 
-def test_a_damaged_result_runs_again(studied: Project, copied: Project) -> None:
-    (copied.folder / "mine" / "results" / "small" / "000.json").write_text('{"key": ', encoding="utf-8")
-    assert "3 of them cached" in run(copied)
-    assert files_of(copied) == files_of(studied)
+def test_a_damaged_result_is_one_line_that_names_it(copied: Project) -> None:
+    file = copied.folder / "mine" / "results" / "small.jsonl"
+    file.write_text(file.read_text(encoding="utf-8")[:-40], encoding="utf-8")
+    for verb in ("run", "compare"):
+        done = copied.run(*command(verb), check=False)
+        assert done.returncode == 1
+        (said,) = done.stderr.splitlines()
+        assert said.startswith("error: mine/results/small.jsonl, line 2: not a")
+        assert said.endswith("; remove the line and run the study again")
 
 
-def test_a_result_holds_nothing_of_the_clock_and_a_timing_does(studied: Project) -> None:
-    result = json.loads((studied.folder / "mine" / "results" / "small" / "000.json").read_text(encoding="utf-8"))
+def test_a_result_holds_nothing_of_the_clock_or_of_the_machine_and_a_timing_does(studied: Project) -> None:
+    line = lines_of(studied)["small 0"]
     timing = json.loads((studied.folder / "mine" / "timings" / "small" / "000.json").read_text(encoding="utf-8"))
-    assert not any("second" in name or "machine" in name for name in result)
     assert timing["seconds"] > 0 and timing["peak_megabytes"] > 0
-    assert len(result["test"]["row"]) == len(result["test"]["predicted"]) == 8
+    assert json.loads(line).keys() == {"seed", "key", "bits", "instructions", "right", "tested", "packed"}
+    assert not [word for word in (timing["machine"]["cpu"], "second", "megabytes") if word in line]
+    assert len(result_lines.decode(line).result.test.predicted) == 8
 
 
 def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_cell(studied: Project) -> None:
@@ -117,10 +123,10 @@ def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_cell(studied: 
 
 
 def test_the_study_goes_on_without_mlflow(copied: Project) -> None:
-    shutil.rmtree(copied.folder / "mine" / "results")
+    remove_results(copied)
     printed = run(copied, MLFLOW_TRACKING_URI="http://127.0.0.1:1")
     assert printed.count("warning: MLflow") == 1
-    assert len(files_of(copied)) == 4
+    assert len(lines_of(copied)) == 4
 
 
 def test_a_diverging_variant_is_a_failed_run_and_no_end_of_the_study(copied: Project) -> None:
@@ -143,30 +149,30 @@ def test_results_of_another_study_are_not_compared_as_if_they_were_of_this(copie
 
 @pytest.mark.soak
 def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "mine" / "results")
+    remove_results(copied)
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 60}})
     words = command("run")
     study = subprocess.Popen(
         words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
     )
     until = time.monotonic() + 120
-    while not files_of(copied) and time.monotonic() < until:
+    while not lines_of(copied) and time.monotonic() < until:
         time.sleep(0.1)
     os.kill(study.pid, signal.SIGKILL)
     study.wait()
     while _processes(study.pid) and time.monotonic() < until:
         time.sleep(0.2)
     assert not _processes(study.pid)
-    done = files_of(copied)
+    done = lines_of(copied)
     assert done
     assert f"{len(done)} of them cached" in run(copied)
-    after = files_of(copied)
+    after = lines_of(copied)
     assert len(after) == 4 and {name: after[name] for name in done} == done
 
 
 @pytest.mark.soak
 def test_a_cell_that_has_long_to_go_ends_with_a_killed_study(studied: Project, copied: Project) -> None:
-    shutil.rmtree(copied.folder / "mine" / "results")
+    remove_results(copied)
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 100_000}})
     words = command("run")
     study = subprocess.Popen(
@@ -243,11 +249,8 @@ def test_a_study_of_another_folder_gives_a_sensible_report(tmp_path: Path) -> No
     assert numbers["baselines"]["majority"] == pytest.approx(0.1)
     page = (project.folder / "mine" / "report" / "report.html").read_text(encoding="utf-8")
     # How many follows from the untrained weights, which another CPU makes otherwise.
-    ends = [
-        json.loads(file.read_text("utf-8"))["test"]
-        for file in (project.folder / "mine" / "results" / "hopeless").iterdir()
-    ]
-    rights = [sum(map(operator.eq, test["actual"], test["predicted"])) / len(test["actual"]) for test in ends]
+    ends = [json.loads(line) for name, line in lines_of(project).items() if name.startswith("hopeless")]
+    rights = [line["right"] / line["tested"] for line in ends]
     alike = sum(abs(right - 0.1) <= 0.02 for right in rights)
     assert len(rights) == 5
     assert f"{alike} of 5 runs end within 2 points of it" in page
