@@ -83,23 +83,35 @@ def _draw_lines(canvas: NDArray[np.bool_], generator: np.random.Generator) -> No
 
 def draw(seed: int) -> tuple[NDArray[np.bool_], list[Mark]]:
     """A board of 3 x 3 cells, bool (356, 356), and its marks; each cell is empty in a third of cases."""
+    canvas, _, marks = draw_labelled(seed)
+    return canvas, marks
+
+
+def draw_labelled(seed: int) -> tuple[NDArray[np.bool_], NDArray[np.int64], list[Mark]]:
+    """A board as of `draw`, the class of each of its pixels, int64 (356, 356), and its marks.
+
+    A pixel is of a class where a mark of it has ink; paper and the lines of the board are `NEITHER`.
+    """
     generator = np.random.default_rng(seed)
     size = 3 * CELL + 2 * LINE
-    canvas, marks = np.zeros((size, size), dtype=bool), []
+    layers = np.zeros((NEITHER, size, size), dtype=bool)
+    marks = []
     for row, column in np.ndindex(3, 3):
         kind = int(generator.integers(NEITHER + 1))
         if kind == NEITHER:
             continue
         ink = lessons.symbol(kind, int(generator.integers(10**6)), seed)
         left, top = (place * (CELL + LINE) + int(generator.integers(-JITTER, JITTER + 1)) for place in (column, row))
-        paste(canvas, ink, left, top)
+        paste(layers[kind], ink, left, top)
         middle_x, middle_y = middle_of(ink)
         marks.append(Mark(kind, left + middle_x, top + middle_y))
+    canvas = np.logical_or.reduce(layers)
+    labels = np.where(canvas, layers.argmax(axis=0), NEITHER)
     for place in (1, 2):
         line = slice(place * (CELL + LINE) - LINE, place * (CELL + LINE))
         canvas[line] = True
         canvas[:, line] = True
-    return canvas, marks
+    return canvas, labels, marks
 
 
 def class_map(net: nn.Sequential, canvas: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -3,9 +3,9 @@
     python -m crosscheck inspect FOLDER [--json] [--write]
 
 Nothing is changed, and a sample is enough: it takes seconds for 100,000 files. Every value comes with its reason;
-docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words to run one
-after the other. `--write` puts the values into params.yaml, where comments and all other values stay; then run
-`dvc repro`. A folder that cannot be trained on is a line on stderr that says what is missing, with exit status 1.
+docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words
+to run one after the other. `--write` puts the values into params.yaml, where comments and all other values stay; then
+run `dvc repro`. A folder that cannot be trained on is a line on stderr that says what is missing, with exit status 1.
 """
 
 from json import dumps

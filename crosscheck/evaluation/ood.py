@@ -4,7 +4,8 @@ An image is described by what the blocks make of it: the mean of each channel in
 its standard deviation over the training images. Distances to neighbours among a network's features: Sun et al.,
 "Out-of-distribution detection with deep nearest neighbors", ICML 2022; means of the maps of every layer: Lee et al., "A
 simple unified framework for detecting out-of-distribution samples and adversarial attacks", NeurIPS 2018. The features
-of the last layer alone, as Sun et al. use them, know the classes apart and little else: docs/how-to/predict-and-demo.md has the figures.
+of the last layer alone, as Sun et al. use them, know the classes apart and little else:
+docs/how-to/predict-and-demo.md has the figures.
 Those of a backbone are the mean of each of its last maps.
 """
 

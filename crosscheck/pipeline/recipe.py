@@ -1,4 +1,6 @@
-"""The recipe for a stranger's folder: parameters that follow from what was found in it. docs/background/recipe.md says why.
+"""The recipe for a stranger's folder: parameters that follow from what was found in it.
+
+docs/background/recipe.md says why.
 
 It is no code path of its own: what it gives are values for params.yaml, each with its reason.
 """

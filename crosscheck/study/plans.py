@@ -1,7 +1,7 @@
 """The plan of a study: which variants of the parameters run with which seeds, and what they are to answer.
 
-A study file says so in YAML; docs/how-to/study.md explains it line by line. Every variant is `params.yaml`, then the study's
-own `params`, then what the variant sets, by dotted names as in `dvc exp run -S`.
+A study file says so in YAML; docs/how-to/study.md explains it line by line. Every variant is `params.yaml`, then the
+study's own `params`, then what the variant sets, by dotted names as in `dvc exp run -S`.
 """
 
 from dataclasses import dataclass

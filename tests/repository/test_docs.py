@@ -31,7 +31,11 @@ def blocks(text: str) -> list[str]:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_parameter_is_explained_with_its_default(key: str) -> None:
-    table = [line.split("|") for line in DOCS[ROOT / "docs" / "reference" / "parameters.md"].splitlines() if line.startswith("| `")]
+    table = [
+        line.split("|")
+        for line in DOCS[ROOT / "docs" / "reference" / "parameters.md"].splitlines()
+        if line.startswith("| `")
+    ]
     rows = [cells for cells in table if f"`{key}`" in cells[1]]
     assert len(rows) == 1, f"{key} has {len(rows)} rows in docs/reference/parameters.md"
     shipped = YAML(typ="safe").load(ROOT / "params.yaml")

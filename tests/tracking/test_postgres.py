@@ -107,7 +107,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def server(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`mlflow server` as docs/how-to/share.md starts it: the database's address, with its password, in the environment."""
+    """`mlflow server` as docs/how-to/share.md starts it: the address, with its password, in the environment."""
     folder = tmp_path_factory.mktemp("mlflow")
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PG"))}

@@ -1,4 +1,7 @@
-"""The registry: its champion is that of this very project, and MLflow's own server serves it, as docs/how-to/predict-and-demo.md shows."""
+"""The registry: its champion is that of this project, and MLflow's own server serves it.
+
+docs/how-to/export-and-serve.md shows how.
+"""
 
 import json
 import shutil
