@@ -171,16 +171,17 @@ def _answer(answer: Answer, paths: Sequence[str]) -> dict[str, Any]:
         },
         "measures": {
             each.contrast.measure: {
+                "family": each.family,
                 "verdict": each.verdict,
                 "verdict_alone": each.alone,
                 "n": each.contrast.n,
                 "difference": _rounded(each.contrast.difference),
                 "p": _six(each.contrast.p),
-                "p_holm": _six(each.p),
-                "p_equivalent_holm": _six(each.p_equivalent),
+                "p_corrected": _six(each.p),
+                "p_equivalent_corrected": _six(each.p_equivalent),
                 "test": each.contrast.test,
-                "more_runs": each.contrast.more() if each.verdict == "unknown" else None,
-                "more_runs_for_seen": each.contrast.more_for_seen() if each.verdict == "unknown" else None,
+                "runs_needed_for_margin": each.contrast.needed_for_margin(),
+                "runs_needed_for_seen": each.contrast.needed_for_seen(),
                 "neither_better_than_guessing": each.contrast.guessing,
             }
             for each in answer.findings

@@ -1,11 +1,15 @@
 """What a study answers to its questions: better, equivalent within the margin, or inconclusive; and why.
 
-Holm's correction (Scand. J. Statist. 6, 1979) holds over all questions and measures of the study at once, apart for
-differences and for equivalences, so that asking often does not make an answer more likely.
+Each question names one primary measure before the runs. Holm's correction (Scand. J. Statist. 6, 1979) holds over the
+primary measures of all questions: one false verdict or more in them, in a share of `alpha` of all studies at most. All
+other measures are exploratory: Benjamini and Hochberg's procedure (J. R. Stat. Soc. B 57, 1995) keeps the false ones
+among their verdicts to a share of `alpha`, on average. In both families differences and equivalences are corrected
+apart.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from statsmodels.stats.multitest import multipletests
@@ -14,10 +18,14 @@ from crosscheck.core.params import Params
 from crosscheck.study import hypothesis_tests
 from crosscheck.study.hypothesis_tests import Contrast
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import Measure
 from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan
 from crosscheck.study.runs import Run
 
-Verdict = Literal["better", "worse", "equivalent", "unknown"]
+Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+Family = Literal["primary", "exploratory"]
+# How statsmodels calls the correction of each family.
+CORRECTIONS: dict[Family, str] = {"primary": "holm", "exploratory": "fdr_bh"}
 # Two networks within so much of each other's size are of one size.
 SAME_SIZE = 0.01
 
@@ -39,10 +47,16 @@ class Finding:
     """
 
     contrast: Contrast
+    family: Family
     verdict: Verdict
     p: float | None
     p_equivalent: float | None
     alone: Verdict
+
+    @property
+    def hint(self) -> bool:
+        """Whether only the correction takes the verdict away."""
+        return self.verdict == "inconclusive" and self.alone != "inconclusive"
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,16 @@ class Answer:
     lost: dict[int, int]
     p_images: float
 
+    @property
+    def primary(self) -> Finding:
+        """The finding that answers the question."""
+        return next(finding for finding in self.findings if finding.family == "primary")
+
+    @property
+    def exploratory(self) -> list[Finding]:
+        """The findings of the other measures, in the order of the study file."""
+        return [finding for finding in self.findings if finding.family == "exploratory"]
+
 
 def answer_questions(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
     """An answer for each question and each variant in it but the first."""
@@ -76,19 +100,21 @@ def answer_questions(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
         for name, question in plan.study.questions.items()
         for first, second in ((question.compare[0], other) for other in question.compare[1:])
     ]
-    found = [
-        [_contrast(measure, runs[first], runs[second], plan) for measure in plan.study.questions[name].measure]
-        for name, first, second in asked
+    alpha = 1 - plan.study.confidence
+    primary, others = [], []
+    for name, first, second in asked:
+        question = plan.study.questions[name]
+        primary.append(_contrast(question.primary, runs[first], runs[second], plan))
+        others.append([_contrast(measure, runs[first], runs[second], plan) for measure in question.measure])
+    answers = judge(primary, "primary", alpha)
+    explored = iter(judge([contrast for each in others for contrast in each], "exploratory", alpha))
+    return [
+        _answer(name, plan, runs[first], runs[second], [answer, *islice(explored, len(mine))])
+        for (name, first, second), answer, mine in zip(asked, answers, others, strict=True)
     ]
-    findings = judge([contrast for each in found for contrast in each], 1 - plan.study.confidence)
-    answers = []
-    for (name, first, second), contrasts_of_pair in zip(asked, found, strict=True):
-        mine, findings = findings[: len(contrasts_of_pair)], findings[len(contrasts_of_pair) :]
-        answers.append(_answer(name, plan, runs[first], runs[second], mine))
-    return answers
 
 
-def _contrast(measure: str, first: list[Run], second: list[Run], plan: Plan) -> Contrast:
+def _contrast(measure: Measure, first: list[Run], second: list[Run], plan: Plan) -> Contrast:
     study = plan.study
     if measure == "failures":
         return hypothesis_tests.compare_failures(first, second, study.confidence)
@@ -97,19 +123,20 @@ def _contrast(measure: str, first: list[Run], second: list[Run], plan: Plan) -> 
     return hypothesis_tests.compare_values(first, second, measure, study.equivalence_margin, study.confidence)
 
 
-def judge(family: Sequence[Contrast], alpha: float) -> list[Finding]:
-    """The verdict on each contrast, after Holm's correction over the whole family."""
-    differences = _corrected([contrast.p for contrast in family])
-    equivalences = _corrected([contrast.p_equivalent for contrast in family])
+def judge(contrasts: Sequence[Contrast], family: Family, alpha: float) -> list[Finding]:
+    """The verdict on each contrast, after the correction over the whole family."""
+    differences = _corrected([contrast.p for contrast in contrasts], family)
+    equivalences = _corrected([contrast.p_equivalent for contrast in contrasts], family)
     return [
         Finding(
             contrast,
+            family,
             _verdict(contrast, p, p_equivalent, alpha),
             p,
             p_equivalent,
             _verdict(contrast, contrast.p, contrast.p_equivalent, alpha),
         )
-        for contrast, p, p_equivalent in zip(family, differences, equivalences, strict=True)
+        for contrast, p, p_equivalent in zip(contrasts, differences, equivalences, strict=True)
     ]
 
 
@@ -118,12 +145,12 @@ def _verdict(contrast: Contrast, p: float | None, p_equivalent: float | None, al
         return "equivalent"
     if p is not None and p < alpha:
         return "better" if contrast.favours_second else "worse"
-    return "unknown"
+    return "inconclusive"
 
 
-def _corrected(values: Sequence[float | None]) -> list[float | None]:
+def _corrected(values: Sequence[float | None], family: Family) -> list[float | None]:
     known = [value for value in values if value is not None]
-    corrected = iter(multipletests(known, method="holm")[1].tolist() if known else [])
+    corrected = iter(multipletests(known, method=CORRECTIONS[family])[1].tolist() if known else [])
     return [None if value is None else next(corrected) for value in values]
 
 

@@ -12,13 +12,13 @@ import numpy as np
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import ttost_paired
 
 from crosscheck.study import intervals
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import MEASURES, Measure
 from crosscheck.study.runs import Run
-from crosscheck.study.sample_sizes import FailedShares, PairDifferences
+from crosscheck.study.sample_sizes import ConvergedShares, PairDifferences
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Contrast:
 
     `n`: pairs of runs, or runs of each. `p`: of there being no difference; `p_equivalent`: of a difference beyond the
     margin; None where the data cannot say, or the measure has no margin. `favours_second`: the direction of what was
-    seen. `sample`: what tells how many more runs it takes, None where the data cannot say that either.
+    seen. `sample`: what tells how many runs are needed, None where the data cannot say that either.
     `detail`: what was counted, the second variant first. `guessing`: neither is better than guessing, by the margin.
     """
 
-    measure: str
+    measure: Measure
     n: int
     difference: Estimate | None
     p: float | None
@@ -40,15 +40,15 @@ class Contrast:
     test: str
     detail: str = ""
     guessing: bool = False
-    sample: PairDifferences | FailedShares | None = None
+    sample: PairDifferences | ConvergedShares | None = None
 
-    def more(self) -> int | None:
-        """Runs of each that it takes beside those there are."""
-        return self.sample.more() if self.sample else None
+    def needed_for_margin(self) -> int | None:
+        """Runs of each, those there are among them, that find a difference of the margin's size with 80 % power."""
+        return self.sample.needed_for_margin() if self.sample else None
 
-    def more_for_seen(self) -> int | None:
-        """The same to confirm a difference as large as was seen, where that is beyond the margin."""
-        return self.sample.more_for_seen() if self.sample else None
+    def needed_for_seen(self) -> int | None:
+        """The same for a difference as large as was seen."""
+        return self.sample.needed_for_seen() if self.sample else None
 
 
 def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]:
@@ -58,9 +58,9 @@ def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]
 
 
 def compare_values(
-    first: Sequence[Run], second: Sequence[Run], measure: str, margin: float, confidence: float
+    first: Sequence[Run], second: Sequence[Run], measure: Measure, margin: float, confidence: float
 ) -> Contrast:
-    """Accuracy, or mean accuracy under a distortion: paired t test, and two one-sided ones for equivalence (TOST).
+    """Accuracies, also under a distortion, or overfitting: paired t test, and for equivalence one-sided ones (TOST).
 
     Where all pairs differ by nothing, a t test has nothing to go by; for accuracy, the images then speak.
     """
@@ -69,29 +69,32 @@ def compare_values(
     if len(pairs) > 1 and np.ptp(differences) < 1e-12:
         if measure == "accuracy" and abs(differences[0]) < 1e-12:
             return _of_images(pairs, margin, confidence)
-        return Contrast(measure, len(pairs), None, None, None, bool(differences[0] > 0), "none: no variation")
+        favours_second = _favours_second(measure, float(differences[0]))
+        return Contrast(measure, len(pairs), None, None, None, favours_second, "none: no variation")
     if len(pairs) < 2:
         return _undecided(measure, len(pairs), "fewer than two pairs of runs")
-    test = stats.ttest_1samp(differences, 0.0)
-    interval = test.confidence_interval(confidence)
-    difference = Estimate(float(differences.mean()), float(interval.low), float(interval.high), "paired t")
+    difference = intervals.mean_difference(differences, confidence)
     p_equivalent = float(ttost_paired(differences, np.zeros(len(pairs)), -margin, margin)[0])
     return Contrast(
         measure,
         len(pairs),
         difference,
-        float(test.pvalue),
+        float(stats.ttest_1samp(differences, 0.0).pvalue),
         p_equivalent,
-        difference.value > 0,
+        _favours_second(measure, difference.value),
         "paired t, TOST",
         guessing=_guessing(pairs, measure, margin),
         sample=PairDifferences(differences, margin, confidence),
     )
 
 
-def _guessing(pairs: Sequence[tuple[Run, Run]], measure: str, margin: float) -> bool:
+def _favours_second(measure: Measure, difference: float) -> bool:
+    return difference < 0 if MEASURES[measure].lower_is_better else difference > 0
+
+
+def _guessing(pairs: Sequence[tuple[Run, Run]], measure: Measure, margin: float) -> bool:
     # Each variant by its own test images: another split may give another most frequent class.
-    return all(
+    return measure != "overfitting" and all(
         np.mean([run.measured(measure) for run in runs]) < np.mean([run.guessing for run in runs]) + margin
         for runs in zip(*pairs, strict=True)
     )
@@ -115,27 +118,24 @@ def _of_images(pairs: list[tuple[Run, Run]], margin: float, confidence: float) -
 
 
 def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: float) -> Contrast:
-    """How many runs failed to converge: Fisher's exact test; the interval of the difference is Newcombe's."""
-    counts, totals = [sum(run.failed for run in runs) for runs in (first, second)], [len(first), len(second)]
-    table = [[failed, total - failed] for failed, total in zip(counts, totals, strict=True)]
-    low, high = confint_proportions_2indep(
-        counts[1], totals[1], counts[0], totals[0], method="newcomb", compare="diff", alpha=1 - confidence
-    )
-    shares = [failed / total for failed, total in zip(counts, totals, strict=True)]
+    """The share of runs that converged: Fisher's exact test; the interval of the difference is Newcombe's."""
+    counts, totals = [sum(not run.failed for run in runs) for runs in (first, second)], [len(first), len(second)]
+    table = [[converged, total - converged] for converged, total in zip(counts, totals, strict=True)]
+    shares = [converged / total for converged, total in zip(counts, totals, strict=True)]
     return Contrast(
         "failures",
         min(totals),
-        Estimate(shares[1] - shares[0], float(low), float(high), "Newcombe"),
+        intervals.share_difference((counts[1], totals[1]), (counts[0], totals[0]), confidence),
         float(stats.fisher_exact(table).pvalue),
         None,
-        shares[1] < shares[0],
+        shares[1] > shares[0],
         "Fisher's exact",
-        f"{counts[1]} of {totals[1]} runs against {counts[0]} of {totals[0]}",
-        sample=FailedShares(shares[0], shares[1], min(totals), confidence),
+        f"{counts[1]} of {totals[1]} runs converged against {counts[0]} of {totals[0]}",
+        sample=ConvergedShares(shares[0], shares[1], confidence),
     )
 
 
-def _undecided(measure: str, n: int, why: str) -> Contrast:
+def _undecided(measure: Measure, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, f"none: {why}")
 
 
@@ -175,13 +175,7 @@ def improvement(pairs: Sequence[tuple[Run, Run]], confidence: float) -> Estimate
         return None
     ranks = [[-1.0 if run.failed else run.accuracy for run in pair] for pair in pairs]
     wins = [0.5 * (1 + np.sign(second - first)) for first, second in ranks]
-    found = intervals.mean(wins, confidence)
-    if found is not None:
-        return found
-    if wins[0] == 0.5:
-        bound = intervals.share(0, len(wins), confidence).high
-        return Estimate(0.5, 0.5 - bound / 2, 0.5 + bound / 2, "exact binomial: every pair is a tie")
-    return intervals.share(int(sum(wins)), len(wins), confidence)
+    return intervals.share(float(sum(wins)), len(wins), confidence)
 
 
 def image_wins(pairs: Sequence[tuple[Run, Run]]) -> dict[int, int]:

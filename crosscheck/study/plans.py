@@ -88,6 +88,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     else:
         study = check_section(Study, content, file)
     _check_names(study, file)
+    _check_measures(study, file)
     base = load(params_file)
     shared = _apply(base, study.params, file, "params")
     for name, variant in study.variants.items():
@@ -171,6 +172,14 @@ def _check_names(study: Study, file: Path) -> None:
         for name in names:
             if name not in study.variants:
                 raise InputError(f"{file}: {where} names {name!r}, which is not under variants; correct or add it")
+
+
+def _check_measures(study: Study, file: Path) -> None:
+    for name, question in study.questions.items():
+        asked = [question.primary, *question.measure]
+        twice = next((measure for measure in asked if asked.count(measure) > 1), None)
+        if twice:
+            raise InputError(f"{file}: questions.{name} names the measure {twice!r} twice; remove it from measure")
 
 
 def _apply(params: Params, settings: Settings, file: Path, where: str) -> Params:

@@ -1,4 +1,4 @@
-"""How many more runs it takes to see a difference between two variants, by statsmodels."""
+"""How many runs are needed to find a difference between two variants with a power of 80 %, by statsmodels."""
 
 import math
 import warnings
@@ -23,38 +23,37 @@ class PairDifferences:
     margin: float
     confidence: float
 
-    def more(self) -> int:
-        """Pairs beside these to see a difference of the margin four times in five, at this variation."""
-        return self._more_for(self.margin)
+    def needed_for_margin(self) -> int:
+        """Pairs of runs that find a difference of the margin's size with 80 % power, at this variation."""
+        return self._needed_for(self.margin)
 
-    def more_for_seen(self) -> int | None:
-        """The same for a difference as large as was seen; None where that is within the margin."""
+    def needed_for_seen(self) -> int | None:
+        """The same for a difference as large as was seen; None where none was seen."""
         seen = abs(float(self.values.mean()))
-        return self._more_for(seen) if seen > self.margin else None
+        return self._needed_for(seen) if seen > 0 else None
 
-    def _more_for(self, size: float) -> int:
+    def _needed_for(self, size: float) -> int:
         effect = min(LARGEST_EFFECT, size / float(self.values.std(ddof=1)))
-        return max(0, _sample_size(TTestPower(), effect, self.confidence) - len(self.values))
+        return _sample_size(TTestPower(), effect, self.confidence)
 
 
 @dataclass(frozen=True)
-class FailedShares:
-    """The shares of failed runs, of `n` or more runs of each variant."""
+class ConvergedShares:
+    """The shares of runs that converged, of each variant."""
 
     first: float
     second: float
-    n: int
     confidence: float
 
-    def more(self) -> int | None:
-        """Runs of each beside these to see the difference four times in five, if these shares are the true ones."""
+    def needed_for_margin(self) -> None:
+        """The margin is one of accuracy, so there is none for these shares."""
+
+    def needed_for_seen(self) -> int | None:
+        """Runs of each that find the difference with 80 % power, if these shares are the true ones."""
         if self.first == self.second:
             return None
         effect = min(LARGEST_EFFECT, abs(proportion_effectsize(self.first, self.second)))
-        return max(0, _sample_size(NormalIndPower(), effect, self.confidence) - self.n)
-
-    def more_for_seen(self) -> None:
-        """There is no margin, so `more` tells it."""
+        return _sample_size(NormalIndPower(), effect, self.confidence)
 
 
 def _sample_size(test: TTestPower | NormalIndPower, effect: float, confidence: float) -> int:

@@ -1,12 +1,15 @@
 """The file of a study: its keys, typed and checked. docs/study.md explains it line by line."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from crosscheck.core.params import Section
+from crosscheck.study.measures import Measure
 
 MOST_SEEDS = 1000
+# By these a question compares variants where it does not say by what, apart from its primary measure.
+USUAL_MEASURES: tuple[Measure, ...] = ("accuracy", "failures", "epochs")
 
 
 def _plain_name(name: str) -> str:
@@ -17,7 +20,6 @@ def _plain_name(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_plain_name)]
 Settings = dict[str, Any]
-Measure = Literal["accuracy", "failures", "epochs", "shift", "scale", "rotation", "stroke", "noise", "inversion"]
 Seeds = Annotated[int, Field(ge=1, le=MOST_SEEDS)]
 
 
@@ -34,12 +36,17 @@ class Variant(Section):
 
 
 class Question(Section):
-    """What two or more variants are to answer; the first is the one that the others are compared with."""
+    """What two or more variants are to answer; the first is the one that the others are compared with.
+
+    `primary` answers the question, so it is named before the runs. What the measures in `measure` show is exploratory.
+    """
 
     ask: str = Field(min_length=1, description="the question in words")
     compare: list[Name] = Field(min_length=2, description="the variants; the first is compared with each other one")
+    primary: Measure = Field(default="accuracy", description="the one measure that answers the question")
     measure: list[Measure] = Field(
-        default=["accuracy", "failures", "epochs"], min_length=1, description="by what they are compared"
+        default_factory=lambda given: [each for each in USUAL_MEASURES if each != given.get("primary")],
+        description="by what else they are compared, as exploration",
     )
 
 

@@ -25,9 +25,9 @@ _say = Sentences(__file__)
 
 def in_short(answer: Answer) -> str:
     """A few sentences: what is known, what is not, what is a hint, and a warning where more than one thing changes."""
-    known = [finding for finding in answer.findings if finding.verdict != "unknown"]
-    unknown = [finding for finding in answer.findings if finding.verdict == "unknown"]
-    hints = [finding for finding in unknown if finding.alone != "unknown"]
+    known = [finding for finding in answer.findings if finding.verdict != "inconclusive"]
+    unknown = [finding for finding in answer.findings if finding.verdict == "inconclusive"]
+    hints = [finding for finding in unknown if finding.hint]
     return _say("in_short", answer, known, unknown, hints)
 
 

@@ -54,6 +54,18 @@ def test_a_seed_is_of_the_split_too_unless_the_study_says_otherwise(read: Callab
     assert (second.train.seed, second.split.seed) == (1, 0)
 
 
+def test_a_question_has_one_primary_measure_and_the_usual_others_are_exploratory(
+    read: Callable[..., plans.Plan],
+) -> None:
+    question = read().study.questions["channels"]
+    assert (question.primary, question.measure) == ("accuracy", ["failures", "epochs"])
+    asked = {"ask": "Do channels matter?", "compare": ["base", "wide"], "primary": "failures"}
+    question = read(questions={"channels": asked}).study.questions["channels"]
+    assert (question.primary, question.measure) == ("failures", ["accuracy", "epochs"])
+    question = read(questions={"channels": asked | {"measure": []}}).study.questions["channels"]
+    assert (question.primary, question.measure) == ("failures", [])
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
@@ -68,6 +80,9 @@ def test_a_seed_is_of_the_split_too_unless_the_study_says_otherwise(read: Callab
         ({"equivalence_margin": "1 %"}, "equivalence_margin"),
         ({"questions": {"q": {"ask": "?", "compare": ["base", "nobody"]}}}, "nobody"),
         ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "measure": ["speed"]}}}, "measure"),
+        ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "primary": "speed"}}}, "primary"),
+        ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "measure": ["shift", "accuracy"]}}}, "accuracy"),
+        ({"questions": {"q": {"ask": "?", "compare": ["base", "wide"], "measure": ["shift", "shift"]}}}, "shift"),
         ({"unheard_of": 1}, "unheard_of"),
         ({"params": {"model.further_channels": [5] * 7}}, "further_channels"),
     ],
