@@ -80,17 +80,23 @@ verify: $(READY) ## run the committed pipeline again in a clone and say what is 
 # The file of a study; what it writes goes to a folder of its name beside it.
 STUDY ?= study/variants.yaml
 
-study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own
+# For one machine of several: SHARD=3/8 does a part of the runs, and compares nothing.
+SHARD ?=
+RUN_STUDY = python -m stages.study.run --study '$(STUDY)' $(if $(SHARD),--shard '$(SHARD)')
+
+study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own, SHARD=3/8 for a part
 ifeq ($(STUDY),study/variants.yaml)
 	@python -m crosscheck protect study/dvc.yaml
-	dvc repro study/dvc.yaml
+	dvc repro study/dvc.yaml:pack
+	$(RUN_STUDY)
+	$(if $(SHARD),,dvc repro study/dvc.yaml:compare)
 else
 	python -m stages.study.pack --study '$(STUDY)'
-	python -m stages.study.run --study '$(STUDY)'
-	python -m stages.study.compare --study '$(STUDY)'
+	$(RUN_STUDY)
+	$(if $(SHARD),,python -m stages.study.compare --study '$(STUDY)')
 endif
 
-study-quick: $(READY) ## run a few variants of the study with two seeds, in a few minutes, and compare them
+study-quick: $(READY) ## run four variants of the study with four seeds, in a few minutes, and compare them
 	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
 	python -m stages.study.run --study study/quick.yaml

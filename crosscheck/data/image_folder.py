@@ -9,6 +9,7 @@ from typing import Literal
 from crosscheck.core.errors import InputError
 from crosscheck.core.param_types import Layout
 from crosscheck.data import class_names, labels_table, layout, links, reading, ready_subsets, walk
+from crosscheck.data.subsets_in_classes import SubsetsInClasses
 
 ReadAs = Literal["classes", "subsets", "table"]
 
@@ -71,9 +72,13 @@ def _list_folders(root: Path, layout: Layout) -> Listing:
     ignored: list[str] = []
     top = _class_folders(root, "", ignored)
     ready = reading.decide(root, top, layout)
-    if ready:
-        found = list(_folders_in_subsets(root, ready, ignored))
+    sources: dict[str, str] = {}
+    if isinstance(ready, SubsetsInClasses):
+        found, sources = list(_folders_in_classes(root, ready, ignored)), ready.sources
         read_as: ReadAs = "subsets"
+    elif ready:
+        found, sources = list(_folders_in_subsets(root, ready, ignored)), ready.folders
+        read_as = "subsets"
     elif len(top) < 2:
         raise InputError(reading.too_few(root, top))
     else:
@@ -95,7 +100,7 @@ def _list_folders(root: Path, layout: Layout) -> Listing:
         labels += [label_of[each.name]] * len(files)
         subsets += [each.subset] * len(files)
     groups = [""] * len(paths)
-    sources, remarks = (ready.folders, ready.remarks) if ready else ({}, [])
+    remarks = ready.remarks if ready else []
     return Listing(
         classes, paths, labels, ignored, walked.has_links, subsets, groups, read_as, sources=sources, remarks=remarks
     )
@@ -109,6 +114,17 @@ def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[
         for depth in range(1, len(steps) + 1):
             inside = _class_folders(root, "/".join(steps[:depth]) + "/", ignored)
         yield from (_ClassFolder(f"{path}/{name}", name, subset) for name in inside)
+
+
+def _folders_in_classes(root: Path, ready: SubsetsInClasses, ignored: list[str]) -> Iterator[_ClassFolder]:
+    """The folders of the subsets of each class, in sorted order; what lies beside them goes to `ignored`."""
+    ignored.extend(ready.beside)
+    for name, subsets in ready.folders.items():
+        for inside in _class_folders(root, f"{name}/", ignored):
+            if inside in subsets:
+                yield _ClassFolder(f"{name}/{inside}", name, subsets[inside])
+            else:
+                ignored.append(f"{name}/{inside}")
 
 
 def _list_table(root: Path, name: str) -> Listing:

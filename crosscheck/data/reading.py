@@ -4,15 +4,17 @@ from pathlib import Path
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.param_types import Layout
-from crosscheck.data import layout, ready_subsets, walk
+from crosscheck.data import layout, ready_subsets, subsets_in_classes, walk
 from crosscheck.data.layout import listed
+from crosscheck.data.ready_subsets import Subsets
+from crosscheck.data.subsets_in_classes import SubsetsInClasses
 
 # With fewer names in common, two classes may well be sorted into the same sub-folders.
 ENOUGH_IN_COMMON = 2
 
 
-def decide(root: Path, top: list[str], asked: Layout) -> ready_subsets.Subsets | None:
-    """The ready-made subsets in `root`, or None where its folders `top` are the classes.
+def decide(root: Path, top: list[str], asked: Layout) -> Subsets | SubsetsInClasses | None:
+    """The ready-made subsets in `root`, or None where its folders `top` are the classes without any.
 
     Raises InputError where `asked` is auto and `root` could be either, or where folders are neither, as `images` and
     `labels` are, and where the subsets cannot be read.
@@ -22,8 +24,13 @@ def decide(root: Path, top: list[str], asked: Layout) -> ready_subsets.Subsets |
     if asked == "auto":
         layout.refuse_parts(root, top)
         if not _are_subsets(root, top):
-            _refuse_wrapped(root, top)
-            return None
+            inside = subsets_in_classes.find(root, top)
+            _refuse_wrapped(root, top, is_in_each=inside is not None and not inside.unsorted)
+            if inside:
+                subsets_in_classes.refuse_mixture(root, top, inside)
+            return inside
+    elif not layout.subsets_among(top) and (inside := subsets_in_classes.find(root, top)):
+        return inside
     return ready_subsets.read(root, top)
 
 
@@ -86,14 +93,20 @@ def _neither(root: Path, names: list[str]) -> InputError:
     )
 
 
-def _refuse_wrapped(root: Path, top: list[str]) -> None:
-    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is no class, most likely."""
+def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
+    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is no class, most likely.
+
+    `is_in_each`: all of the folders hold subsets. Then these have to hold the same folders.
+    """
     for name in top if len(top) > 1 else []:
         inner = layout.innermost(root / name)
         named = layout.subsets_among(walk.look(inner)[0])
         if len(set(named.values())) < 2 or not layout.are_bare(named):
             continue
-        if any(len(inside) >= ENOUGH_IN_COMMON for inside in _class_folders(inner, list(named)).values()):
+        sorted_into = list(_class_folders(inner, list(named)).values())
+        if _hold_the_same(sorted_into) or (
+            not is_in_each and any(len(inside) >= ENOUGH_IN_COMMON for inside in sorted_into)
+        ):
             raise InputError(
                 f"{root}: could be read in two ways: as the classes {listed(top)}, or as ready-made subsets "
                 f"({listed(list(named))}) in one of them; set data.layout in params.yaml to classes, or data.images to "

@@ -29,7 +29,7 @@ def read(root: Path, top: list[str]) -> Subsets:
     Raises InputError where two folders are the same subset, where nothing is there to train on, and where the folders
     in the training images are no classes.
     """
-    at = _by_subset(root, top)
+    at = by_subset(root, top)
     train = _find_train(root, at)
     classes = walk.look(train)[0]
     layout.refuse_parts(train, classes)
@@ -49,7 +49,8 @@ def read(root: Path, top: list[str]) -> Subsets:
     return Subsets(paths, beside, remarks)
 
 
-def _by_subset(root: Path, top: list[str]) -> dict[str, str]:
+def by_subset(root: Path, top: list[str]) -> dict[str, str]:
+    """Those of the folders `top` in `root` that are subsets. Raises InputError where two are the same one."""
     at: dict[str, str] = {}
     for name, subset in layout.subsets_among(top).items():
         if subset in at:

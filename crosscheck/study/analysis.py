@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from crosscheck.study import baselines, cross_validation, findings, intervals, plateau, result_cache
+from crosscheck.study import baselines, cross_validation, findings, intervals, plateau, provenance, result_cache
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
@@ -49,13 +49,17 @@ class Size:
 
 @dataclass(frozen=True)
 class Overview:
-    """What is known of each variant, by name."""
+    """What is known of each variant, by name.
+
+    `machine` is what the runs were timed on, `provenance` what their results were computed with.
+    """
 
     runs: dict[str, list[Run]]
     means: dict[str, Estimate | None]
     survival: dict[str, Survival]
     timings: dict[str, Timing]
     machine: str
+    provenance: str
     answers: list[Answer]
     baselines: dict[str, Baseline]
     hardest: list[Hard]
@@ -81,6 +85,7 @@ def analyse(plan: Plan, results: Mapping[str, Sequence[StoredResult]], timings: 
             for name, each in times.items()
         },
         machine=_machines([timing for each in times.values() for timing in each]),
+        provenance=provenance.describe(results),
         answers=findings.answer_questions(plan, runs),
         baselines=baselines.find(runs, packed),
         hardest=_hardest([run for each in runs.values() for run in each if not run.failed]),

@@ -157,7 +157,7 @@ def _part(study: Study, part: Part, file: Path) -> Study:
             "learning_curves": {
                 line: [each for each in names if each in kept]
                 for line, names in study.learning_curves.items()
-                if kept & set(names)
+                if len(kept & set(names)) > 1
             },
             "reported": [each for each in study.reported if each.variant in kept],
         }

@@ -76,6 +76,7 @@ def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> Sect
         Picture(pictures["dots"], dots),
         Paragraph(_say("costs", found.machine)),
         Table(costs, [text.cost_row(name, found) for name in found.runs]),
+        Paragraph(found.provenance),
     ]
     return Section("The variants", blocks)
 

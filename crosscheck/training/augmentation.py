@@ -1,9 +1,10 @@
 """Random changes of the training images: each image and each epoch has draws of its own.
 
 Names and meanings are those of torchvision and ultralytics. The transforms of torchvision give all images of a batch
-the same draw, and image by image they take longer than the training itself. So flips, which torchvision makes of the
-whole batch, are kept for the images that drew one, and the batch goes through torch's `grid_sample` at once, each image
-with a grid of its own.
+the same draw, and image by image they take longer than the training itself. So the batch goes through torch's
+`grid_sample` at once, each image with a grid of its own, which also holds its flips. Between the steps grey levels are
+whole numbers in float32, since to convert a batch takes as long as ten operations on it; torch shares all of them among
+its threads.
 
 A changed image is what a file could hold: uint8. Every step is exact or rounds once, so the same draws give the same
 bits on any processor or GPU, with any number of threads, and in any batch.
@@ -65,18 +66,20 @@ class Changes:
         """
         wanted, background = self.params, self.background
         draws = dict(zip(DRAWS, self.numbers[rows].T.astype(np.float64), strict=True))
-        if wanted.fliplr or wanted.flipud:
-            images = _flip(images, draws["fliplr"] < wanted.fliplr, draws["flipud"] < wanted.flipud)
+        across, down = draws["fliplr"] < wanted.fliplr, draws["flipud"] < wanted.flipud
         if wanted.degrees or wanted.translate or wanted.scale:
-            images = _move(images, wanted, draws, background)
+            values = _move(images, _places(wanted, draws, *images.shape[2:]).flip(across, down), background)
+        else:
+            values = _flip(images, across, down).float()
         if wanted.brightness:
-            images = _brighten(images, 1 + wanted.brightness * _either_way(draws["brightness"]))
+            _brighten(values, 1 + wanted.brightness * _either_way(draws["brightness"]))
         if wanted.contrast:
-            images = _contrast(images, 1 + wanted.contrast * _either_way(draws["contrast"]))
-        if wanted.erasing:
-            images = _erase(images, draws["erasing"] < wanted.erasing, draws, background)
+            _contrast(values, 1 + wanted.contrast * _either_way(draws["contrast"]))
         # As the images of a file come.
-        return images.contiguous(memory_format=torch.channels_last)
+        changed = values.to(torch.uint8, memory_format=torch.channels_last)
+        if wanted.erasing:
+            _erase(changed, draws["erasing"] < wanted.erasing, draws, background)
+        return changed
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,10 @@ def _either_way(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _flip(images: Tensor, across: NDArray[np.bool_], down: NDArray[np.bool_]) -> Tensor:
-    # Nothing else here needs it, and it takes a moment to load.
-    from torchvision.transforms.v2.functional import horizontal_flip, vertical_flip
-
-    images = torch.where(_of_each(across, images), horizontal_flip(images), images)
-    return torch.where(_of_each(down, images), vertical_flip(images), images)
+    for which, axis in ((across, 3), (down, 2)):
+        if which.any():
+            images = torch.where(_of_each(which, images), images.flip(axis), images)
+    return images
 
 
 def _of_each(values: NDArray[np.generic], images: Tensor) -> Tensor:
@@ -120,33 +122,50 @@ def _of_each(values: NDArray[np.generic], images: Tensor) -> Tensor:
     return torch.from_numpy(values).to(images.device).view(-1, 1, 1, 1)
 
 
-def _move(images: Tensor, wanted: AugmentParams, draws: Draws, background: int) -> Tensor:
-    """Turn and zoom each image about its centre, then shift it; what moves in is `background`.
+@dataclass(frozen=True)
+class Places:
+    """Where the pixels of each changed image come from, in px from the first; x and y stand first.
 
-    A place in the original is the sum of one part for its column and one for its row. Both are whole multiples of
-    1 / PLACES px, and the images are filled up to powers of 2 px: so the grid, too, is exact.
+    x and y of a pixel are the sums of what its column and its row say: float64 (2, n, width) and (2, n, height).
+    """
+
+    columns: NDArray[np.float64]
+    rows: NDArray[np.float64]
+
+    def flip(self, across: NDArray[np.bool_], down: NDArray[np.bool_]) -> "Places":
+        """The same places in images of which those of `across` and `down` were flipped before."""
+        lasts = [values.shape[2] - 1 for values in (self.columns, self.rows)]
+        flipped = np.stack([across, down])[:, :, None]
+        columns = np.where(flipped, np.reshape(lasts, (2, 1, 1)) - self.columns, self.columns)
+        return Places(columns, np.where(flipped, -self.rows, self.rows))
+
+
+def _move(images: Tensor, places: Places, background: int) -> Tensor:
+    """Resample each image at its places, to float grey levels; what moves in is `background`.
+
+    The places are whole multiples of 1 / PLACES px, and the images are filled up to powers of 2 px: so the grid is
+    exact.
     """
     height, width = images.shape[2:]
     high, wide = (1 << (size - 1).bit_length() for size in (height, width))
-    columns, rows = _places(wanted, draws, height, width)
-    grid = torch.empty(len(images), height, width, 2, device=images.device)
-    for axis, size in enumerate((wide, high)):
+    # x and y in planes of their own: to write and to read them in turn is slower.
+    grid = torch.empty(2, len(images), height, width, device=images.device)
+    for plane, size, columns, rows in zip(grid, (wide, high), places.columns, places.rows, strict=True):
         # torch's unit: -1 and 1 are the edges of the image, half a pixel beyond the centres of the outer pixels.
-        by_column = torch.from_numpy((2 * columns[axis] + 1) / size - 1).float().to(images.device)
-        by_row = torch.from_numpy(2 * rows[axis] / size).float().to(images.device)
-        torch.add(by_column[:, None, :], by_row[:, :, None], out=grid[..., axis])
-    ink = functional.pad(images.float() - background, (0, wide - width, 0, high - height))
-    moved = functional.grid_sample(ink, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return _to_uint8(moved.add_(background))
+        by_column = torch.from_numpy((2 * columns + 1) / size - 1).float().to(images.device)
+        by_row = torch.from_numpy(2 * rows / size).float().to(images.device)
+        torch.add(by_column[:, None, :], by_row[:, :, None], out=plane)
+    ink = torch.full((*images.shape[:2], high, wide), float(background), device=images.device)
+    ink[:, :, :height, :width] = images
+    ink -= background
+    moved = functional.grid_sample(
+        ink, grid.permute(1, 2, 3, 0), mode="bilinear", padding_mode="zeros", align_corners=False
+    )
+    return _round(moved.add_(background))
 
 
-def _places(
-    wanted: AugmentParams, draws: Draws, height: int, width: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Where the pixels of each changed image come from, in px from the first: (2, n, width) and (2, n, height).
-
-    x and y of a pixel are the sums of what its column and its row say.
-    """
+def _places(wanted: AugmentParams, draws: Draws, height: int, width: int) -> Places:
+    """Turn and zoom each image about its centre, then shift it."""
     # Python's functions and not numpy's, whose last bits follow the processor.
     angles = [math.radians(wanted.degrees * turn) for turn in _either_way(draws["degrees"])]
     zoom = 1 + wanted.scale * _either_way(draws["scale"])
@@ -158,42 +177,45 @@ def _places(
     y = np.arange(height) - (height - 1) / 2 - down[:, None]
     columns = np.stack([cos[:, None] * x + (width - 1) / 2, -sin[:, None] * x + (height - 1) / 2])
     rows = np.stack([sin[:, None] * y, cos[:, None] * y])
-    return np.rint(columns * PLACES) / PLACES, np.rint(rows * PLACES) / PLACES
+    return Places(np.rint(columns * PLACES) / PLACES, np.rint(rows * PLACES) / PLACES)
 
 
-def _brighten(images: Tensor, factors: NDArray[np.float64]) -> Tensor:
-    return _to_uint8(images * _of_each(factors.astype(np.float32), images))
+def _brighten(values: Tensor, factors: NDArray[np.float64]) -> None:
+    _round(values.mul_(_of_each(factors.astype(np.float32), values)))
 
 
-def _contrast(images: Tensor, factors: NDArray[np.float64]) -> Tensor:
+def _contrast(values: Tensor, factors: NDArray[np.float64]) -> None:
     """Pull each pixel to the image's mean grey level, or push it away."""
-    # Whole numbers, so the order of the sums does not matter.
-    shares = torch.tensor(SHARES[images.shape[1]], device=images.device)
-    sums = (images.sum((2, 3), dtype=torch.float64) * shares).sum(1)
-    means = sums / (sum(SHARES[1]) * images[0, 0].numel())
-    kept = _of_each(factors, images)
+    # Whole numbers, so the order of the sums does not matter; those of a row are few enough for float32.
+    shares = torch.tensor(SHARES[values.shape[1]], device=values.device)
+    sums = (values.sum(3).sum(2, dtype=torch.float64) * shares).sum(1)
+    means = sums / (sum(SHARES[1]) * values[0, 0].numel())
+    kept = _of_each(factors, values)
     # One operation at a time: fused ones round once less, and only where the processor has them.
     grey = ((1 - kept) * means.view(-1, 1, 1, 1)).float()
-    return _to_uint8(images * kept.float() + grey)
+    _round(values.mul_(kept.float()).add_(grey))
 
 
-def _erase(images: Tensor, which: NDArray[np.bool_], draws: Draws, background: int) -> Tensor:
+def _erase(images: Tensor, which: NDArray[np.bool_], draws: Draws, background: int) -> None:
     """Fill a rectangle of the images of `which` with `background`."""
     height, width = images.shape[2:]
     areas = height * width * (SMALLEST + (LARGEST - SMALLEST) * draws["area"])
     ratios = np.array([FLATTEST * (TALLEST / FLATTEST) ** number for number in draws["ratio"].tolist()])
-    inside = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=images.device)
-    for size, length, place, shape in (
-        (height, np.sqrt(areas * ratios), draws["top"], (-1, 1, height, 1)),
-        (width, np.sqrt(areas / ratios), draws["left"], (-1, 1, 1, width)),
-    ):
-        length = np.rint(length).clip(1, size) * which
-        start = np.floor(place * (size - length + 1))[:, None]
-        within = (np.arange(size) >= start) & (np.arange(size) < start + length[:, None])
-        inside = inside & torch.from_numpy(within).to(images.device).view(shape)
-    return images.masked_fill(inside, background)
+    tops, bottoms = _stretches(height, np.sqrt(areas * ratios), draws["top"])
+    lefts, rights = _stretches(width, np.sqrt(areas / ratios), draws["left"])
+    for row in np.flatnonzero(which):
+        images[row, :, tops[row] : bottoms[row], lefts[row] : rights[row]] = background
 
 
-def _to_uint8(values: Tensor) -> Tensor:
+def _stretches(
+    size: int, lengths: NDArray[np.float64], places: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The first and the end of as many pixels of `size` as `lengths` say, at `places` from 0 to 1."""
+    lengths = np.rint(lengths).clip(1, size)
+    first = np.floor(places * (size - lengths + 1))
+    return first.astype(np.int64), (first + lengths).astype(np.int64)
+
+
+def _round(values: Tensor) -> Tensor:
     """Float grey levels, which are overwritten, as the nearest ones that a file can hold."""
-    return values.round_().clamp_(0, 255).to(torch.uint8)
+    return values.round_().clamp_(0, 255)

@@ -1,14 +1,17 @@
 """A study file: what it takes, and what it refuses in one line."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.project import change_params
 from helpers.repository import ROOT
 from ruamel.yaml import YAML
 
 from crosscheck.core.errors import InputError
+from crosscheck.core.params import load
 from crosscheck.study import plans
 
 STUDY: dict[str, Any] = {
@@ -121,6 +124,39 @@ def test_the_quick_study_is_a_part_of_the_whole_with_the_same_cells() -> None:
     assert part.runs
     assert all(each in whole.runs for each in part.runs)
     assert all(name in part.study.variants for question in part.study.questions.values() for name in question.compare)
+
+
+def test_the_quick_study_answers_questions_of_the_whole() -> None:
+    whole = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml").study.questions
+    part = plans.read(ROOT / "study" / "quick.yaml", ROOT / "params.yaml").study.questions
+    assert {name: each.compare for name, each in part.items()} == {
+        "pooling": ["pool_max", "pool_stride"],
+        "best": ["base", "best"],
+    }
+    assert all(each.ask == whole[name].ask for name, each in part.items())
+
+
+def test_the_study_of_an_own_folder_takes_the_folder_and_the_recommended_values_from_params_yaml(
+    tmp_path: Path,
+) -> None:
+    change_params(
+        Path(shutil.copy(ROOT / "params.yaml", tmp_path)),
+        data={"images": "data/marks"},
+        train={"lr": 0.005},
+        model={"norm": "batch"},
+    )
+    plan = plans.read(ROOT / "study" / "own_folder.yaml", tmp_path / "params.yaml")
+    assert plan.params.data.images == "data/marks"
+    recommended, coursework, backbone = (plan.of(name)[0].params for name in plan.study.variants)
+    assert (recommended.train.lr, recommended.model.norm) == (0.005, "batch")
+    shipped = load(ROOT / "params.yaml")
+    for section in ("model", "augment"):
+        assert getattr(coursework, section) == getattr(shipped, section)
+    assert coursework.train == shipped.train.model_copy(update={"snapshots": 0})
+    assert backbone.model.freeze and backbone.model.backbone != "none"
+    # Each fold of one split is the test set once, for each recipe.
+    splits = {(each.params.split.seed, each.params.split.fold) for each in plan.of("recommended")}
+    assert splits == {(0, fold) for fold in range(5)}
 
 
 @pytest.mark.parametrize(

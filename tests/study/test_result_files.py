@@ -11,7 +11,7 @@ from helpers.models import run_result
 from helpers.repository import ROOT
 
 from crosscheck.core.errors import InputError
-from crosscheck.study import corruptions, result_files, result_lines
+from crosscheck.study import corruptions, provenance, result_files, result_lines
 from crosscheck.study.results import RunResult, StoredResult
 
 BITS = {"mode": "portable", "torch": "2.14.1", "numpy": "2.4.6", "scipy": "1.17.1", "pillow": "13.0.0"}
@@ -239,3 +239,15 @@ def test_git_keeps_results_and_nothing_else_that_a_study_computes() -> None:
     assert not is_ignored("study/variants/results/base.jsonl")
     for path in ("dataset", "timings/base/000.json", ".results.lock", ".results.1-of-2.lock", ".results.write.lock"):
         assert is_ignored(f"study/variants/{path}"), path
+
+
+def test_the_report_says_what_it_mixes() -> None:
+    here = [stored(seed) for seed in range(3)]
+    there = [stored(seed).model_copy(update={"instructions": "AVX-512"}) for seed in range(2)]
+    native = [stored(0).model_copy(update={"bits": BITS | {"mode": "native"}})]
+    releases = "of torch 2.14.1, numpy 2.4.6, scipy 1.17.1 and pillow 13.0.0"
+    assert provenance.describe({"base": here}) == f"3 runs are portable, {releases}; computed on processors with AVX2."
+    assert provenance.describe({"base": here, "wide": there, "native": native}) == (
+        f"1 run is native, {releases}; computed on processors with AVX2. 5 runs are portable, {releases}; computed on "
+        "processors with AVX-512 (2) and AVX2 (3), which makes no difference to portable results."
+    )

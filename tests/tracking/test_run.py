@@ -211,7 +211,10 @@ def test_a_run_whose_end_the_store_missed_is_completed_later_and_not_made_again(
 
 
 def slowed_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
-    """The only value is the time: it stands still but for so many seconds that logging metrics takes."""
+    """The only value is the time: it stands still but for so many seconds that logging metrics takes.
+
+    To be called first: on a busy machine, beginning a run may take as long as a training waits.
+    """
     now = [time.monotonic()]
     log = tracking.log_metrics
 
@@ -227,8 +230,8 @@ def slowed_down(monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[float]:
 def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_most(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    recorder = started()
     now = slowed_down(monkeypatch, 4)
+    recorder = started()
     for step in range(1, 100):
         recorder.metrics({"train_loss": 0.5}, step)
     assert recorder.failed
@@ -237,8 +240,8 @@ def test_a_store_that_answers_slowly_holds_up_a_training_for_half_a_minute_at_mo
 
 
 def test_a_long_training_may_wait_longer_for_its_store(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = started()
     now = slowed_down(monkeypatch, 1)
+    recorder = started()
     for step in range(1, 100):
         now[0] += 20
         recorder.metrics({"train_loss": 0.5}, step)

@@ -78,6 +78,21 @@ def test_a_flip_comes_as_often_as_asked_for_and_leaves_the_other_images_as_they_
 
 
 @SHAPES
+def test_an_image_is_flipped_before_it_moves(shape: tuple[int, ...]) -> None:
+    images = noise(*shape)
+    moves = {name: ALL[name] for name in ("degrees", "translate", "scale")}
+    changed = at_random(images, fliplr=0.5, flipud=0.5, **moves)
+    assert torch.equal(changed, at_random(at_random(images, fliplr=0.5, flipud=0.5), **moves))
+
+
+def test_the_images_of_the_training_set_stay_as_they_are() -> None:
+    images = noise(9, 3, 17, 31)
+    for wanted in (ALL, *({name: value} for name, value in ALL.items())):
+        at_random(images, **wanted)
+        assert torch.equal(images, noise(9, 3, 17, 31))
+
+
+@SHAPES
 def test_a_resampling_that_moves_nothing_changes_nothing(shape: tuple[int, ...]) -> None:
     assert torch.equal(drawn(noise(*shape), {"degrees": 90.0, "translate": 0.5, "scale": 0.5}), noise(*shape))
 
@@ -160,7 +175,7 @@ def test_every_draw_stays_within_its_range_and_reaches_its_ends() -> None:
     assert 50 <= grey.min() < 54 and 146 < grey.max() <= 150
     draws = dict(zip(DRAWS, np.random.default_rng(0).random((len(DRAWS), 300)), strict=True))
     places = augmentation._places(AugmentParams(translate=0.25), draws, 8, 16)
-    across = places[0][0][:, 0]
+    across = places.columns[0][:, 0]
     assert -4 <= across.min() < -3.8 and 3.8 < across.max() <= 4
 
 
@@ -218,6 +233,7 @@ for shape in ((40, 1, 116, 116), (20, 3, 45, 37)):
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
     changed = Augmentation(wanted, 0, 255).draw(1, len(images)).apply(images, np.arange(len(images)))
     found.update(changed.contiguous().numpy().tobytes())
+assert "torchvision" not in sys.modules, "as long to load as an epoch of base"
 print(found.hexdigest(), torch.backends.cpu.get_cpu_capability())
 """
 
@@ -231,13 +247,15 @@ def test_the_bits_hang_neither_on_the_instructions_nor_on_the_threads() -> None:
         digest, used = done.stdout.split()
         found.add(digest)
         instructions.add(used)
-    assert len(found) == 1 and len(instructions) > 1
+    assert len(instructions) > 1
+    # As from the first release that has these changes: what was trained with them is trained so again.
+    assert {digest[:8] for digest in found} == {"3ad578ae"}
 
 
 def test_no_sum_of_an_interpolation_is_rounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """In float64, whose sums have twice the digits, the same comes out to the last bit."""
     values: list[Tensor] = []
-    monkeypatch.setattr(augmentation, "_to_uint8", lambda found: values.append(found) or found.to(torch.uint8))
+    monkeypatch.setattr(augmentation, "_round", lambda found: values.append(found.clone()) or found)
     images = noise(30, 1, 116, 90)
     wanted = {name: ALL[name] for name in ("degrees", "translate", "scale")}
     at_random(images, **wanted)
