@@ -3,7 +3,7 @@
     python -m benchmarks.coverage --studies 2000 --results benchmarks/results
 
 Writes coverage.json. Needs a minute on an idle core. Where a count has few possible values, all of them are weighted by
-their probability and nothing is simulated. docs/statistics.md has the table.
+their probability and nothing is simulated. docs/background/statistics.md has the table.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""docs/statistics.md quotes what was simulated, and that is of the intervals that the study has now."""
+"""docs/background/statistics.md quotes what was simulated, and that is of the intervals that the study has now."""
 
 import json
 from itertools import groupby
@@ -12,7 +12,7 @@ from benchmarks import coverage
 from crosscheck.study import intervals
 from crosscheck.study.measures import MEASURES
 
-PAGE = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "background" / "statistics.md").read_text(encoding="utf-8")
 ROWS: list[dict[str, Any]] = json.loads((ROOT / "benchmarks" / "results" / coverage.FILE).read_text("utf-8"))["rows"]
 
 
