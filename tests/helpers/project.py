@@ -1,13 +1,11 @@
 """A small project of its own for tests that run commands."""
 
-import atexit
 import compileall
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from helpers.preloaded import preloaded_python, shims
+from helpers.preloaded import at_the_end, preloaded_python, shims
 from helpers.repository import ROOT, packages
 
 # After so many seconds a command hangs; a busy machine is no reason to fail.
@@ -100,9 +98,7 @@ def make_project(folder: Path) -> Project:
 @cache
 def _template() -> Project:
     """The project of `make_project`, which is made once; its modules are compiled, so that no command has to."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "project"
+    folder = Path(at_the_end(tempfile.TemporaryDirectory())) / "project"
     folder.mkdir()
     for name in PROJECT_FILES:
         source = ROOT / name
