@@ -29,7 +29,7 @@ from crosscheck.core.records import read_record
 from crosscheck.pipeline import paths
 from crosscheck.study.results import StoredResult
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.ci]
 # Of probabilities, which stand in a table with 6 decimals.
 CLOSE = 2e-5
 
