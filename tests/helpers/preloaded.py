@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 DECISIVE = (
     *("ATEN_", "BLIS_", "DNNL_", "FBGEMM_", "GLIBC_", "GOMP_", "GOTO_", "KMP_", "LANG", "LC_", "LD_", "MALLOC_"),
     *("MKL_", "MPL", "NPY_", "NUMEXPR_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "SKLEARN_", "TORCH_"),
+    *("HOME", "TMPDIR", "TZ", "XDG_"),
 )
 LIMITS = [value for name, value in sorted(vars(resource).items()) if name.startswith("RLIMIT_")]
 

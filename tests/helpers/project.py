@@ -18,6 +18,7 @@ from helpers.repository import ROOT, packages
 
 # After so many seconds a command hangs; a busy machine is no reason to fail.
 HANG = 1200
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", *packages())
 TINY = {
     "data": {"height": 16, "width": 16},
@@ -50,7 +51,7 @@ class Project:
         foreign = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "MAKE")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.env |= {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": PATH,
             "GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"),
             "DVC_NO_ANALYTICS": "1",
             "DVC_GLOBAL_CONFIG_DIR": str(folder.parent / "dvc"),
@@ -62,11 +63,13 @@ class Project:
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command with its output captured; with `check`, a failure fails the test and shows the output.
 
-        Python and DVC are those of `helpers.preloaded`, also where the command starts them.
+        Python and DVC are those of `helpers.preloaded`, also where the command starts them; not so where a test has
+        changed the PATH.
         """
         env = self.env | env
-        env["PATH"] = f"{shims()}{os.pathsep}{env['PATH']}"
-        words = tuple(preloaded_python() if word == sys.executable else word for word in words)
+        if env["PATH"] == PATH:
+            env["PATH"] = f"{shims()}{os.pathsep}{PATH}"
+            words = tuple(preloaded_python() if word == sys.executable else word for word in words)
         done = subprocess.run(
             words, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=HANG
         )

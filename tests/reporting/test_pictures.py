@@ -4,12 +4,12 @@ import ast
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
 import pytest
-from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT, modules
 from matplotlib import font_manager
 
@@ -64,7 +64,7 @@ def draw(folder: Path, **env: str) -> dict[str, str]:
     """The hash of each picture, drawn by a process that starts in `folder` with nothing else set than `env`."""
     bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(folder / "home")}
     done = subprocess.run(
-        [preloaded_python(), "-c", DRAW, str(folder)],
+        [sys.executable, "-c", DRAW, str(folder)],
         cwd=folder,
         env=bare | env,
         capture_output=True,

@@ -33,6 +33,7 @@ def run(python: str, *words: str, **options: Any) -> subprocess.CompletedProcess
         ({"PYTHONPATH": "/nowhere", "OTHER": "1"}, "True"),
         ({"OMP_NUM_THREADS": "7"}, "False"),
         ({"PYTHONHASHSEED": "1"}, "False"),
+        ({"HOME": "/nowhere"}, "False"),
         ({"LD_PRELOAD": "", "LC_ALL": "C"}, "False"),
     ],
     ids=str,
