@@ -38,11 +38,14 @@ repro: $(READY) ## run what has changed of the pipeline, and print the result
 	-@python -m crosscheck sync
 	@python -m crosscheck summary
 
+# Which tests `make test` runs.
+MARKS ?= not soak
+
 test: $(DEVELOP) ## run the tests
-	pytest -n 2 --dist loadfile -m "not soak"
+	pytest -n 2 --dist worksteal -m "$(MARKS)"
 
 test-slow: $(DEVELOP) ## run the tests that take minutes each: kills, full disks, clones, servers
-	pytest -n 2 --dist loadfile -m soak $(TESTS)
+	pytest -n 2 --dist worksteal -m soak $(TESTS)
 
 bench-scale: $(DEVELOP) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results

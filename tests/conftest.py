@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ pytest.register_assert_rewrite("helpers")
 # isort: split
 from helpers.browser import ARGUMENTS, chromium  # noqa: E402
 from helpers.image_folders import draw_toy_images  # noqa: E402
-from helpers.preloaded import share  # noqa: E402
+from helpers.preloaded import TABLES, folder, share  # noqa: E402
 from helpers.project import TINY, Project, change_params, copy_project, make_project  # noqa: E402
 from helpers.repository import ROOT  # noqa: E402
 
@@ -29,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where tests run in several processes, these share what the first one loads for commands."""
     if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
         share()
+
+
+def pytest_runtest_setup() -> None:
+    """Once a test has loaded MLflow, new stores take their tables from a copy."""
+    if "mlflow.store.db.utils" in sys.modules:
+        from helpers.mlflow_tables import copy_tables
+
+        copy_tables(folder() / TABLES)
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ def note_other_cpu(project: Project) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     (project.folder / "notes.txt").write_text("the user's own", encoding="utf-8")
@@ -99,6 +100,7 @@ def test_the_committed_results_are_identical_and_nothing_is_touched(copy_of_repr
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_native_results_of_another_machine_are_judged_by_tolerance(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     project.set(compute={"portable": False})

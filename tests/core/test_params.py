@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.preloaded import preloaded_python
 from helpers.project import Project, change_params
 from helpers.repository import ROOT
 from hypothesis import HealthCheck, given, settings
@@ -255,7 +256,7 @@ def test_any_slip_of_the_keyboard_loads_or_ends_in_one_line(tmp_path: Path, at: 
 
 
 def check(folder: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "stages.check", "--schema", "schema.json"]
+    words = [preloaded_python(), "-m", "stages.check", "--schema", "schema.json"]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.image_folders import draw_toy_images
+from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT
 from PIL import Image
 
@@ -303,7 +303,7 @@ def test_the_command_ends_with_one_line_and_status_1(toy_images: Path, split_ima
     shutil.rmtree(tmp_path / "data")
     (toy_images / "bars" / "a\nb.png").write_text("text")
 
-    words = [sys.executable, "-m", "stages.split", "--split", "data/split", "--samples", "data/samples.png"]
+    words = [preloaded_python(), "-m", "stages.split", "--split", "data/split", "--samples", "data/samples.png"]
     done = subprocess.run(
         words, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
     )

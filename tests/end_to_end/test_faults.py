@@ -51,6 +51,7 @@ def test_a_full_disk_for_the_saved_state_is_a_warning_and_costs_nothing_else(cop
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 @pytest.mark.parametrize("leave", [0, 4096])
 def test_a_full_disk_for_the_checkpoint_is_one_line_and_the_next_run_needs_no_training(
     copy_of_reproduced: Project, leave: int
@@ -76,6 +77,7 @@ def test_a_full_disk_for_the_checkpoint_is_one_line_and_the_next_run_needs_no_tr
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_a_full_disk_for_text_and_pictures_is_one_line_and_the_next_run_mends_it(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     before = {file.name: file.read_bytes() for file in (project.folder / "metrics").iterdir()}
