@@ -10,7 +10,7 @@ from typing import cast
 from crosscheck.reporting.sentences import Sentences
 from crosscheck.study.answers_table import AnswersTable, Pair, Row, Word
 from crosscheck.study.findings import Answer, Change, Finding, Verdict
-from crosscheck.study.measures import MEASURES, Measure
+from crosscheck.study.measures import MEASURES
 from crosscheck.study.plans import Plan
 from crosscheck.study.runs import Run
 from crosscheck.study.study_file import Question, Study
@@ -20,7 +20,6 @@ WORDS: tuple[Word, ...] = ("Better", "Worse", "Equivalent", "Hint", "Inconclusiv
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 # From this on a network is so many times another one's size, rather than about its size.
 LARGER = 2.0
-TITLES: dict[str, str] = {measure: described.title for measure, described in MEASURES.items()}
 
 _say = Sentences(__file__, probability=lambda value: f"{value:.2g}" if value >= 0.0001 else "below 0.0001")
 
@@ -78,9 +77,8 @@ def _sentences(question: Question, answers: Sequence[Answer], margin: float) -> 
         finding, contrast = answer.primary, answer.primary.contrast
         verdict = _seen(finding, question)
         why = contrast.test.removeprefix("none: ") if contrast.p is None else ""
-        clause = _say(
-            "clause", verdict, "{whom}", contrast.measure, TITLES[contrast.measure], contrast.guessing, why, margin
-        )
+        title = MEASURES[contrast.measure].title
+        clause = _say("clause", verdict, "{whom}", contrast.measure, title, contrast.guessing, why, margin)
         alike.setdefault((_word(finding, verdict), clause), []).append(answer)
     sentences = []
     for (told, clause), mine in sorted(alike.items(), key=lambda item: WORDS.index(item[0][0])):
@@ -101,7 +99,7 @@ def _pair(study: Study, answer: Answer, named: str) -> Pair:
     return Pair(
         first=answer.first,
         second=answer.second,
-        measure=cast(Measure, contrast.measure),
+        measure=contrast.measure,
         word=word(finding),
         difference=_six(difference.value if difference else None),
         low=_six(low),

@@ -50,7 +50,7 @@ def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | 
     whole.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.03))
     for axis in (whole, near):
         axis.set_xlabel("test accuracy", fontsize=9)
-        axis.xaxis.set_major_formatter(PercentFormatter(1))
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.grid(alpha=0.3)
     total = sum(map(len, runs.values()))
     figure.suptitle(
@@ -98,7 +98,7 @@ def draw_survival(
             axis.plot(steps[-1], values[-1], marker="|", color=color, markersize=11)
     axis.set_xlabel("epoch")
     axis.set_ylabel("runs not there yet")
-    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set_ylim(-0.03, 1.05)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, title="reached it", title_fontsize=8)
@@ -122,7 +122,7 @@ def draw_robustness(runs: Mapping[str, Sequence[Run]], looks: Mapping[str, Look]
             label = f"{shown(name, 24)} (n = {len(each)}{'' if len(each) == total else f' of {total}'})"
             _draw_corruption(axis, kind, each, looks[name], label)
         _mark_chance(axis.axhline, chance)
-        axis.yaxis.set_major_formatter(PercentFormatter(1))
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.set_title(kind, fontsize=10)
         axis.set_xlabel(UNITS[kind], fontsize=7)
         axis.set_ylim(-0.03, 1.03)
@@ -156,7 +156,7 @@ def _draw_corruption(axis: Axes, kind: str, runs: Sequence[Run], look: Look, lab
     else:
         axis.fill_between(levels, low, high, color=look.color, alpha=0.12, linewidth=0)
     if kind in ("shift", "noise"):
-        axis.xaxis.set_major_formatter(PercentFormatter(1))
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
@@ -206,7 +206,7 @@ def draw_sizes(lines: Mapping[str, Sequence[Size]], looks: Mapping[str, Look], c
     axis.plot(*zip(*neighbours, strict=True), color="black", marker="*", linewidth=0.8, label="nearest neighbour")
     _mark_chance(axis.axhline, chance)
     axis.set_xscale("log")
-    axis.yaxis.set_major_formatter(PercentFormatter(1))
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set_xticks([images for images, _ in neighbours], [str(images) for images, _ in neighbours], minor=False)
     axis.minorticks_off()
     axis.set_xlabel("training images")

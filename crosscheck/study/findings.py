@@ -18,6 +18,7 @@ from crosscheck.core.params import Params
 from crosscheck.study import hypothesis_tests
 from crosscheck.study.hypothesis_tests import Contrast
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import Measure
 from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan
 from crosscheck.study.runs import Run
 
@@ -113,7 +114,7 @@ def answer_questions(plan: Plan, runs: dict[str, list[Run]]) -> list[Answer]:
     ]
 
 
-def _contrast(measure: str, first: list[Run], second: list[Run], plan: Plan) -> Contrast:
+def _contrast(measure: Measure, first: list[Run], second: list[Run], plan: Plan) -> Contrast:
     study = plan.study
     if measure == "failures":
         return hypothesis_tests.compare_failures(first, second, study.confidence)

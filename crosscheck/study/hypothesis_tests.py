@@ -12,11 +12,11 @@ import numpy as np
 from scipy import stats
 from statsmodels.duration.survfunc import survdiff
 from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.stats.weightstats import ttost_paired
 
 from crosscheck.study import intervals
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import MEASURES, Measure
 from crosscheck.study.runs import Run
 from crosscheck.study.sample_sizes import ConvergedShares, PairDifferences
 
@@ -31,7 +31,7 @@ class Contrast:
     `detail`: what was counted, the second variant first. `guessing`: neither is better than guessing, by the margin.
     """
 
-    measure: str
+    measure: Measure
     n: int
     difference: Estimate | None
     p: float | None
@@ -58,9 +58,9 @@ def paired(first: Sequence[Run], second: Sequence[Run]) -> list[tuple[Run, Run]]
 
 
 def compare_values(
-    first: Sequence[Run], second: Sequence[Run], measure: str, margin: float, confidence: float
+    first: Sequence[Run], second: Sequence[Run], measure: Measure, margin: float, confidence: float
 ) -> Contrast:
-    """Accuracy, or mean accuracy under a distortion: paired t test, and two one-sided ones for equivalence (TOST).
+    """Accuracies, also under a distortion, or overfitting: paired t test, and for equivalence one-sided ones (TOST).
 
     Where all pairs differ by nothing, a t test has nothing to go by; for accuracy, the images then speak.
     """
@@ -69,29 +69,32 @@ def compare_values(
     if len(pairs) > 1 and np.ptp(differences) < 1e-12:
         if measure == "accuracy" and abs(differences[0]) < 1e-12:
             return _of_images(pairs, margin, confidence)
-        return Contrast(measure, len(pairs), None, None, None, bool(differences[0] > 0), "none: no variation")
+        favours_second = _favours_second(measure, float(differences[0]))
+        return Contrast(measure, len(pairs), None, None, None, favours_second, "none: no variation")
     if len(pairs) < 2:
         return _undecided(measure, len(pairs), "fewer than two pairs of runs")
-    test = stats.ttest_1samp(differences, 0.0)
-    interval = test.confidence_interval(confidence)
-    difference = Estimate(float(differences.mean()), float(interval.low), float(interval.high), "paired t")
+    difference = intervals.mean_difference(differences, confidence)
     p_equivalent = float(ttost_paired(differences, np.zeros(len(pairs)), -margin, margin)[0])
     return Contrast(
         measure,
         len(pairs),
         difference,
-        float(test.pvalue),
+        float(stats.ttest_1samp(differences, 0.0).pvalue),
         p_equivalent,
-        difference.value > 0,
+        _favours_second(measure, difference.value),
         "paired t, TOST",
         guessing=_guessing(pairs, measure, margin),
         sample=PairDifferences(differences, margin, confidence),
     )
 
 
-def _guessing(pairs: Sequence[tuple[Run, Run]], measure: str, margin: float) -> bool:
+def _favours_second(measure: Measure, difference: float) -> bool:
+    return difference < 0 if MEASURES[measure].lower_is_better else difference > 0
+
+
+def _guessing(pairs: Sequence[tuple[Run, Run]], measure: Measure, margin: float) -> bool:
     # Each variant by its own test images: another split may give another most frequent class.
-    return all(
+    return measure != "overfitting" and all(
         np.mean([run.measured(measure) for run in runs]) < np.mean([run.guessing for run in runs]) + margin
         for runs in zip(*pairs, strict=True)
     )
@@ -118,14 +121,11 @@ def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: fl
     """The share of runs that converged: Fisher's exact test; the interval of the difference is Newcombe's."""
     counts, totals = [sum(not run.failed for run in runs) for runs in (first, second)], [len(first), len(second)]
     table = [[converged, total - converged] for converged, total in zip(counts, totals, strict=True)]
-    low, high = confint_proportions_2indep(
-        counts[1], totals[1], counts[0], totals[0], method="newcomb", compare="diff", alpha=1 - confidence
-    )
     shares = [converged / total for converged, total in zip(counts, totals, strict=True)]
     return Contrast(
         "failures",
         min(totals),
-        Estimate(shares[1] - shares[0], float(low), float(high), "Newcombe"),
+        intervals.share_difference((counts[1], totals[1]), (counts[0], totals[0]), confidence),
         float(stats.fisher_exact(table).pvalue),
         None,
         shares[1] > shares[0],
@@ -135,7 +135,7 @@ def compare_failures(first: Sequence[Run], second: Sequence[Run], confidence: fl
     )
 
 
-def _undecided(measure: str, n: int, why: str) -> Contrast:
+def _undecided(measure: Measure, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, f"none: {why}")
 
 
@@ -175,13 +175,7 @@ def improvement(pairs: Sequence[tuple[Run, Run]], confidence: float) -> Estimate
         return None
     ranks = [[-1.0 if run.failed else run.accuracy for run in pair] for pair in pairs]
     wins = [0.5 * (1 + np.sign(second - first)) for first, second in ranks]
-    found = intervals.mean(wins, confidence)
-    if found is not None:
-        return found
-    if wins[0] == 0.5:
-        bound = intervals.share(0, len(wins), confidence).high
-        return Estimate(0.5, 0.5 - bound / 2, 0.5 + bound / 2, "exact binomial: every pair is a tie")
-    return intervals.share(int(sum(wins)), len(wins), confidence)
+    return intervals.share(float(sum(wins)), len(wins), confidence)
 
 
 def image_wins(pairs: Sequence[tuple[Run, Run]]) -> dict[int, int]:

@@ -3,17 +3,23 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Measure = Literal["accuracy", "failures", "epochs", "shift", "scale", "rotation", "stroke", "noise", "inversion"]
+Measure = Literal[
+    "accuracy", "failures", "epochs", "overfitting", "shift", "scale", "rotation", "stroke", "noise", "inversion"
+]
 Unit = Literal["points", "share of runs", "epochs"]
 
 
 @dataclass(frozen=True)
 class Description:
-    """`title`: in a heading or a table; `unit`: of a difference; `estimand`: what is estimated, in one sentence."""
+    """`title`: in a heading or a table; `unit`: of a difference; `estimand`: what is estimated, in one sentence.
+
+    `lower_is_better`: a negative difference speaks for the second variant.
+    """
 
     title: str
     unit: Unit
     estimand: str
+    lower_is_better: bool = False
 
 
 _CONVERGED = "of the runs that converged; failed runs are left out, in both variants of a pair"
@@ -28,6 +34,13 @@ MEASURES: dict[Measure, Description] = {
         "epochs",
         "The epochs until the validation accuracy reaches the target, of all runs; one that never reaches it counts "
         "as slower than any other.",
+        lower_is_better=True,
+    ),
+    "overfitting": Description(
+        "Overfitting",
+        "points",
+        f"The accuracy on the training images after training minus the test accuracy, {_CONVERGED}.",
+        lower_is_better=True,
     ),
     "shift": Description(
         "Accuracy on shifted images", "points", f"The mean accuracy on shifted test images {_CONVERGED}."

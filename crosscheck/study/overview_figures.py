@@ -17,7 +17,7 @@ from matplotlib.transforms import Transform
 from crosscheck.reporting.style import EDGE, GREY, colormap, new_figure, shown
 from crosscheck.study.answers_table import AnswersTable, Pair
 from crosscheck.study.looks import SIGNS
-from crosscheck.study.measures import MEASURES
+from crosscheck.study.measures import MEASURES, Unit
 from crosscheck.study.runs import Run
 
 MOST_EPOCHS = 20
@@ -50,21 +50,21 @@ def draw_differences(table: AnswersTable, names: Mapping[tuple[str, str], str], 
     figure = new_figure((WIDTH, total), layout=None)
     figure.suptitle("Difference by the primary measure of each question", fontsize=10, y=1 - 0.12 / total)
     top = total - HEAD
-    for (unit, bars), height in zip(panels.items(), heights, strict=True):
+    for (kind, bars), height in zip(panels.items(), heights, strict=True):
         left, right = AXIS
         axis = figure.add_axes((left, (top - height) / total, right - left, height / total))
-        _draw_panel(axis, unit, bars, margin)
+        _draw_panel(axis, *kind, bars, margin)
         top -= height + FOOT
     _add_legend(figure, total, margin)
     return figure
 
 
-def _panels(table: AnswersTable, names: Mapping[tuple[str, str], str]) -> dict[str, list[Bar]]:
-    panels: dict[str, list[Bar]] = {}
+def _panels(table: AnswersTable, names: Mapping[tuple[str, str], str]) -> dict[tuple[Unit, bool], list[Bar]]:
+    panels: dict[tuple[Unit, bool], list[Bar]] = {}
     for row in table.rows:
         for pair in row.pairs:
-            unit = MEASURES[pair.measure].unit
-            bars = panels.setdefault(unit, [])
+            measure = MEASURES[pair.measure]
+            bars = panels.setdefault((measure.unit, measure.lower_is_better), [])
             known = any(bar.ask == row.ask for bar in bars)
             bars.append(Bar("" if known else row.ask, names[row.question, pair.second], pair))
     return panels
@@ -74,7 +74,7 @@ def _height(bars: Sequence[Bar]) -> float:
     return LINE * sum(2 + bool(bar.ask) for bar in bars) + LINE / 2
 
 
-def _draw_panel(axis: Axes, unit: str, bars: Sequence[Bar], margin: float) -> None:
+def _draw_panel(axis: Axes, unit: Unit, lower_is_better: bool, bars: Sequence[Bar], margin: float) -> None:
     """Lines of text, each a unit of the vertical axis high, and the bars below them."""
     limit = _limit(bars, margin)
     axis.set_xlim(-limit, limit)
@@ -87,19 +87,30 @@ def _draw_panel(axis: Axes, unit: str, bars: Sequence[Bar], margin: float) -> No
             axis.text(0, at, shown(bar.ask, 96), transform=_beside(axis), fontsize=7.5, color=GREY, va="center")
             at += 1
         axis.text(0, at, shown(bar.text, 60), transform=_beside(axis), fontsize=8.5, va="center")
-        # Zero and the margin stand behind the bars alone, so that the text keeps its ground.
-        axis.fill_betweenx([at + 0.55, at + 1.25], -band, band, color=BAND, linewidth=0, zorder=0)
-        axis.plot([0, 0], [at + 0.55, at + 1.25], color="black", linewidth=0.8, zorder=1)
+        if bar.pair.difference is not None:
+            _draw_zero(axis, at + 0.9, band)
         _draw_bar(axis, at + 0.9, bar.pair, limit)
         at += 2
     axis.set_yticks([])
+    first, *others = dict.fromkeys(MEASURES[bar.pair.measure].title for bar in bars)
+    titles = ", ".join([first, *map(str.lower, others)])
+    if all(bar.pair.difference is None for bar in bars):
+        axis.set_axis_off()
+        axis.text(0, lines, f"{titles}: no difference in points", transform=_beside(axis), fontsize=8, va="top")
+        return
     for side in ("left", "right", "top"):
         axis.spines[side].set_visible(False)
     axis.tick_params(labelsize=8)
     axis.xaxis.set_major_locator(MaxNLocator(5, symmetric=True))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
-    titles = dict.fromkeys(MEASURES[bar.pair.measure].title for bar in bars)
-    axis.set_xlabel(f"{', '.join(titles)}: difference in points\n← worse        better →", fontsize=8)
+    direction = "← better        worse →" if lower_is_better else "← worse        better →"
+    axis.set_xlabel(f"{titles}: difference in points\n{direction}", fontsize=8)
+
+
+def _draw_zero(axis: Axes, line: float, band: float) -> None:
+    """Zero and the margin, behind the bar alone, so that the text keeps its ground."""
+    axis.fill_betweenx([line - 0.35, line + 0.35], -band, band, color=BAND, linewidth=0, zorder=0)
+    axis.plot([0, 0], [line - 0.35, line + 0.35], color="black", linewidth=0.8, zorder=1)
 
 
 def _beside(axis: Axes) -> Transform:

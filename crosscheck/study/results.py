@@ -71,13 +71,17 @@ class DistortionCurve(Record):
 
 
 class RunResult(Record):
-    """What follows from parameters, images and code alone. `diverged`: a loss or a weight became no number."""
+    """What follows from parameters, images and code alone. `diverged`: a loss or a weight became no number.
+
+    `train_accuracy`: of the network that is kept, on its training images as they are.
+    """
 
     data: Images
     cost: NetworkCost
     curve: Curve
     vitals: VitalsCurve
     diverged: bool
+    train_accuracy: float | None = None
     test: Answers
     robustness: dict[str, DistortionCurve]
 

@@ -66,9 +66,13 @@ class Run:
         return float(np.bincount(labels).max() / len(labels))
 
     def measured(self, measure: str) -> float:
-        """The accuracy, or the mean accuracy over all levels of a distortion that change the images."""
+        """The accuracy, how much higher that of the training images is, or the mean accuracy over all levels of a
+        distortion that change the images.
+        """
         if measure == "accuracy":
             return self.accuracy
+        if measure == "overfitting":
+            return (self.result.train_accuracy or 0.0) - self.accuracy
         curve = self.result.robustness[measure]
         pairs = zip(curve.level, curve.accuracy, strict=True)
         return float(np.mean([accuracy for level, accuracy in pairs if level != corruptions.UNTOUCHED[measure]]))

@@ -65,6 +65,7 @@ def execute(params: Params, packed: PackedImages) -> tuple[RunResult, RunTiming]
         curve=Curve(**columns([asdict(epoch) for epoch in trainer.history])),
         vitals=VitalsCurve(**columns([asdict(each) for each in vitals])),
         diverged=diverged,
+        train_accuracy=None if diverged else accuracy_on(trainer.fast_net, train),
         test=Answers() if diverged else examine(trainer.fast_net, subsets),
         robustness={} if diverged else withstand(trainer.fast_net, subsets.test, params.data.background),
     )

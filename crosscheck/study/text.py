@@ -5,7 +5,6 @@ A difference is always that of the second from the first.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from crosscheck.reporting.sentences import Sentences
 from crosscheck.study import plateau
@@ -40,7 +39,7 @@ def needed_row(answer: Answer) -> list[str]:
     """How many runs of each variant would find a difference by the primary measure."""
     contrast = answer.primary.contrast
     counts = [contrast.needed_for_margin(), contrast.needed_for_seen()]
-    title = MEASURES[cast(Measure, contrast.measure)].title
+    title = MEASURES[contrast.measure].title
     return [
         f"{answer.second} against {answer.first}",
         title,
@@ -108,7 +107,7 @@ def finding_row(finding: Finding) -> list[str]:
     contrast = finding.contrast
     primary = " (primary)" if finding.family == "primary" else ""
     return [
-        MEASURES[cast(Measure, contrast.measure)].title + primary,
+        MEASURES[contrast.measure].title + primary,
         contrast.detail or ("–" if contrast.difference is None else _say("points", contrast.difference)),
         str(contrast.n),
         _p(contrast.p),

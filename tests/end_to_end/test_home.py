@@ -111,7 +111,7 @@ STUDY: dict[str, Any] = {
     "target": 0.5,
     "params": {"split.test": 4, "split.val": 2, "train.epochs": 2, "train.snapshots": 0, "model.invert": True},
     "variants": {"small": {}, "wider": {"set": {"model.channels": 4}}},
-    "questions": {"width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": ["accuracy"]}},
+    "questions": {"width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": []}},
 }
 
 

@@ -20,9 +20,7 @@ TOY: dict[str, Any] = {
         "model.invert": True,
     },
     "variants": {"small": {}, "wider": {"set": {"model.channels": 4}}},
-    "questions": {
-        "width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": ["accuracy", "shift"]}
-    },
+    "questions": {"width": {"ask": "Does width matter?", "compare": ["small", "wider"], "measure": ["shift"]}},
 }
 
 

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,19 @@ def test_equivalent_variants_that_only_guess_are_told_from_those_that_know(param
     finding = judge(pair(0.5))[0]
     assert finding.verdict == "equivalent"
     assert text.finding_row(finding)[-1] == "equivalent, neither better than guessing"
+
+
+def test_more_overfitting_is_worse(params: Params) -> None:
+    def fitted(seed: int, gap: float) -> Run:
+        run = run_of(params, seed, 0.9)
+        return replace(run, result=run_result(test={"actual": [0, 1]}, train_accuracy=0.9 + gap))
+
+    first = [fitted(seed, 0.01 + 0.001 * seed) for seed in range(5)]
+    second = [fitted(seed, 0.05 - 0.001 * seed) for seed in range(5)]
+    contrast = hypothesis_tests.compare_values(first, second, "overfitting", MARGIN, CONFIDENCE)
+    assert contrast.difference is not None and contrast.difference.value == pytest.approx(0.036)
+    assert [each.verdict for each in judge(contrast)] == ["worse"]
+    assert not contrast.favours_second and not contrast.guessing
 
 
 @pytest.mark.parametrize("runs", [2, 3, 6])
