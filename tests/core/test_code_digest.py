@@ -96,6 +96,7 @@ DECISIVE = {
         "RunTiming",
         "VitalsCurve",
     },
+    "training.feed": {"Feed", "LARGEST_SHARE", "_fits", "copy_to"},
     "training.fast_network": {"_dense", "_first_block", "faster", "has_operators"},
     "data.guessing": {"Guess"},
     "core.devices": {
