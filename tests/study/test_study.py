@@ -200,26 +200,40 @@ def _processes(session: int) -> list[int]:
 
 
 @pytest.mark.soak
-def test_dvc_runs_the_study_apart_from_the_pipeline_and_keeps_what_is_good(project: Project) -> None:
-    shutil.copytree(ROOT / "study", project.folder / "study", ignore=lambda _, names: set(names) - {"dvc.yaml"})
+def test_a_clone_has_the_results_of_the_study_and_runs_only_what_is_new(project: Project, tmp_path: Path) -> None:
+    kept = {"dvc.yaml", ".gitignore"}
+    shutil.copytree(ROOT / "study", project.folder / "study", ignore=lambda _, names: set(names) - kept)
     params = {name: value for name, value in TOY["params"].items() if name != "data.images"}
-    file = project.folder / "study" / "variants.yaml"
 
     def write(**changes: Any) -> None:
-        with file.open("w", encoding="utf-8") as stream:
+        with (project.folder / "study" / "variants.yaml").open("w", encoding="utf-8") as stream:
             YAML().dump(TOY | {"params": params | {"split.test": 3}} | changes, stream)
 
+    def study(project: Project, *words: str) -> str:
+        return project.run("make", "-s", "-o", ".venv/.ready", "study", *words).stdout
+
     write()
-    project.run("dvc", "repro", "study/dvc.yaml")
+    assert "2 runs, 0 of them cached" in study(project, "SHARD=1/2")
+    assert not (project.folder / "study" / "variants" / "summary.json").exists()
+    assert "4 runs, 2 of them cached" in study(project)
     assert json.loads(project.read("study/variants/summary.json"))["small"]["runs"] == 2
     assert not (project.folder / "models").exists()
-    assert "4 of them cached" not in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    again = study(project)
+    assert "4 of them cached" in again and "variants compared" not in again
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "study")
+    project.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert {file.name for file in (clone.folder / "study" / "variants" / "results").iterdir()} == {
+        "small.jsonl",
+        "wider.jsonl",
+    }
+    # The report without running anything, by DVC alone; then one more seed.
+    assert "2 variants compared" in clone.run("dvc", "repro", "study/dvc.yaml").stdout
     write(seeds=3)
-    assert "6 runs, 4 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
-    shutil.rmtree(project.folder / "study" / "variants" / "results")
-    project.run("dvc", "checkout", "study/dvc.yaml")
-    write(seeds=4)
-    assert "8 runs, 6 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    shutil.copy(project.folder / "study" / "variants.yaml", clone.folder / "study")
+    assert "6 runs, 4 of them cached" in study(clone)
+    assert json.loads(clone.read("study/variants/summary.json"))["small"]["runs"] == 3
 
 
 @pytest.mark.soak
