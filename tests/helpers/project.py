@@ -19,7 +19,7 @@ from helpers.repository import ROOT, packages
 # After so many seconds a command hangs; a busy machine is no reason to fail.
 HANG = 1200
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", *packages())
+PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", "weights", *packages())
 TINY = {
     "data": {"height": 16, "width": 16},
     "synthesize": {"images_per_class": 12, "size": 16, "stroke_width": 10.0},
