@@ -47,6 +47,18 @@ def params() -> Params:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Toy networks are fastest on one thread."""
+    # Seconds to load, and few tests need it.
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def toy_images(tmp_path: Path) -> Path:
     """Twelve images of each of two classes."""
     return draw_toy_images(tmp_path / "toy", 12)

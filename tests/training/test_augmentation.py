@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -26,14 +25,7 @@ ALL: dict[str, float] = {
     "brightness": 0.3, "contrast": 0.3, "erasing": 0.5,
 }  # fmt: skip
 SHAPES = pytest.mark.parametrize("shape", [(9, 1, 20, 20), (9, 3, 17, 31), (9, 1, 16, 5), (9, 1, 1, 1)])
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def noise(*shape: int) -> Tensor:
