@@ -1,5 +1,6 @@
 """Fixtures for all tests: parameters, toy images, a small project of its own, a browser."""
 
+import multiprocessing
 import os
 import shutil
 import sys
@@ -18,7 +19,7 @@ pytest.register_assert_rewrite("helpers")
 # isort: split
 from helpers.browser import ARGUMENTS, chromium  # noqa: E402
 from helpers.image_folders import draw_toy_images  # noqa: E402
-from helpers.preloaded import TABLES, folder, share  # noqa: E402
+from helpers.preloaded import TABLES, folder, preloaded_python, share  # noqa: E402
 from helpers.project import TINY, Project, change_params, copy_project, make_project  # noqa: E402
 from helpers.repository import ROOT  # noqa: E402
 
@@ -27,8 +28,10 @@ os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where tests run in several processes, these share what the first one loads for commands."""
-    if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
+    """Where tests run in several processes, these share what the first one loads for commands and for their workers."""
+    if hasattr(config, "workerinput"):
+        multiprocessing.set_executable(preloaded_python())
+    elif config.getoption("numprocesses", default=None):
         share()
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import re
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,6 @@ import timm
 import torch
 from helpers.backbones import COLOURED, PACKAGED, SIZE, SMALL, untrained, wanted, write_weights
 from helpers.networks import images_of
-from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT
 
 from crosscheck.core.errors import InputError
@@ -81,7 +81,7 @@ def test_without_a_backbone_timm_is_never_loaded() -> None:
         "from crosscheck.data.dataset import DataSet\nfrom crosscheck.network import model\n"
         "model.build(load().model, DataSet(['a', 'b'], 116, 116, 1, 'stretch', 255))\nprint('timm' in sys.modules)"
     )
-    done = subprocess.run([preloaded_python(), "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
 
@@ -90,7 +90,7 @@ def test_nothing_asks_a_hub_and_nothing_is_told_to_it() -> None:
         "import os\nos.environ.pop('HF_HUB_OFFLINE', None)\nimport crosscheck\n"
         "from huggingface_hub import constants\nprint(constants.HF_HUB_OFFLINE, constants.HF_HUB_DISABLE_TELEMETRY)"
     )
-    done = subprocess.run([preloaded_python(), "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
 
 

@@ -100,6 +100,25 @@ def test_a_process_ends_with_the_one_that_is_waited_for(python: str, tmp_path: P
         assert not psutil.pid_exists(number)
 
 
+WORKERS = """
+import multiprocessing, sys
+def loaded(): print("torch" in sys.modules, multiprocessing.parent_process() is not None, flush=True)
+if __name__ == "__main__":
+    worker = multiprocessing.get_context(sys.argv[1]).Process(target=loaded)
+    worker.start()
+    worker.join()
+    print(worker.exitcode)
+"""
+
+
+@BOTH
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_workers_of_multiprocessing_start_alike(python: str, method: str, tmp_path: Path) -> None:
+    (tmp_path / "workers.py").write_text(WORKERS, encoding="utf-8")
+    done = run(python, "-m", "workers", method, cwd=tmp_path)
+    assert done.stdout.splitlines() == [f"{python == 'preloaded'} True", "0"], done.stderr
+
+
 def test_dvc_is_dvc() -> None:
     done = subprocess.run([shims() / "dvc", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == subprocess.run(["dvc", "--version"], capture_output=True, text=True, check=True).stdout
