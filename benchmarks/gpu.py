@@ -199,7 +199,7 @@ def _equal(one: Trainer, other: Trainer) -> bool:
 
 
 def prepare(folder: Path, device: str, tiny: bool, epochs: int, seeds: int) -> Setting:
-    """Draw the images into `folder` and settle the device. Raises InputError where there is no GPU, but one is asked for."""
+    """Draw the images into `folder` and settle the device. Raises InputError where a GPU is asked for and missing."""
     params = load()
     params = params.model_copy(
         update={
@@ -215,7 +215,7 @@ def prepare(folder: Path, device: str, tiny: bool, epochs: int, seeds: int) -> S
 
 
 def run(setting: Setting, names: list[str]) -> dict[str, Any]:
-    """The figures of each check. One that an error stops has its words; what torch reports of a GPU are RuntimeErrors."""
+    """The figures of each check, or the words of the error that stopped it; torch reports a GPU's as RuntimeError."""
     report: dict[str, Any] = {}
     for name in names:
         began = time.perf_counter()

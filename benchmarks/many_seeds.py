@@ -22,8 +22,8 @@ from crosscheck.training.trainer import new_network
 class ManySeeds:
     """Networks that differ in their seed alone, in training together on `device`.
 
-    `weights` and `buffers`: those of each layer by name, stacked, (seeds, ...). Each network sees the images in the order
-    that `Trainer` would give it. Raises InputError for a recipe that is not plain SGD.
+    `weights` and `buffers`: those of each layer by name, stacked, (seeds, ...). Each network sees the images in the
+    order that `Trainer` would give it. Raises InputError for a recipe that is not plain SGD.
     """
 
     def __init__(
