@@ -210,8 +210,8 @@ def prepare(folder: Path, device: str, tiny: bool, epochs: int, seeds: int) -> S
     found = devices.prepare(params.compute)
     drawings.make(folder, *((16, 4) if tiny else (850, 150)))
     data_set = dataset.read_data_set(folder / "split")
-    subsets = (dataset.read(folder / "split", name, data_set) for name in ("train", "test"))
-    return Setting(params, found, folder / "images" / "train", data_set, *subsets, epochs, seeds)
+    train, test = (dataset.read(folder / "split", name, data_set) for name in ("train", "test"))
+    return Setting(params, found, folder / "images" / "train", data_set, train, test, epochs, seeds)
 
 
 def run(setting: Setting, names: list[str]) -> dict[str, Any]:

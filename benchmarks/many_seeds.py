@@ -37,7 +37,7 @@ class ManySeeds:
         self.recipe, self.count, self.device = recipe, len(train), device
         self.images, self.labels = copy_to(train, device)
         nets = [new_network(params.model, data_set, train, seed).to(device) for seed in seeds]
-        self.weights, self.buffers = stack_module_state(nets)  # type: ignore[arg-type]
+        self.weights, self.buffers = stack_module_state(nets)
         self.template = deepcopy(nets[0]).to("meta")
         self.orders = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.step = vmap(grad_and_value(self._loss))
