@@ -199,7 +199,7 @@ def _equal(one: Trainer, other: Trainer) -> bool:
 
 
 def prepare(folder: Path, device: str, tiny: bool, epochs: int, seeds: int) -> Setting:
-    """Draw the images into `folder` and settle the device. Raises InputError where there is no GPU, but one is asked for."""
+    """Draw the images into `folder` and settle the device. Raises InputError where a GPU is asked for and missing."""
     params = load()
     params = params.model_copy(
         update={
@@ -210,12 +210,12 @@ def prepare(folder: Path, device: str, tiny: bool, epochs: int, seeds: int) -> S
     found = devices.prepare(params.compute)
     drawings.make(folder, *((16, 4) if tiny else (850, 150)))
     data_set = dataset.read_data_set(folder / "split")
-    subsets = (dataset.read(folder / "split", name, data_set) for name in ("train", "test"))
-    return Setting(params, found, folder / "images" / "train", data_set, *subsets, epochs, seeds)
+    train, test = (dataset.read(folder / "split", name, data_set) for name in ("train", "test"))
+    return Setting(params, found, folder / "images" / "train", data_set, train, test, epochs, seeds)
 
 
 def run(setting: Setting, names: list[str]) -> dict[str, Any]:
-    """The figures of each check. One that an error stops has its words; what torch reports of a GPU are RuntimeErrors."""
+    """The figures of each check, or the words of the error that stopped it; torch reports a GPU's as RuntimeError."""
     report: dict[str, Any] = {}
     for name in names:
         began = time.perf_counter()

@@ -34,7 +34,7 @@ class GraphedEpochs:
 
     def _record(self) -> torch.cuda.CUDAGraph:
         before = [weights.detach().clone() for weights in self.weights]
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UP):
@@ -61,7 +61,7 @@ class GraphedEpochs:
         """Train for an epoch, and return the mean training loss."""
         self.total.zero_()
         order = torch.randperm(self.count, generator=self.order).to(self.device)
-        for rows in order.split(self.size):
+        for rows in torch.split(order, self.size):
             if self.graph and len(rows) == len(self.rows):
                 self.rows.copy_(rows)
                 self.graph.replay()

@@ -22,8 +22,8 @@ from crosscheck.training.trainer import new_network
 class ManySeeds:
     """Networks that differ in their seed alone, in training together on `device`.
 
-    `weights` and `buffers`: those of each layer by name, stacked, (seeds, ...). Each network sees the images in the order
-    that `Trainer` would give it. Raises InputError for a recipe that is not plain SGD.
+    `weights` and `buffers`: those of each layer by name, stacked, (seeds, ...). Each network sees the images in the
+    order that `Trainer` would give it. Raises InputError for a recipe that is not plain SGD.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ManySeeds:
         self.recipe, self.count, self.device = recipe, len(train), device
         self.images, self.labels = copy_to(train, device)
         nets = [new_network(params.model, data_set, train, seed).to(device) for seed in seeds]
-        self.weights, self.buffers = stack_module_state(nets)  # type: ignore[arg-type]
+        self.weights, self.buffers = stack_module_state(nets)
         self.template = deepcopy(nets[0]).to("meta")
         self.orders = [torch.Generator().manual_seed(seed) for seed in seeds]
         self.step = vmap(grad_and_value(self._loss))

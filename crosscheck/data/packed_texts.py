@@ -1,4 +1,4 @@
-"""Columns of texts in little memory: there may be millions, and Python takes about 80 bytes for a short text of its own.
+"""Columns of texts in little memory: there may be millions, and Python takes about 80 bytes for a short text.
 
 Each is a sequence: it gives texts, and can be compared with a list of them.
 """

@@ -94,7 +94,8 @@ class _Draw:
     """Takes units out of training, for one subset after the other.
 
     `fixed`, bool (n,): images that the folder itself puts into test or val. What hangs together with one of them is
-    never taken. `subset_of`: the subset of each unit, by its place in SUBSETS; `left`: the training images of each class.
+    never taken. `subset_of`: the subset of each unit, by its place in SUBSETS; `left`: the training images of each
+    class.
     """
 
     def __init__(self, units: Units, fixed: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:
