@@ -10,7 +10,7 @@ from helpers.pages import CONTENT, analyse, make_plan
 
 from crosscheck.core.errors import InputError
 from crosscheck.reporting import document, style
-from crosscheck.study import answers_table, at_a_glance, looks, overview_figures, report, tracking
+from crosscheck.study import answers_table, at_a_glance, looks, overview_figures, report, report_tracking
 from crosscheck.study.analysis import Overview
 from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.plans import Plan
@@ -205,8 +205,10 @@ def test_the_plot_of_differences_draws_each_verdict_as_it_is(plan: Plan, table: 
 
 
 def test_a_note_for_mlflow_is_the_table_and_never_too_long(table: AnswersTable) -> None:
-    assert tracking.note(table) == answers_table.markdown(table.rows)
+    assert report_tracking.note(table) == answers_table.markdown(table.rows)
     many = table.model_copy(update={"rows": table.rows * 8})
-    assert len(tracking.note(many)) <= tracking.LONGEST_NOTE
-    assert tracking.note(many).count("\n") == 2 + 8 * len(table.rows) - 1
-    assert len(tracking.note(table.model_copy(update={"rows": table.rows * 200}))) <= tracking.LONGEST_NOTE
+    assert len(report_tracking.note(many)) <= report_tracking.LONGEST_NOTE
+    assert report_tracking.note(many).count("\n") == 2 + 8 * len(table.rows) - 1
+    assert (
+        len(report_tracking.note(table.model_copy(update={"rows": table.rows * 200}))) <= report_tracking.LONGEST_NOTE
+    )
