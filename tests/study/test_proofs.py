@@ -66,6 +66,12 @@ SHARED = [
     ("training/fused_linear.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
     ("training/fused_conv_pool.py", "torch.sub(whole", "torch.add(whole", "max pooling"),
     ("evaluation/complexity.py", "// 2", "// 3", "max pooling"),
+    (
+        "study/single_run.py",
+        "accuracy_on(trainer.fast_net, train)",
+        "accuracy_on(trainer.fast_net, subsets.val)",
+        "overfitting",
+    ),
     ("study/diagnostics.py", "correction=0", "correction=1", "max pooling"),
     (
         "study/single_run.py",
