@@ -50,7 +50,7 @@ def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | 
     whole.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.03))
     for axis in (whole, near):
         axis.set_xlabel("test accuracy", fontsize=9)
-        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.xaxis.set_major_formatter(PercentFormatter(1))
         axis.grid(alpha=0.3)
     total = sum(map(len, runs.values()))
     figure.suptitle(

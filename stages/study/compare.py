@@ -23,9 +23,9 @@ from crosscheck.study import (
     looks,
     overview_figures,
     plans,
+    report_tracking,
     resplit,
     result_cache,
-    tracking,
 )
 from crosscheck.study import report as study_report
 from crosscheck.study.analysis import Overview
@@ -54,7 +54,7 @@ def main(study: Path) -> None:
     for line in study_report.describe_coverage(plan):
         print(line)
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
-    tracking.record_report(plan, table, [report, plan.folder / answers_table.FILE])
+    report_tracking.record_report(plan, table, [report, plan.folder / answers_table.FILE])
 
 
 def draw(plan: Plan, found: Overview, table: AnswersTable, packed: PackedImages) -> NamedFigures:

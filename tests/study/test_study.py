@@ -284,6 +284,23 @@ def test_the_report_says_what_is_known_and_needs_no_other_file(copied: Project) 
     assert pictures and all((copied.folder / "mine" / "report" / picture).is_file() for picture in pictures)
 
 
+def test_mlflow_has_the_answers_and_the_report_in_the_run_of_the_study(copied: Project) -> None:
+    import mlflow
+
+    compare(copied)
+    client = mlflow.MlflowClient(f"sqlite:///{copied.folder / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("crosscheck").experiment_id])
+    assert run.info.status == "FINISHED"
+    printed = copied.command("answers", "--study", "mine.yaml", "--markdown").stdout
+    assert run.data.tags["mlflow.note.content"] == printed.strip()
+    assert "| Does width matter? | **" in printed
+    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {"answers.json", "report"}
+    kept = {each.path for each in client.list_artifacts(run.info.run_id, "report")}
+    assert {"report/report.html", "report/differences.png", "report/convergence.png"} <= kept
+    plain = copied.command("answers", "--study", "mine.yaml").stdout
+    assert "Bars and discs: 4 runs of 2 variants" in plain and "Does width matter?" in plain
+
+
 def test_metrics_diff_does_not_begin_with_what_a_fresh_clone_lacks(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     (project.folder / "study").mkdir()
