@@ -82,12 +82,14 @@ else
 	$(RUN_STUDY)
 	$(if $(SHARD),,python -m stages.study.compare --study '$(STUDY)')
 endif
+	@$(if $(SHARD),,python -m crosscheck answers --study '$(STUDY)')
 
 study-quick: $(READY) ## run four variants of the study with four seeds, in a few minutes, and compare them
 	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
 	python -m stages.study.run --study study/quick.yaml
 	python -m stages.study.compare --study study/quick.yaml
+	@python -m crosscheck answers --study study/quick.yaml
 
 sync: $(READY) ## bring MLflow up to date with the current results, as after an outage
 	python -m crosscheck sync

@@ -57,22 +57,27 @@ def find_coverage(studies: int) -> Iterator[Coverage]:
     """A row for each interval, kind of data and number of runs."""
     for data, (draw, true) in ACCURACIES.items():
         for runs in RUNS:
-            yield _simulated("mean accuracy", data, runs, studies, draw, true, intervals.mean)
-            yield _simulated("mean accuracy, bootstrap (BCa)", data, runs, studies, draw, true, bootstrap)
+            yield simulate("mean accuracy", data, runs, studies, draw, true, intervals.mean)
+            yield simulate("mean accuracy, bootstrap (BCa)", data, runs, studies, draw, true, bootstrap)
     for data, (draw, true) in DIFFERENCES.items():
         for runs in RUNS:
-            yield _simulated("difference of accuracy", data, runs, studies, draw, true, intervals.mean_difference)
+            yield simulate("difference of accuracy", data, runs, studies, draw, true, intervals.mean_difference)
+    for runs in RUNS:
+        yield from count_shares(runs)
+
+
+def count_shares(runs: int) -> Iterator[Coverage]:
+    """The rows of shares of this number of runs, exact."""
     for share in (0.6, 0.9):
-        for runs in RUNS:
-            yield Coverage("share converged", f"{share:.0%} converge", runs, CONFIDENCE, _of_share(share, runs), 0)
+        yield Coverage("share converged", f"{share:.0%} converge", runs, CONFIDENCE, _of_share(share, runs), 0)
     for first, second in ((0.9, 0.9), (1.0, 0.6)):
-        for runs in RUNS:
-            found = _of_share_difference(first, second, runs)
-            data = f"{second:.0%} against {first:.0%}"
-            yield Coverage("difference of shares converged", data, runs, CONFIDENCE, found, 0)
+        found = _of_share_difference(first, second, runs)
+        yield Coverage(
+            "difference of shares converged", f"{second:.0%} against {first:.0%}", runs, CONFIDENCE, found, 0
+        )
 
 
-def _simulated(
+def simulate(
     interval: str,
     data: str,
     runs: int,

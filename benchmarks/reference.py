@@ -8,7 +8,9 @@ this project's modules; docs/results.md has the experiments. Prints one line of 
 
 import argparse
 import json
+import statistics
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +57,18 @@ def main() -> None:
     test = datasets.ImageFolder(asked.images / "test", PREPARE)
     net = network(asked.network)
     seconds: list[float] = []
+    losses: list[float] = []
     accuracies: list[float] = []
     while len(seconds) < asked.epochs and max(accuracies, default=0.0) < asked.until:
         began = time.perf_counter()
-        train_epoch(net, DataLoader(train, batch_size=64, shuffle=True), asked.lr)
+        steps = train_epoch(net, DataLoader(train, batch_size=64, shuffle=True), asked.lr)
         seconds.append(time.perf_counter() - began)
+        losses.append(statistics.fmean(steps))
         if asked.until <= 1 or len(seconds) == asked.epochs:
             accuracies.append(accuracy(net, DataLoader(test, batch_size=64)))
     if asked.pictures:
         save_all(net, train, test, asked.pictures)
-    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
+    print(json.dumps({"epoch_seconds": seconds, "train_loss": losses, "test_accuracy": accuracies, **peaks()}))
 
 
 def arguments() -> argparse.Namespace:
@@ -79,9 +83,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def train_epoch(net: nn.Module, loader: DataLoader[Any], lr: float) -> None:
+def train_epoch(net: nn.Module, loader: Iterable[Any], lr: float) -> list[float]:
+    """The loss of each step."""
     loss_function = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    losses = []
     net.train()
     for images, labels in loader:
         outputs = net(images)
@@ -89,6 +95,8 @@ def train_epoch(net: nn.Module, loader: DataLoader[Any], lr: float) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        losses.append(loss.item())
+    return losses
 
 
 def accuracy(net: nn.Module, loader: DataLoader[Any]) -> float:

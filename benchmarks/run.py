@@ -1,6 +1,7 @@
 """Compares this project with the original script, the two sides in turn, and writes the results.
 
-Rows that are not asked for stay as they are. The row `folders` has results of its own (benchmarks/folders/measure.py).
+Rows that are not asked for stay as they are. The rows `folders` (benchmarks/folders/measure.py) and `fidelity`
+(benchmarks/fidelity.py) have results of their own.
 
     python -m benchmarks.run --rows epoch-base accuracy --repeats 3 --results FOLDER
 
@@ -14,7 +15,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import drawings, machine, table
+from benchmarks import drawings, fidelity, machine, table
 from benchmarks.folders import measure
 from benchmarks.folders.catalogue import FOLDERS
 from benchmarks.rows import ROWS, Setting
@@ -27,6 +28,9 @@ def main() -> None:
     if measure.ROW in asked.rows:
         wanted = measure.Wanted(asked.folders, asked.seconds, Path.cwd(), described(Path.cwd()))
         print(measure.measure(wanted, asked.results))
+    if fidelity.ROW in asked.rows:
+        wanted_runs = fidelity.Wanted(asked.networks, asked.seeds, asked.train, asked.test, described(Path.cwd()))
+        print(fidelity.measure(wanted_runs, asked.results))
     if names := [name for name in asked.rows if name in ROWS]:
         compare_with_script(names, asked)
 
@@ -58,11 +62,17 @@ def described(project: Path) -> str:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", nargs="+", choices=[*ROWS, measure.ROW], default=list(ROWS), help="what to compare")
+    parser.add_argument(
+        "--rows", nargs="+", choices=[*ROWS, measure.ROW, fidelity.ROW], default=list(ROWS), help="what to compare"
+    )
     parser.add_argument("--repeats", type=int, default=5, help="processes of each side")
     parser.add_argument("--epochs", type=int, default=2, help="epochs of each process that times them")
     parser.add_argument("--train", type=int, default=850, help="training images of each class")
     parser.add_argument("--test", type=int, default=150, help="test images of each class")
+    parser.add_argument(
+        "--networks", nargs="+", choices=fidelity.SEEDS, default=list(fidelity.SEEDS), help="of fidelity"
+    )
+    parser.add_argument("--seeds", type=int, default=max(fidelity.SEEDS.values()), help="most seeds of each, fidelity")
     parser.add_argument("--folders", nargs="+", choices=FOLDERS, default=list(FOLDERS), help="of the row folders")
     parser.add_argument("--seconds", type=float, default=180, help="training of a network from scratch, row folders")
     parser.add_argument("--results", type=Path, default=Path("benchmarks/results"), help="where the results go")

@@ -69,7 +69,8 @@ def main() -> None:
         return "accurate enough" if max(accuracies, default=0.0) >= asked.until else None
 
     trainer.run(measure)
-    print(json.dumps({"epoch_seconds": seconds, "test_accuracy": accuracies, **peaks()}))
+    losses = [epoch.train_loss for epoch in trainer.history]
+    print(json.dumps({"epoch_seconds": seconds, "train_loss": losses, "test_accuracy": accuracies, **peaks()}))
 
 
 def arguments(words: list[str] | None = None) -> argparse.Namespace:

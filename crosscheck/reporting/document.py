@@ -16,10 +16,49 @@ class Code:
     """Words to be typed as they stand, such as a command."""
 
     text: str
+    kind: ClassVar = "code"
 
 
-# Plain text, or text with code in it.
-Words = str | Sequence[str | Code]
+@dataclass(frozen=True)
+class Strong:
+    """Words that a reader should see first."""
+
+    text: str
+    kind: ClassVar = "strong"
+
+
+@dataclass(frozen=True)
+class Link:
+    """Words that lead to the section of this document with this anchor."""
+
+    text: str
+    anchor: str
+    kind: ClassVar = "link"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sign that stands for a word. The word is its title, and what a screen reader says in its place.
+
+    `color` names a colour of the page's style: up, down, same, hint or open.
+    """
+
+    sign: str
+    word: str
+    color: str
+    kind: ClassVar = "mark"
+
+
+@dataclass(frozen=True)
+class Break:
+    """The end of a line within a paragraph or a cell."""
+
+    kind: ClassVar = "break"
+
+
+Part = str | Code | Strong | Link | Mark | Break
+# Plain text, or text with other parts in it.
+Words = str | Sequence[Part]
 
 
 @dataclass(frozen=True)
@@ -36,24 +75,36 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Table:
-    """`header` and `rows` of cells; the first column names the row."""
+    """`header` and `rows` of cells; the first column names the row.
+
+    On a phone each row of a table is a card, a cell below the other. `grid`: one of marks, which keeps its columns and
+    is as narrow as they let it be.
+    """
 
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Sequence[Words]]
+    grid: bool = False
     kind: ClassVar = "table"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file with a caption, which also tells those who cannot see it.
+    """A PNG file with a caption.
 
-    `captioned`: whether the caption stands below the picture as well.
+    `captioned`: whether the caption stands below the picture. `instead`: what those are told who cannot see it, where
+    that is not the caption.
     """
 
     file: Path
     caption: str
     captioned: bool = True
+    instead: str = ""
     kind: ClassVar = "picture"
+
+    @property
+    def alternative(self) -> str:
+        """The text in the place of the picture."""
+        return self.instead or self.caption
 
     @property
     def source(self) -> str:
@@ -72,11 +123,15 @@ class Animation:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; `name` is the anchor to link to, and follows from the heading if empty."""
+    """A heading and what stands below it; `name` is the anchor to link to, and follows from the heading if empty.
+
+    `folded`: a page shows the heading alone until the reader opens it.
+    """
 
     heading: str
     blocks: Sequence["Block"]
     name: str = ""
+    folded: bool = False
     kind: ClassVar = "section"
 
     @property
@@ -91,14 +146,25 @@ Block = Paragraph | Bullets | Table | Picture | Animation | Section
 
 @dataclass(frozen=True)
 class Document:
-    """A report: what stands above the sections, and the sections."""
+    """A report: what stands above the sections, and the sections. Raises ValueError where two share an anchor."""
 
     title: str
     blocks: Sequence[Block]
 
+    def __post_init__(self) -> None:
+        anchors = [block.anchor for block in _walk(self.blocks) if isinstance(block, Section)]
+        twice = {anchor for anchor in anchors if anchors.count(anchor) > 1}
+        if twice:
+            raise ValueError(f"two sections have the anchor {min(twice)!r}; give one of them another name")
+
     @property
     def animated(self) -> bool:
         return any(isinstance(block, Animation) for block in _walk(self.blocks))
+
+    @property
+    def folds(self) -> bool:
+        """Whether any section is folded."""
+        return any(isinstance(block, Section) and block.folded for block in _walk(self.blocks))
 
 
 def _walk(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -118,13 +184,17 @@ def write_html(document: Document, file: Path) -> None:
     write_text(file, _render("document.html", document=document))
 
 
+def render_markdown(*blocks: Block) -> str:
+    """Blocks without a picture as GitHub's Markdown, to be quoted elsewhere; it begins and ends without empty lines."""
+    return _render("document.md", document=Document("", blocks), folder=Path()).strip()
+
+
 def _render(template: str, **content: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["plain"] = _plain
-    environment.filters["cell"] = lambda text: _plain(text).replace("|", "/")
     # As an HTML alternative text would, a caption in brackets ends at the first closing one.
     environment.filters["in_brackets"] = lambda text: _plain(text).replace("[", "(").replace("]", ")")
     return environment.get_template(template).render(**content)

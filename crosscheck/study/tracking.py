@@ -1,11 +1,19 @@
-"""What MLflow is told of a study: a run for each run of it."""
+"""What MLflow is told of a study: a run for each run of it, and the report in the run above them."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from crosscheck.study import answers_table
+from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan, PlannedRun
 from crosscheck.study.results import RunResult, RunTiming, StoredResult
 from crosscheck.study.runs import right_answers, share_right
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
 KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
+
+# What MLflow takes as the value of a tag, in characters.
+LONGEST_NOTE = 8000
 
 
 def open_runs(plan: Plan) -> NestedRuns:
@@ -27,6 +35,22 @@ def child(planned: PlannedRun, stored: StoredResult, timing: RunTiming | None) -
         epochs=epochs,
         status="FAILED" if result.diverged else "FINISHED",
     )
+
+
+def record_report(plan: Plan, table: AnswersTable, paths: Sequence[Path]) -> None:
+    """The table of answers as the note of the study's run, and the files and folders with all the rest."""
+    runs = open_runs(plan)
+    runs.describe(note(table), paths)
+    runs.finish()
+
+
+def note(table: AnswersTable) -> str:
+    """The table in Markdown, or its first two columns where all of it is too long for MLflow."""
+    whole = answers_table.markdown(table.rows)
+    if len(whole) <= LONGEST_NOTE:
+        return whole
+    short = answers_table.markdown(row.model_copy(update={"pairs": []}) for row in table.rows)
+    return short if len(short) <= LONGEST_NOTE else f"{short[: LONGEST_NOTE - 2]} …"
 
 
 def figures(result: RunResult, timing: RunTiming | None) -> dict[str, float]:

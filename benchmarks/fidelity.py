@@ -1,0 +1,244 @@
+"""Whether this project trains as the original script does: the row `fidelity` of the benchmark.
+
+    make bench BENCH='--rows fidelity'
+    make bench BENCH='--rows fidelity --networks base --seeds 2'
+
+First step by step: from the same initial weights, on the same batches, the losses of an epoch. Then as a whole: each
+side trains with seeds of its own, so a seed means nothing to the other side, and what comes of it is compared as two
+samples. Takes an hour and a half with all seeds, nearly all of it `no_pool`. Writes fidelity.json and fidelity.md.
+"""
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from torch import nn
+from torch.utils.data import DataLoader, Subset
+from torchvision.datasets import ImageFolder
+
+from benchmarks import drawings, reference, training
+from benchmarks.comparison import in_turn, module, report_of
+from crosscheck.core import devices
+from crosscheck.core.files import write_json, write_text
+from crosscheck.data import dataset
+from crosscheck.data.guessing import Guess
+from crosscheck.study import plans
+from crosscheck.training.trainer import Trainer, build_trainer
+
+ROW = "fidelity"
+# How many trainings of each side; those of `no_pool` take ten minutes each.
+SEEDS = {"base": 10, "three_conv": 10, "no_pool": 4}
+EPOCHS = 10
+# The losses of two trainings of the same steps may differ by this much.
+TOLERANCE = 1e-4
+ALPHA = 0.05
+STUDY = Path(__file__).parents[1] / "study" / "variants.yaml"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which networks, with how many seeds at most, the images of each class, and the commit of what is measured."""
+
+    networks: Sequence[str]
+    seeds: int
+    train: int
+    test: int
+    commit: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """What came of a side's trainings, one figure for each; `left_plateau`: the first epoch off it, or None."""
+
+    converged: list[bool]
+    left_plateau: list[int | None]
+    accuracy: list[float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one network: the largest difference of two losses of the same step, both sides' trainings, and the tests.
+
+    `p`: the probability of each difference between the sides, or of a larger one, if there is none, after Holm's
+    correction over the three; None where there is nothing to compare.
+    """
+
+    network: str
+    commit: str
+    steps: int
+    largest_difference: float
+    reference: Side
+    ours: Side
+    p: dict[str, float | None]
+
+    @property
+    def alike(self) -> bool:
+        """Whether the steps agree, and the trainings differ no more than by chance."""
+        known = [p for p in self.p.values() if p is not None]
+        return self.largest_difference <= TOLERANCE and min(known, default=1.0) >= ALPHA
+
+
+def measure(wanted: Wanted, target: Path) -> str:
+    """Measure the networks that are wanted and write all to `target`, after each; the table as Markdown."""
+    found = read_results(target)
+    with tempfile.TemporaryDirectory(prefix="crosscheck-fidelity-") as scratch:
+        folder = Path(scratch) / "images"
+        drawings.make(folder, wanted.train, wanted.test)
+        for network in wanted.networks:
+            print(f"measuring {network}", file=sys.stderr, flush=True)
+            # A process of its own, since it fixes threads and kernels for good.
+            words = module("benchmarks.fidelity", folder, network)
+            losses = report_of(words)
+            sides = train_both(folder, network, min(wanted.seeds, SEEDS[network]), 2 * wanted.train)
+            result = compare(network, wanted.commit, losses, *sides)
+            found = [each for each in found if each.network != network] + [result]
+            found.sort(key=lambda each: list(SEEDS).index(each.network))
+            write_json(target / "fidelity.json", {"results": [asdict(each) for each in found]})
+            write_text(target / "fidelity.md", markdown(found))
+    return markdown(found)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The results that were measured before."""
+    file = folder / "fidelity.json"
+    rows = json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else []
+    return [Result(**{**row, "reference": Side(**row["reference"]), "ours": Side(**row["ours"])}) for row in rows]
+
+
+def step_losses(folder: Path, network: str) -> dict[str, list[float]]:
+    """The loss of each step of an epoch on both sides, from the reference's initial weights, on the same batches."""
+    asked = training.arguments(["--split", str(folder / "split"), "--network", network])
+    params = training.parameters(asked)
+    device = devices.prepare(params.compute)
+    data_set = dataset.read_data_set(asked.split)
+    train = dataset.read(asked.split, "train", data_set)
+    nothing = dataset.Subset(train.images[:0], train.labels[:0])
+    trainer = build_trainer(params.model, params.train, params.augment, data_set, train, nothing, device)
+    torch.manual_seed(0)
+    theirs = reference.network(network)
+    copy_weights(theirs, trainer.net)
+    order = torch.randperm(len(train), generator=torch.Generator().set_state(trainer.order.get_state()))
+    images = Subset(ImageFolder(folder / "images" / "train", reference.PREPARE), order.tolist())
+    batches = DataLoader(images, batch_size=params.train.batch_size)
+    return {"reference": reference.train_epoch(theirs, batches, params.train.lr), "ours": own_losses(trainer)}
+
+
+def copy_weights(source: nn.Module, target: nn.Module) -> None:
+    with torch.no_grad():
+        for theirs, ours in zip(source.parameters(), target.parameters(), strict=True):
+            ours.copy_(theirs)
+
+
+def own_losses(trainer: Trainer) -> list[float]:
+    """The loss of each step of an epoch, from the mean that the trainer tells after each."""
+    means: list[float] = []
+    trainer.run_epoch(lambda mean, _: means.append(mean))
+    seen = np.minimum(np.arange(1, trainer.steps + 1) * trainer.params.batch_size, len(trainer.train))
+    sums = np.array(means) * seen
+    losses: list[float] = (np.diff(sums, prepend=0.0) / np.diff(seen, prepend=0)).tolist()
+    return losses
+
+
+def train_both(folder: Path, network: str, seeds: int, train_images: int) -> list[Side]:
+    """The trainings of both sides in turn; the reference first."""
+    options = ("--network", network, "--epochs", EPOCHS)
+    reports = in_turn(
+        seeds,
+        lambda seed: report_of(module("benchmarks.reference", "--images", folder / "images", *options, "--seed", seed)),
+        lambda seed: report_of(module("benchmarks.training", "--split", folder / "split", *options, "--seed", seed)),
+    )
+    guess = Guess((train_images // 2, train_images // 2))
+    return [describe_side(side, guess, plans.read(STUDY).study.failed_above) for side in reports]
+
+
+def describe_side(reports: Sequence[dict[str, Any]], guess: Guess, failed_above: float) -> Side:
+    """What came of trainings, by the rules of the study."""
+    courses = [report["train_loss"] for report in reports]
+    off = [[not guess.on_plateau(loss) for loss in course] for course in courses]
+    return Side(
+        converged=[course[-1] <= failed_above * guess.loss for course in courses],
+        left_plateau=[course.index(True) + 1 if True in course else None for course in off],
+        accuracy=[report["test_accuracy"][-1] for report in reports],
+    )
+
+
+def compare(network: str, commit: str, losses: dict[str, list[float]], theirs: Side, ours: Side) -> Result:
+    """Both sides of a network, with the test of each difference."""
+    gaps = np.abs(np.array(losses["reference"]) - np.array(losses["ours"]))
+    counts = [[sum(side.converged), len(side.converged) - sum(side.converged)] for side in (theirs, ours)]
+    epochs = [[math.inf if epoch is None else epoch for epoch in side.left_plateau] for side in (theirs, ours)]
+    # A training that failed is counted above; its accuracy is that of guessing.
+    accuracies = [
+        [value for value, good in zip(side.accuracy, side.converged, strict=True) if good] for side in (theirs, ours)
+    ]
+    found = {
+        "converged": float(stats.fisher_exact(counts).pvalue),
+        "left_plateau": rank_test(*epochs),
+        "accuracy": rank_test(*accuracies),
+    }
+    known = [name for name, p in found.items() if p is not None]
+    corrected = dict(zip(known, multipletests([found[name] for name in known], method="holm")[1].tolist(), strict=True))
+    p = {name: round(corrected[name], 4) if name in corrected else None for name in found}
+    return Result(network, commit, len(gaps), float(gaps.max()), theirs, ours, p)
+
+
+def rank_test(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Mann and Whitney's test (Ann. Math. Stat. 18, 1947), two-sided; None where a side has no values."""
+    if not first or not second:
+        return None
+    if len({*first, *second}) == 1:
+        return 1.0
+    # By permutations of these few values, since they tie.
+    exact = stats.PermutationMethod(n_resamples=9999, rng=np.random.default_rng(0))
+    return float(stats.mannwhitneyu(first, second, method=exact).pvalue)
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """Both sides side by side, a network a row."""
+    about = (
+        f"Steps: the largest difference between the losses of a step, {TOLERANCE:g} at most. The others: what "
+        f"came of {EPOCHS} epochs, the reference first; p after Holm's correction over the three."
+    )
+    names = ["network", "steps", "converged", "first epoch off the plateau, median", "accuracy of those that converged"]
+    header = [*names, "a difference", "of commit"]
+    lines = ["# As faithful as the script", "", about, "", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for each in results:
+        sides = (each.reference, each.ours)
+        cells = [
+            each.network,
+            f"{each.largest_difference:.1e} in {each.steps}",
+            _pair([f"{sum(side.converged)} of {len(side.converged)}" for side in sides], each.p["converged"]),
+            _pair([_median_epoch(side.left_plateau) for side in sides], each.p["left_plateau"]),
+            _pair([_accuracies(side) for side in sides], each.p["accuracy"]),
+            "no more than by chance" if each.alike else "yes",
+            each.commit,
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _pair(cells: Sequence[str], p: float | None) -> str:
+    return f"{cells[0]}; {cells[1]}{'' if p is None else f' (p = {p:.2f})'}"
+
+
+def _median_epoch(epochs: Sequence[int | None]) -> str:
+    median = float(np.median([math.inf if epoch is None else epoch for epoch in epochs]))
+    return "never" if math.isinf(median) else f"{median:g}"
+
+
+def _accuracies(side: Side) -> str:
+    good = [value for value, converged in zip(side.accuracy, side.converged, strict=True) if converged]
+    return f"{np.mean(good):.2%} ({min(good):.2%} to {max(good):.2%})" if good else "none"
+
+
+if __name__ == "__main__":
+    print(json.dumps(step_losses(Path(sys.argv[1]), sys.argv[2])))
