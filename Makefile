@@ -98,7 +98,7 @@ else
 	$(RUN_STUDY)
 	$(if $(SHARD),,python -m stages.study.compare --study '$(STUDY)')
 endif
-	@python -m crosscheck answers --study '$(STUDY)'
+	@$(if $(SHARD),,python -m crosscheck answers --study '$(STUDY)')
 
 study-quick: $(READY) ## run four variants of the study with four seeds, in a few minutes, and compare them
 	@python -m crosscheck protect study/dvc.yaml
