@@ -29,10 +29,24 @@ DECISIVE = {
         "too_late",
         "warn",
     },
-    "evaluation.complexity": {"Cost", "count_complexity"},
-    "training.curves": {"Epoch", "best_epoch", "kept", "kept_epoch"},
-    "training.class_weights": {"ClassWeights", "UNWEIGHTED", "weigh_classes"},
-    "core.combinations": {"refuse_without_validation"},
+    "evaluation.complexity": {
+        "Cost",
+        "count_complexity",
+    },
+    "training.curves": {
+        "Epoch",
+        "best_epoch",
+        "kept",
+        "kept_epoch",
+    },
+    "training.class_weights": {
+        "ClassWeights",
+        "UNWEIGHTED",
+        "weigh_classes",
+    },
+    "core.combinations": {
+        "refuse_without_validation",
+    },
     "training.fused_linear": {
         "BLOCK_BYTES",
         "BLOCK_ROWS",
@@ -47,7 +61,12 @@ DECISIVE = {
         "_openblas",
         "product",
     },
-    "study.diagnostics": {"IMAGES", "Vitals", "_counter", "take"},
+    "study.diagnostics": {
+        "IMAGES",
+        "Vitals",
+        "_counter",
+        "take",
+    },
     "study.corruptions": {
         "GRID",
         "UNTOUCHED",
@@ -81,9 +100,21 @@ DECISIVE = {
         "RunTiming",
         "VitalsCurve",
     },
-    "training.feed": {"Feed", "LARGEST_SHARE", "_fits", "copy_to"},
-    "training.fast_network": {"_dense", "_first_block", "faster", "has_operators"},
-    "data.guessing": {"Guess"},
+    "training.feed": {
+        "Feed",
+        "LARGEST_SHARE",
+        "_fits",
+        "copy_to",
+    },
+    "training.fast_network": {
+        "_dense",
+        "_first_block",
+        "faster",
+        "has_operators",
+    },
+    "data.guessing": {
+        "Guess",
+    },
     "core.devices": {
         "KEPT_BYTES",
         "LARGE_NETWORK",
@@ -94,8 +125,18 @@ DECISIVE = {
         "mkl_is_quick",
         "prepare",
     },
-    "network.inference": {"batch", "compute_logits"},
-    "network.model": {"Average", "Scale", "_block", "_linear", "build", "parameter_count"},
+    "network.inference": {
+        "batch",
+        "compute_logits",
+    },
+    "network.model": {
+        "Average",
+        "Scale",
+        "_block",
+        "_linear",
+        "build",
+        "parameter_count",
+    },
     "training.augmentation": {
         "Augmentation",
         "Changes",
@@ -119,7 +160,11 @@ DECISIVE = {
         "_stretches",
         "build_augmentation",
     },
-    "training.optimizers": {"WRAPPED", "_plain", "build_optimizer"},
+    "training.optimizers": {
+        "WRAPPED",
+        "_plain",
+        "build_optimizer",
+    },
     "training.fused_conv_pool": {
         "PIECE_BYTES",
         "POOL",
@@ -132,9 +177,21 @@ DECISIVE = {
         "_pieces",
         "_windows",
     },
-    "training.validation": {"_mean_loss_and_right", "score"},
-    "training.trainer": {"DivergedError", "Trainer", "_scheduler", "build_trainer", "new_network"},
-    "network.backbones": {"MissingExtraError", "is_used"},
+    "training.validation": {
+        "_mean_loss_and_right",
+        "score",
+    },
+    "training.trainer": {
+        "DivergedError",
+        "Trainer",
+        "_scheduler",
+        "build_trainer",
+        "new_network",
+    },
+    "network.backbones": {
+        "MissingExtraError",
+        "is_used",
+    },
     "network.pretrained": {
         "BackboneSource",
         "ENDING",
@@ -192,7 +249,11 @@ DECISIVE = {
 }
 # What decides how a training goes on from a saved state, and is not in the list above.
 DECISIVE_FOR_A_STATE = {
-    "training.distributed": {"ALONE", "Group", "mean_of_each"},
+    "training.distributed": {
+        "ALONE",
+        "Group",
+        "mean_of_each",
+    },
     "data.dataset": {
         "DataSet",
         "Subset",
@@ -202,6 +263,19 @@ DECISIVE_FOR_A_STATE = {
         "read",
         "read_to_train",
     },
-    "network.checkpoint": {"CHECKPOINT_FORMAT", "Checkpoint", "_dense", "_write", "save_checkpoint"},
-    "training.snapshots": {"Album", "INDEX", "Index", "LARGEST", "choose_epochs", "file_name"},
+    "network.checkpoint": {
+        "CHECKPOINT_FORMAT",
+        "Checkpoint",
+        "_dense",
+        "_write",
+        "save_checkpoint",
+    },
+    "training.snapshots": {
+        "Album",
+        "INDEX",
+        "Index",
+        "LARGEST",
+        "choose_epochs",
+        "file_name",
+    },
 }
