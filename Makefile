@@ -38,11 +38,14 @@ repro: $(READY) ## run what has changed of the pipeline, and print the result
 	-@python -m crosscheck sync
 	@python -m crosscheck summary
 
+# Which tests `make test` runs.
+MARKS ?= not soak
+
 test: $(DEVELOP) ## run the tests
-	pytest -n 2 --dist loadfile -m "not soak"
+	pytest -n 2 --dist worksteal -m "$(MARKS)"
 
 test-slow: $(DEVELOP) ## run the tests that take minutes each: kills, full disks, clones, servers
-	pytest -n 2 --dist loadfile -m soak $(TESTS)
+	pytest -n 2 --dist worksteal -m soak $(TESTS)
 
 bench-scale: $(DEVELOP) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
@@ -95,12 +98,14 @@ else
 	$(RUN_STUDY)
 	$(if $(SHARD),,python -m stages.study.compare --study '$(STUDY)')
 endif
+	@$(if $(SHARD),,python -m crosscheck answers --study '$(STUDY)')
 
 study-quick: $(READY) ## run four variants of the study with four seeds, in a few minutes, and compare them
 	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
 	python -m stages.study.run --study study/quick.yaml
 	python -m stages.study.compare --study study/quick.yaml
+	@python -m crosscheck answers --study study/quick.yaml
 
 sync: $(READY) ## bring MLflow up to date with the current results, as after an outage
 	python -m crosscheck sync

@@ -210,7 +210,14 @@ def markdown(results: Sequence[Result]) -> str:
     )
     names = ["network", "steps", "converged", "first epoch off the plateau, median", "accuracy of those that converged"]
     header = [*names, "a difference", "of commit"]
-    lines = ["# As faithful as the script", "", about, "", f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    lines = [
+        "# Fidelity to the original script",
+        "",
+        about,
+        "",
+        f"| {' | '.join(header)} |",
+        "|---" * len(header) + "|",
+    ]
     for each in results:
         sides = (each.reference, each.ours)
         cells = [

@@ -3,8 +3,9 @@
     python -m benchmarks.scale --counts 2000 20000 200000 --results benchmarks/results
 
 Each count goes through synthesize, split, two epochs of a small network and evaluate, in a clone of its own that is
-removed afterwards; after each stage DVC hashes and caches its outputs, which is timed apart. Shares of test and
-validation images are those of params.yaml. Writes scale.json, scale.md and scale.png after each count. Linux only. An
+removed afterwards; after each stage DVC hashes and caches its outputs, which is timed apart. `inspect` and a split that
+keeps groups of ten images together look at the same folder. Shares of test and validation images are those of
+params.yaml. Writes scale.json, scale.md and scale.png after each count. Linux only. An
 image takes about 50 KB of disk while its count is measured: 10 GB for 200,000.
 """
 
@@ -28,6 +29,7 @@ from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
 from benchmarks import processes
+from benchmarks.comparison import module
 from crosscheck.core import devices
 from crosscheck.core.files import write_json, write_text
 from crosscheck.core.yaml_files import read_yaml
@@ -36,8 +38,15 @@ from crosscheck.reporting import style
 from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
-COLOURS = dict(zip(STAGES, (style.BLUE, style.VERMILION, style.GREEN, style.GREY), strict=True))
-MARKERS = dict(zip(STAGES, "os^D", strict=True))
+# What is no stage of the pipeline, so that DVC has nothing to hash.
+INSPECT, GROUPED = "inspect", "split by groups"
+MEASURED = (*STAGES, INSPECT, GROUPED)
+# All digits of a file's name but the last.
+GROUP_BY = "/([0-9]+)[0-9][.]"
+COLOURS = dict(
+    zip(MEASURED, (style.BLUE, style.VERMILION, style.GREEN, style.GREY, style.BLUE, style.VERMILION), strict=True)
+)
+MARKERS = dict(zip(MEASURED, "os^Dvx", strict=True))
 # The axes end at whole powers of ten.
 AROUND = (math.floor, math.ceil)
 FORECAST = 10_000_000
@@ -75,14 +84,16 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
     os.environ |= {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(scratch), "DVC_ROOT": str(clone)}
     commands = read_yaml(clone / DVC_FILE)["stages"]
     subprocess.run([sys.executable, *shlex.split(commands["check"]["cmd"])[1:]], cwd=clone, check=True)
-    stages = {}
+    stages: dict[str, dict[str, float]] = {}
     for stage in STAGES:
         (clone / "metrics").mkdir(exist_ok=True)
         usage = processes.run([sys.executable, *shlex.split(commands[stage]["cmd"])[1:]], clone, log)
         dvc = processes.run(["dvc", "commit", "--force", "--quiet", stage], clone, log)
         stages[stage] = asdict(usage) | {"dvc_seconds": dvc.seconds}
     status = processes.run(["dvc", "status", *STAGES], clone, log)
-    return {
+    images = read_yaml(clone / "params.yaml")["data"]["images"]
+    stages[INSPECT] = run_alone(module("crosscheck", "inspect", images), clone, log)
+    figures = {
         "images": count,
         "stages": stages,
         "status_seconds": status.seconds,
@@ -90,18 +101,31 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
         "disk_bytes": int(subprocess.check_output(["du", "-s", "-B1", clone], text=True).split()[0]),
         "split_bytes": sum(file.stat().st_size for file in (clone / "data" / "split").iterdir()),
     }
+    change_sections(clone / "params.yaml", split={"group_by": GROUP_BY})
+    grouped = module("stages.split", "--split", scratch / "grouped", "--samples", scratch / "grouped.png")
+    stages[GROUPED] = run_alone(grouped, clone, log)
+    return figures
+
+
+def run_alone(words: list[str], clone: Path, log: Path) -> dict[str, float]:
+    """What a command takes that is no stage."""
+    return asdict(processes.run(words, clone, log)) | {"dvc_seconds": 0.0}
 
 
 def change(params: Path, count: int) -> None:
     """Ask for `count` images of both classes, and keep the shares of the subsets."""
+    content = read_yaml(params)
+    of_each, before = count // 2, content["synthesize"]["images_per_class"]
+    sizes = {subset: content["split"][subset] * of_each // before for subset in ("test", "val")}
+    change_sections(params, synthesize={"images_per_class": of_each}, split=sizes, model=NETWORK, train=RECIPE)
+
+
+def change_sections(params: Path, **sections: dict[str, Any]) -> None:
+    """Change values in these sections of a params.yaml."""
     yaml = YAML()
     content = yaml.load(params)
-    of_each, before = count // 2, content["synthesize"]["images_per_class"]
-    content["synthesize"]["images_per_class"] = of_each
-    for subset in ("test", "val"):
-        content["split"][subset] = content["split"][subset] * of_each // before
-    content["model"].update(NETWORK)
-    content["train"].update(RECIPE)
+    for name, values in sections.items():
+        content[name].update(values)
     yaml.dump(content, params)
 
 
@@ -153,7 +177,7 @@ def forecast(found: list[dict[str, Any]]) -> list[str]:
 
     lines = ["", f"{FORECAST:,} images, by the straight line through the two largest counts:", ""]
     lines += ["| stage | hours | DVC's hashing, hours | own memory, GiB |", "|---|---:|---:|---:|"]
-    for stage in STAGES:
+    for stage in MEASURED:
         low, high = smaller["stages"][stage], larger["stages"][stage]
         hours, dvc = (line(low[kind], high[kind]) / 3600 for kind in ("seconds", "dvc_seconds"))
         lines.append(f"| {stage} | {hours:.1f} | {dvc:.1f} | {line(low['own_bytes'], high['own_bytes']) / 2**30:.1f} |")
@@ -166,11 +190,12 @@ def draw(found: list[dict[str, Any]]) -> Figure:
     figure = style.new_figure((11, 4.6))
     time_axis, memory_axis = figure.subplots(1, 2)
     counts = [row["images"] for row in found]
-    for stage in STAGES:
+    for stage in MEASURED:
         usage = [row["stages"][stage] for row in found]
         look: dict[str, Any] = {"color": COLOURS[stage], "marker": MARKERS[stage]}
         time_axis.plot(counts, [each["seconds"] for each in usage], label=stage, **look)
-        time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **look)
+        if stage in STAGES:
+            time_axis.plot(counts, [each["dvc_seconds"] for each in usage], linestyle=":", fillstyle="none", **look)
         memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **look)
     time_axis.plot([], [], color="black", linestyle=":", label="DVC, hashing its outputs")
     time_axis.set_ylabel("wall time (s)")

@@ -28,6 +28,7 @@ def main() -> None:
     else:
         sys.argv = [f"python -m crosscheck {asked}", *words]
         cli.run(import_module(f"crosscheck.commands.{asked}").main)
+        cli.leave()
 
 
 def commands() -> dict[str, str]:

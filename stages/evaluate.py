@@ -23,8 +23,8 @@ from crosscheck.data import dataset, manifest
 from crosscheck.data.guessing import Guess, only_answer
 from crosscheck.evaluation import baselines
 from crosscheck.evaluation.calibration import bin_confidence, expected_calibration_error, write_bins
+from crosscheck.evaluation.counts import count_confusions
 from crosscheck.evaluation.metrics import (
-    count_confusions,
     majority_accuracy,
     nearest_neighbour_accuracy,
     score_classes,

@@ -23,7 +23,7 @@ from crosscheck.core.files import fresh_folder
 from crosscheck.core.params import VisualizeParams, load_section
 from crosscheck.data import dataset
 from crosscheck.evaluation.calibration import Bin, read_bins
-from crosscheck.evaluation.metrics import count_confusions
+from crosscheck.evaluation.counts import count_confusions
 from crosscheck.evaluation.predictions import Predictions, read_predictions_for
 from crosscheck.evaluation.suspect_labels import Suspect, read_suspects
 from crosscheck.network import inference, model, model_card

@@ -1,7 +1,9 @@
 """Fixtures for all tests: parameters, toy images, a small project of its own, a browser."""
 
+import multiprocessing
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ pytest.register_assert_rewrite("helpers")
 # isort: split
 from helpers.browser import ARGUMENTS, chromium  # noqa: E402
 from helpers.image_folders import draw_toy_images  # noqa: E402
-from helpers.preloaded import share  # noqa: E402
+from helpers.preloaded import TABLES, folder, preloaded_python, share  # noqa: E402
 from helpers.project import TINY, Project, change_params, copy_project, make_project  # noqa: E402
 from helpers.repository import ROOT  # noqa: E402
 
@@ -26,15 +28,37 @@ os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Where tests run in several processes, these share what the first one loads for commands."""
-    if config.getoption("numprocesses", default=None) and not hasattr(config, "workerinput"):
+    """Where tests run in several processes, these share what the first one loads for commands and for their workers."""
+    if hasattr(config, "workerinput"):
+        multiprocessing.set_executable(preloaded_python())
+    elif config.getoption("numprocesses", default=None):
         share()
+
+
+def pytest_runtest_setup() -> None:
+    """Once a test has loaded MLflow, new stores take their tables from a copy."""
+    if "mlflow.store.db.utils" in sys.modules:
+        from helpers.mlflow_tables import copy_tables
+
+        copy_tables(folder() / TABLES)
 
 
 @pytest.fixture
 def params() -> Params:
     """The parameters as shipped; `params.model_copy(update=...)` varies them."""
     return load(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Toy networks are fastest on one thread."""
+    # Seconds to load, and few tests need it.
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

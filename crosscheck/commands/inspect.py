@@ -16,9 +16,12 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import Params, load
 from crosscheck.data import concerns, difficulty, inspection
 from crosscheck.data.inspection import Inspection
+from crosscheck.explain import workload
 from crosscheck.pipeline import experiments, recipe
 from crosscheck.reporting import inspection as text
 
+# What starting DVC and all stages takes, and pictures, whatever the images: benchmarks/results/folders.json has 50 to
+# 66 s of it besides the training. A backbone's 158 s there are this and 0.048 s for each pass of an image.
 OTHER_STAGES = 60.0
 
 
@@ -64,5 +67,14 @@ def estimate(found: Inspection, params: Params) -> dict[str, float]:
     from crosscheck.training import timing
 
     reading = found.sample.seconds / found.sample.files * len(found.listing.paths)
-    training = timing.estimate_training(params, len(found.counts), recipe.train_images(found))
-    return {"reading": round(reading, 1), "training": round(training, 1), "rest": OTHER_STAGES}
+    images, train = len(found.listing.paths), recipe.train_images(found)
+    training = timing.estimate_training(params, len(found.counts), train)
+    rest = OTHER_STAGES + count_passes(params, images, train) * timing.estimate_pass(params, len(found.counts))
+    return {"reading": round(reading, 1), "training": round(training, 1), "rest": round(rest, 1)}
+
+
+def count_passes(params: Params, images: int, train: int) -> int:
+    """About how many of so many images, `train` of them for training, the stages after the training look at."""
+    # `fit_ood` looks at all but the test images, `evaluate` at all but the training images; val counts once here.
+    held = max(1, images - train)
+    return images + workload.count_passes(params.explain, params.data.height, params.data.width, train, held)

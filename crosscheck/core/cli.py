@@ -1,6 +1,7 @@
 """Turns a `main` into a command: its parameters come in as options, a user's mistake goes out as one line."""
 
 import argparse
+import atexit
 import errno
 import inspect
 import io
@@ -8,6 +9,7 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import TextIO, cast
 
@@ -30,6 +32,21 @@ def run(main: Callable[..., None]) -> None:
         if not _drop_lost_output():
             raise
         sys.exit(128 + signal.SIGPIPE)
+    if main.__module__ == "__main__":
+        leave()
+
+
+def leave() -> None:
+    """End this process, which has done all that it was to do, without taking apart what it has loaded.
+
+    Python would free every module and object of torch one by one, for more than half a second. What is registered for
+    the end is done, and where another thread still works, Python waits for it and ends in the usual way.
+    """
+    if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+        return
+    atexit._run_exitfuncs()
+    _flush()
+    os._exit(0)
 
 
 def _run(main: Callable[..., None]) -> None:

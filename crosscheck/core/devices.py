@@ -36,6 +36,8 @@ def prepare(params: ComputeParams) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
+        # Else convolutions would round to 10 bits, whatever train.precision says.
+        torch.backends.cudnn.allow_tf32 = False
     return torch.device(params.device)
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from crosscheck.core.errors import InputError
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 # Where Linux keeps semaphores.
 SEMAPHORES = "/dev/shm"  # noqa: S108 - only named, not written to
+# The thread of a memory allocator, which pandas' Arrow brings along: it is ready for a copy, and starts anew in it.
+SELF_STARTING = {"jemalloc_bg_thd"}
 NEED = "processes side by side need semaphores"
 MOUNT = f"mount it writable, for example with `mount -t tmpfs tmpfs {SEMAPHORES}`"
 
@@ -51,6 +54,19 @@ def pool(
         raise InputError(f"this Python has no semaphores ({error}), but {NEED}; use another Python") from None
 
 
+def may_be_copied() -> bool:
+    """Whether a copy of this process can work on, so that it need not load all libraries anew, which takes seconds.
+
+    In a copy the other threads are missing, those of OpenMP in torch as well: who waits for one waits for ever. A
+    process that has computed nothing yet has none but those that start again in a copy.
+    """
+    tasks = Path("/proc/self/task")
+    if not tasks.is_dir():
+        return False
+    others = [task / "comm" for task in tasks.iterdir() if task.name != str(os.getpid())]
+    return all(comm.read_text(encoding="utf-8", errors="replace").strip() in SELF_STARTING for comm in others)
+
+
 @contextmanager
 def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[Future[T]]:
     """Let `work` run in a separate process meanwhile; it ends at once where the block ends in an error.
@@ -58,7 +74,7 @@ def beside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Iterator[
     Ctrl-C is for this process alone: one that is still loading would answer with a traceback. For the main thread.
     """
     others = multiprocessing.active_children()
-    with pool(1, "spawn") as only:
+    with pool(1, "fork" if may_be_copied() else "spawn") as only:
         handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             working = only.submit(work, *args, **kwargs)

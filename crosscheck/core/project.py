@@ -5,6 +5,8 @@ from pathlib import Path
 
 # What outlives an interruption: a folder for each training, and notes for `make sync`.
 STATES = ".checkpoints"
+# Files of weights that the user has put there. Of the working directory, as all that `dvc.yaml` names.
+WEIGHTS = "weights"
 
 
 def root() -> Path:

@@ -64,10 +64,9 @@ def _of_duplicates(found: Inspection) -> Iterator[str]:
             f"{same.surplus} files are copies of others ({extent} with equal sizes), such as "
             f"{listed(same.groups[0][:2])}; copies stay in one subset"
         )
-    labels = zip(found.listing.paths, found.listing.labels, strict=True)
-    if contrary := same.apart({path: str(label) for path, label in labels}):
+    if contrary := same.apart(zip(found.listing.paths, found.listing.labels, strict=True)):
         yield f"{len(contrary)} groups of copies stand in two classes, such as {listed(contrary[0][:2])}: one is wrong"
-    if leaks := same.apart(dict(zip(found.listing.paths, found.listing.subsets, strict=True))):
+    if leaks := same.apart(zip(found.listing.paths, found.listing.subsets, strict=True)):
         yield (
             f"{len(leaks)} groups of copies stand in two of the folder's subsets, such as {listed(leaks[0][:2])}: the "
             "test would ask what was learnt by heart"

@@ -2,8 +2,11 @@
 
 import stat
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from crosscheck.core.files import sha256
 from crosscheck.data.image_folder import Listing
@@ -24,27 +27,28 @@ class Duplicates:
         """How many files could go without losing a picture."""
         return sum(len(paths) - 1 for paths in self.groups)
 
-    def apart(self, places: dict[str, str]) -> list[list[str]]:
-        """The groups that stand in two or more of `places`, by path; an empty text is no place."""
-        return [paths for paths in self.groups if len({places[path] for path in paths} - {""}) > 1]
+    def apart(self, places: Iterable[tuple[str, object]]) -> list[list[str]]:
+        """The groups that stand in two or more places, given path and place of all files; an empty text is no place."""
+        grouped = {path for paths in self.groups for path in paths}
+        place_of = {path: place for path, place in places if path in grouped}
+        return [paths for paths in self.groups if len({place_of[path] for path in paths} - {""}) > 1]
 
 
 def find_duplicates(root: Path, listing: Listing) -> Duplicates:
     """Compare the files of `listing` with the same size, the smallest first, up to MOST_BYTES and MOST_FILES."""
-    by_size: dict[int, list[str]] = defaultdict(list)
-    for path in listing.paths:
-        if size := _size(root / path):
-            by_size[size].append(path)
+    sizes = np.fromiter((_size(root / path) for path in listing.paths), dtype=np.int64, count=len(listing.paths))
+    by_size = np.argsort(sizes, kind="stable")
+    known, starts, counts = np.unique(sizes[by_size], return_index=True, return_counts=True)
     same: dict[str, list[str]] = defaultdict(list)
     files = read = unread = 0
-    for size, paths in sorted(by_size.items()):
-        if len(paths) == 1:
+    for size, start, count in zip(known.tolist(), starts.tolist(), counts.tolist(), strict=True):
+        if size == 0 or count == 1:
             continue
-        room = min(MOST_FILES - files, (MOST_BYTES - read) // size)
-        compared = paths[: max(room, 0)]
-        unread += len(paths) - len(compared)
-        files, read = files + len(compared), read + size * len(compared)
-        for path in compared:
+        room = max(0, min(MOST_FILES - files, (MOST_BYTES - read) // size, count))
+        unread += count - room
+        files, read = files + room, read + size * room
+        for row in by_size[start : start + room].tolist():
+            path = listing.paths[row]
             if digest := _digest(root / path):
                 same[digest].append(path)
     return Duplicates([paths for paths in same.values() if len(paths) > 1], unread)

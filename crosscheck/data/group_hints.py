@@ -6,6 +6,7 @@ ask for what was learnt by heart.
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,22 +37,33 @@ def guess(listing: Listing) -> Hint:
     """
     if any(listing.groups) or any(listing.subsets):
         return Hint(ALONE)
-    by_folder = [path.rpartition("/")[0] if path.count("/") > 1 else "" for path in listing.paths]
-    if _look_like_groups(by_folder, listing.labels):
-        return Hint(FOLDER, by_folder[0], len(set(by_folder)))
-    search = re.compile(NUMBERED).search
-    by_name = [match[1] if (match := search(path)) else "" for path in listing.paths]
-    if _look_like_groups(by_name, listing.labels):
-        return Hint(NUMBERED, by_name[0], len(set(by_name)))
+    for group_by, name_group in ((FOLDER, _folder), (NUMBERED, _number)):
+        sizes = _count(map(name_group, listing.paths), listing.labels)
+        if sizes and _look_like_groups(sizes):
+            return Hint(group_by, name_group(listing.paths[0]), len(set().union(*sizes.values())))
     return Hint(ALONE)
 
 
-def _look_like_groups(groups: list[str], labels: list[int]) -> bool:
-    if not all(groups):
-        return False
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0] if path.count("/") > 1 else ""
+
+
+def _number(path: str) -> str:
+    match = re.search(NUMBERED, path)
+    return match[1] if match else ""
+
+
+def _count(groups: Iterable[str], labels: list[int]) -> dict[int, Counter[str]]:
+    """The images of each group, by class; nothing where an image has no group."""
     of_class: dict[int, Counter[str]] = defaultdict(Counter)
     for group, label in zip(groups, labels, strict=True):
+        if not group:
+            return {}
         of_class[label][group] += 1
+    return of_class
+
+
+def _look_like_groups(of_class: dict[int, Counter[str]]) -> bool:
     return all(
         len(sizes) >= FEWEST_GROUPS
         and np.median(list(sizes.values())) >= 2

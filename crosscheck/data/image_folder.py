@@ -1,7 +1,7 @@
 """Finds the images of a user's folder, and their classes. Reads names and a table of labels, and changes nothing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,6 +9,7 @@ from typing import Literal
 from crosscheck.core.errors import InputError
 from crosscheck.core.param_types import Layout
 from crosscheck.data import class_names, labels_table, layout, links, reading, ready_subsets, walk
+from crosscheck.data.packed_texts import FewTexts, PackedTexts
 from crosscheck.data.subsets_in_classes import SubsetsInClasses
 
 ReadAs = Literal["classes", "subsets", "table"]
@@ -25,12 +26,12 @@ class Listing:
     """
 
     classes: list[str]
-    paths: list[str]
+    paths: Sequence[str]
     labels: list[int]
     ignored: list[str] = field(default_factory=list)
     has_links: bool = False
-    subsets: list[str] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
+    subsets: Sequence[str] = field(default_factory=list)
+    groups: Sequence[str] = field(default_factory=list)
     read_as: ReadAs = "classes"
     sources: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -87,19 +88,17 @@ def _list_folders(root: Path, layout: Layout) -> Listing:
     class_names.check(root, classes)
     walked = walk.Walk(root, ignored)
     label_of = {name: label for label, name in enumerate(classes)}
-    paths: list[str] = []
+    paths, subsets, groups = PackedTexts(), FewTexts(), FewTexts()
     labels: list[int] = []
-    subsets: list[str] = []
     for each in found:
-        files = walked.files(root / each.path, f"{each.path}/")
+        files = walked.add_files(root / each.path, f"{each.path}/", paths)
         if not files and each.subset in ("", "train"):
             raise InputError(
                 f"{root}: the class folder {each.path!r} holds no file; put images into it or move it away"
             )
-        paths += files
-        labels += [label_of[each.name]] * len(files)
-        subsets += [each.subset] * len(files)
-    groups = [""] * len(paths)
+        labels += [label_of[each.name]] * files
+        subsets.append(each.subset, files)
+        groups.append("", files)
     remarks = ready.remarks if ready else []
     return Listing(
         classes, paths, labels, ignored, walked.has_links, subsets, groups, read_as, sources=sources, remarks=remarks
@@ -146,12 +145,12 @@ def _list_table(root: Path, name: str) -> Listing:
         )
     return Listing(
         classes,
-        list(matched.rows),
+        PackedTexts(matched.rows),
         [label_of[row.label] for row in found],
         ignored + matched.others,
         walked.has_links,
-        [row.subset for row in found],
-        [row.group for row in found],
+        FewTexts(row.subset for row in found),
+        PackedTexts(row.group for row in found),
         "table",
         {"table": name},
         remarks,
@@ -173,7 +172,7 @@ def _expect_training_images(root: Path, listing: Listing) -> None:
             )
 
 
-def files(root: Path) -> list[str]:
+def files(root: Path) -> Sequence[str]:
     """Every file in the folder `root`, relative to it, in sorted order, as `find` lists those of a class folder.
 
     Raises InputError for a folder that cannot be listed.

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -155,7 +155,7 @@ def _leaves(path: str) -> bool:
     return not parts or ".." in parts or parts[0].startswith("/") or WINDOWS_DRIVE.fullmatch(parts[0]) is not None
 
 
-def match(root: Path, name: str, rows: list[Row], found: list[str]) -> Matched:
+def match(root: Path, name: str, rows: list[Row], found: Sequence[str]) -> Matched:
     """Bring the `rows` of the table `name` together with the paths `found` in `root`, in the order of the latter.
 
     A path may begin with `./`, have spaces around it, or the other slash of Windows. Raises InputError where two rows

@@ -19,6 +19,7 @@ from crosscheck.core.files import fresh_folder, write_json
 from crosscheck.core.params import DataParams, SplitParams
 from crosscheck.data import dataset, grouping, image_folder, labels_table, links, manifest, report
 from crosscheck.data.decoding import Decoded, decode
+from crosscheck.data.packed_texts import FewTexts
 from crosscheck.data.splitting import SUBSETS, assign
 
 BATCH_BYTES = 2**28
@@ -70,15 +71,14 @@ def read_all(
         for first in range(0, len(listing.paths), step):
             batch = slice(first, first + step)
             paths = listing.paths[batch]
-            known = zip(paths, listing.labels[batch], listing.subsets[batch], listing.groups[batch], strict=True)
             results = pool.map(partial(decode, root, data=data), paths, chunksize=max(1, min(32, step // 16)))
             try:
-                for (path, label, given, listed), decoded in zip(known, results, strict=True):
+                for row, decoded in enumerate(results, start=first):
                     if decoded.pixels is not None:
                         array[len(corpus.images)] = decoded.pixels
-                        corpus.add(path, label, decoded, given, listed)
+                        corpus.add(row, decoded)
                     else:
-                        _set_aside(corpus, root, path, decoded, params)
+                        _set_aside(corpus, root, paths[row - first], decoded, params)
             except BrokenProcessPool:
                 raise InputError(
                     f"{str(root)!r}: decoding was killed, most likely for lack of memory, at one of the {len(paths)} "
@@ -109,7 +109,7 @@ def _set_aside(corpus: report.Corpus, root: Path, path: str, decoded: Decoded, p
 
 def name_groups(corpus: report.Corpus, classes: list[str], params: SplitParams) -> Sequence[str]:
     """The group of each image, or empty texts. Raises InputError as `grouping.name_groups` does."""
-    names = [classes[label] for label in corpus.images.labels]
+    names = (classes[label] for label in corpus.images.labels)
     return grouping.name_groups(corpus.images.paths, names, corpus.images.listed, params.group_by)
 
 
@@ -125,17 +125,17 @@ def manifest_rows(
 
 
 def pack(
-    out: Path, pixels: np.ndarray, labels: Sequence[int], subset_of: list[str], order: Sequence[int]
+    out: Path, pixels: np.ndarray, labels: Sequence[int], subset_of: FewTexts, order: NDArray[np.int64]
 ) -> dict[str, NDArray[np.int64]]:
     """Write each subset's images and labels in `order`, and return which images they are, by their index."""
     found: dict[str, NDArray[np.int64]] = {}
     for subset in SUBSETS:
-        members = np.array([index for index in order if subset_of[index] == subset], dtype=np.int64)
+        members = order[subset_of.equal(subset)[order]]
         packed = new_array(out / f"{subset}.npy", (len(members), *pixels.shape[1:]))
         for row, index in enumerate(members):
             packed[row] = pixels[index]
         packed.flush()
-        np.save(out / f"{subset}_labels.npy", np.array(labels, dtype=np.int64)[members])
+        np.save(out / f"{subset}_labels.npy", np.asarray(labels)[members].astype(np.int64))
         found[subset] = members
     return found
 

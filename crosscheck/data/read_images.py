@@ -4,14 +4,21 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from crosscheck.data.decoding import Decoded
+from crosscheck.data.image_folder import Listing
+from crosscheck.data.packed_texts import ChosenTexts
+
 DIGEST = 32
+# So much of a digest is enough to tell images apart.
+PIXEL_DIGEST = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ReadImage:
     """One image.
 
-    `content` is the SHA-256 of the file's bytes, `pixels` that of the converted pixels, `look` their fingerprint.
+    `content` is the SHA-256 of the file's bytes, `pixels` half of that of the converted pixels, `look` their
+    fingerprint.
     `given` and `listed`: the subset and the group that the folder names for it, or empty texts.
     """
 
@@ -25,54 +32,57 @@ class ReadImage:
 
 
 class Digests:
-    """SHA-256 digests, in 32 bytes each; they go in and come out as texts of 64 hexadecimal digits."""
+    """Digests of which the first `size` bytes are kept; they go in and come out as texts of hexadecimal digits."""
 
-    def __init__(self, digests: Iterable[str] = ()) -> None:
-        self._bytes = bytearray().join(map(bytes.fromhex, digests))
+    def __init__(self, digests: Iterable[str] = (), size: int = DIGEST) -> None:
+        self._bytes, self._size = bytearray(), size
+        for digest in digests:
+            self.append(digest)
 
     def append(self, digest: str) -> None:
         """Add a digest at the end."""
-        self._bytes += bytes.fromhex(digest)
+        self._bytes += bytes.fromhex(digest)[: self._size]
 
     def __len__(self) -> int:
-        return len(self._bytes) // DIGEST
+        return len(self._bytes) // self._size
 
     def __getitem__(self, at: int) -> str:
         if not 0 <= at < len(self):
             raise IndexError(f"there is no digest {at} among {len(self)}")
-        return self._bytes[at * DIGEST : (at + 1) * DIGEST].hex()
+        return self._bytes[at * self._size : (at + 1) * self._size].hex()
 
     def __iter__(self) -> Iterator[str]:
         return map(self.__getitem__, range(len(self)))
 
 
 class ReadImages:
-    """Images in the order in which they were added, each in about a hundred bytes besides its path.
+    """Images of a listing in the order in which they were added, each in 64 bytes besides those of the listing.
 
     Each attribute is a column, named as in `ReadImage`, but in the plural where there is one.
     """
 
-    def __init__(self) -> None:
-        self.paths: list[str] = []
-        self.labels = array("q")
+    def __init__(self, listing: Listing) -> None:
+        self._labels = listing.labels
+        # Which of the listing's files they are.
+        self._rows = array("I")
+        self.paths = ChosenTexts(listing.paths, self._rows)
+        self.given = ChosenTexts(listing.subsets, self._rows)
+        self.listed = ChosenTexts(listing.groups, self._rows)
+        self.labels = array("i")
         self.contents = Digests()
-        self.pixels = Digests()
+        self.pixels = Digests(size=PIXEL_DIGEST)
         self.looks = array("Q")
-        self.given: list[str] = []
-        self.listed: list[str] = []
 
-    def append(self, image: ReadImage) -> None:
-        """Add an image at the end."""
-        self.paths.append(image.path)
-        self.labels.append(image.label)
-        self.contents.append(image.content)
-        self.pixels.append(image.pixels)
-        self.looks.append(image.look)
-        self.given.append(image.given)
-        self.listed.append(image.listed)
+    def append(self, row: int, decoded: Decoded) -> None:
+        """Add the image that the listing's file `row` was decoded to."""
+        self._rows.append(row)
+        self.labels.append(self._labels[row])
+        self.contents.append(decoded.sha256)
+        self.pixels.append(decoded.pixels_sha256)
+        self.looks.append(decoded.look)
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self._rows)
 
     def __getitem__(self, at: int) -> ReadImage:
         hashes = self.contents[at], self.pixels[at], self.looks[at]

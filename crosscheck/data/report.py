@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import SplitParams
-from crosscheck.data import class_names, depth, leakage, near_duplicates, split_sizes
+from crosscheck.data import class_names, depth, grouping, leakage, near_duplicates, split_sizes
 from crosscheck.data.decoding import Decoded
 from crosscheck.data.image_folder import Listing
-from crosscheck.data.read_images import ReadImage, ReadImages
+from crosscheck.data.packed_texts import FewTexts
+from crosscheck.data.read_images import ReadImages
 from crosscheck.data.splitting import SUBSETS, repeated
 
 MOST_PAIRS = 100
@@ -28,19 +29,21 @@ class Corpus:
     """
 
     listing: Listing
-    images: ReadImages = field(default_factory=ReadImages)
+    images: ReadImages = field(init=False)
     notes: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
     narrow: dict[str, depth.Used] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.images = ReadImages(self.listing)
         self.ignored += self.listing.ignored
         self.skipped |= dict.fromkeys(self.listing.missing, "named in the table, and not there")
 
-    def add(self, path: str, label: int, decoded: Decoded, given: str = "", listed: str = "") -> None:
-        hashes = decoded.sha256, decoded.pixels_sha256, decoded.look
-        self.images.append(ReadImage(path, label, *hashes, given, listed))
+    def add(self, row: int, decoded: Decoded) -> None:
+        """Add the image that the listing's file `row` was decoded to."""
+        path = self.listing.paths[row]
+        self.images.append(row, decoded)
         if decoded.note:
             self.notes[path] = decoded.note
         if decoded.narrow:
@@ -83,7 +86,7 @@ def make(
     corpus: Corpus,
     pixels: NDArray[np.uint8],
     classes: list[str],
-    subset_of: list[str],
+    subset_of: FewTexts,
     params: SplitParams,
     groups: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -111,7 +114,7 @@ def make(
         "given": sorted(set(images.given) - {""}),
         "groups": {
             "named_by": "labels" if any(images.listed) else params.group_by,
-            "count": len(set(groups) - {""}),
+            "count": grouping.count_groups(groups),
             "images": sum(map(bool, groups)),
         },
         "fold": {"folds": params.folds, "fold": params.fold},
@@ -146,7 +149,7 @@ def _reading(corpus: Corpus, pairs: list[near_duplicates.Pair], counts: dict[str
     }
 
 
-def _named(pair: near_duplicates.Pair, corpus: Corpus, subset_of: list[str]) -> dict[str, Any]:
+def _named(pair: near_duplicates.Pair, corpus: Corpus, subset_of: FewTexts) -> dict[str, Any]:
     members = (pair.first, pair.second)
     return {
         "subsets": {corpus.images[member].path: subset_of[member] for member in members},

@@ -2,6 +2,7 @@
 
 import random
 import time
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -81,14 +82,15 @@ class Sample:
 def draw(listing: Listing, seed: int = 0, count: int = FILES) -> list[tuple[str, int]]:
     """Path and label of up to `count` files in random order, of each class as many as of the others if it has them."""
     chance = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    by_class: list[list[tuple[str, int]]] = [[] for _ in listing.classes]
-    for path, label in zip(listing.paths, listing.labels, strict=True):
-        by_class[label].append((path, label))
+    by_class = [array("q") for _ in listing.classes]
+    for row, label in enumerate(listing.labels):
+        by_class[label].append(row)
     chance.shuffle(by_class)
-    for files in by_class:
-        chance.shuffle(files)
-    rounds = zip_longest(*(files[:count] for files in by_class))
-    return [each for each in chain.from_iterable(rounds) if each is not None][:count]
+    for rows in by_class:
+        chance.shuffle(rows)
+    rounds = zip_longest(*(rows[:count] for rows in by_class))
+    chosen = [row for row in chain.from_iterable(rounds) if row is not None][:count]
+    return [(listing.paths[row], listing.labels[row]) for row in chosen]
 
 
 def read_headers(root: Path, files: Iterable[tuple[str, int]]) -> list[Header]:

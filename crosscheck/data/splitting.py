@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 from crosscheck.core.params import SplitParams
 from crosscheck.data import folds, grouping, split_sizes
 from crosscheck.data.grouping import Texts, Units
+from crosscheck.data.packed_texts import FewTexts
 from crosscheck.data.split_sizes import DRAWN
 
 SUBSETS = ("train", "val", "test")
-ROWS = 2**14
+ROWS = 2**12
 
 
 def assign(
@@ -26,7 +26,7 @@ def assign(
     params: SplitParams,
     given: Sequence[str] = (),
     groups: Sequence[str] = (),
-) -> tuple[list[str], Sequence[int]]:
+) -> tuple[FewTexts, NDArray[np.int64]]:
     """The subset of each image, and the order in which the images are stored.
 
     `contents` and `pixels` are hashes of each file's bytes and of its converted pixels. `given` are the subsets and
@@ -46,7 +46,7 @@ def assign(
     grouping.check_parts(groups, given)
     order = _shuffle(labels, contents, params.seed)
     units = grouping.join(pixels, groups, labels, len(classes), order)
-    fixed = np.array([subset in DRAWN for subset in given] or [False] * len(labels))
+    fixed = np.fromiter((subset in DRAWN for subset in given or [""] * len(labels)), dtype=bool, count=len(labels))
     draw = _Draw(units, fixed, np.asarray(labels))
     drawn = [subset for subset in DRAWN if subset not in given]
     grouped = any(groups)
@@ -60,10 +60,10 @@ def assign(
     if "val" in drawn:
         draw.fill("val", sizes["val"], 1, grouped)
     split_sizes.check_drawn({name: draw.counts(name) for name in drawn}, draw.left, sizes, units, classes, params)
-    found = draw.subset_of[units.of].tolist()
+    found = FewTexts.from_codes(SUBSETS, draw.subset_of[units.of])
     if any(given):
-        found = [own if own in DRAWN else subset for own, subset in zip(given, found, strict=True)]
-    return found, array("q", order.tobytes())
+        found = FewTexts(own if own in DRAWN else subset for own, subset in zip(given, found, strict=True))
+    return found, order
 
 
 def repeated(digests: Texts) -> dict[str, list[int]]:
@@ -79,8 +79,9 @@ def _shuffle(labels: Sequence[int], contents: Texts, seed: int) -> NDArray[np.in
     """The images, int64 (n,), by a hash of the seed and their content; equal ones by label and place."""
     digests = bytearray()
     for content in contents:
-        digests += hashlib.sha256(f"{seed}/{content}".encode()).digest()
-    words = np.frombuffer(digests, dtype=">u8").reshape(-1, 4)
+        # No two contents have half of a digest in common.
+        digests += hashlib.sha256(f"{seed}/{content}".encode()).digest()[:16]
+    words = np.frombuffer(digests, dtype=">u8").reshape(-1, 2)
     order: NDArray[np.int64] = np.lexsort((np.asarray(labels), *words.T[::-1]))
     return order
 
@@ -93,24 +94,27 @@ class _Draw:
     """Takes units out of training, for one subset after the other.
 
     `fixed`, bool (n,): images that the folder itself puts into test or val. What hangs together with one of them is
-    never taken. `subset_of`: the subset of each unit; `left`: the training images of each class.
+    never taken. `subset_of`: the subset of each unit, by its place in SUBSETS; `left`: the training images of each
+    class.
     """
 
     def __init__(self, units: Units, fixed: NDArray[np.bool_], labels: NDArray[np.int64]) -> None:
         self.units = units
-        self.subset_of = np.full(units.counts.shape[0], "train", dtype=object)
+        self.subset_of = np.full(units.counts.shape[0], SUBSETS.index("train"), dtype=np.uint8)
         self.left: list[int] = np.bincount(labels[~fixed], minlength=units.counts.shape[1]).tolist()
         self._free = np.ones(len(self.subset_of), dtype=bool)
         self._free[units.of[fixed]] = False
 
     def counts(self, subset: str) -> list[int]:
         """The images of each class that were taken for `subset`."""
-        counts: list[int] = self.units.counts[np.flatnonzero(self.subset_of == subset)].sum(axis=0).tolist()
+        counts: list[int] = (
+            self.units.counts[np.flatnonzero(self.subset_of == SUBSETS.index(subset))].sum(axis=0).tolist()
+        )
         return counts
 
     def take(self, subset: str, taken: NDArray[np.int64]) -> None:
         """Put the units `taken`, int64 (k,), into `subset`."""
-        self.subset_of[taken] = subset
+        self.subset_of[taken] = SUBSETS.index(subset)
         self._free[taken] = False
         self.left = (np.array(self.left) - self.counts(subset)).tolist()
 
@@ -131,7 +135,7 @@ class _Draw:
             if not missing:
                 break
             if suits(room, held) and all(left[label] - count >= keep for label, count in held):
-                self.subset_of[unit] = subset
+                self.subset_of[unit] = SUBSETS.index(subset)
                 self._free[unit] = False
                 for label, count in held:
                     missing -= min(count, max(0, room[label]))

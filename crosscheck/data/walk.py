@@ -1,12 +1,14 @@
 """Walks through a user's folder: which names count, and which are leftovers of other programs. Changes nothing."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
 
 from crosscheck.core.errors import InputError
 from crosscheck.data import links
+from crosscheck.data.packed_texts import PackedTexts
 
 # What operating systems, network drives and archive programs leave in folders, in lower case.
 JUNK = {
@@ -40,19 +42,40 @@ class Walk:
         self.ignored = ignored
         self.has_links = False
 
-    def files(self, folder: Path, prefix: str) -> list[str]:
+    def files(self, folder: Path, prefix: str) -> PackedTexts:
         """Every file in `folder` and below, in sorted order, each with `prefix` before its path in `folder`."""
-        found: list[str] = []
-        for entry in sorted_entries(folder):
-            path = f"{prefix}{entry.name}"
-            if is_junk(entry.name) or (entry.is_symlink() and self._comes_anyway(Path(entry.path))):
-                self.ignored.append(path)
-            elif entry.is_dir(follow_symlinks=False):
-                found += self.files(Path(entry.path), f"{path}/")
-            else:
-                found.append(path)
-                self.has_links |= entry.is_symlink()
+        found = PackedTexts()
+        self.add_files(folder, prefix, found)
         return found
+
+    def add_files(self, folder: Path, prefix: str, found: PackedTexts) -> int:
+        """Add to `found` what `files` gives, and return how many these are."""
+        before = len(found)
+        # An entry takes several times as much memory as its name, so only those that need a look are kept.
+        names: list[bytes] = []
+        unusual: dict[bytes, os.DirEntry[str]] = {}
+        for entry in _each(folder):
+            name = os.fsencode(entry.name)
+            names.append(name)
+            if is_junk(entry.name) or entry.is_symlink() or entry.is_dir(follow_symlinks=False):
+                unusual[name] = entry
+        names.sort()
+        for name in names:
+            if name in unusual:
+                self._add_unusual(unusual[name], prefix, found)
+            else:
+                found.append(f"{prefix}{os.fsdecode(name)}")
+        return len(found) - before
+
+    def _add_unusual(self, entry: os.DirEntry[str], prefix: str, found: PackedTexts) -> None:
+        path = f"{prefix}{entry.name}"
+        if is_junk(entry.name) or (entry.is_symlink() and self._comes_anyway(Path(entry.path))):
+            self.ignored.append(path)
+        elif entry.is_dir(follow_symlinks=False):
+            self.add_files(Path(entry.path), f"{path}/", found)
+        else:
+            found.append(path)
+            self.has_links = True
 
     def _comes_anyway(self, link: Path) -> bool:
         """A link to a folder in `root`, which is listed where it is; following it could also go round in circles."""
@@ -73,7 +96,7 @@ def is_named_like_an_image(name: str) -> bool:
 def look(folder: Path) -> tuple[list[str], bool]:
     """The sorted names of the sub-folders of `folder`, and whether files that are named like images lie in it."""
     inside, images = [], False
-    for entry in _entries(folder):
+    for entry in _each(folder):
         if is_junk(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
@@ -85,13 +108,13 @@ def look(folder: Path) -> tuple[list[str], bool]:
 
 def sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
     """What is in `folder`, by the bytes of the names. Raises InputError for a folder that cannot be listed."""
-    return sorted(_entries(folder), key=lambda entry: os.fsencode(entry.name))
+    return sorted(_each(folder), key=lambda entry: os.fsencode(entry.name))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _each(folder: Path) -> Iterator[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            return list(entries)
+            yield from entries
     except OSError as error:
         raise InputError(
             f"{folder}: cannot be listed ({error.strerror}); give yourself permission to read it"

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn import config_context
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import log_loss, precision_recall_fscore_support
 from sklearn.neighbors import NearestNeighbors
+
+from crosscheck.evaluation.counts import exact_interval
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
@@ -50,14 +51,6 @@ def score_classes(probabilities: Probabilities, labels: Labels) -> list[ClassSco
     return [ClassScore(float(p), float(r), float(f), int(n)) for p, r, f, n in zip(*columns, strict=True)]
 
 
-def count_confusions(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """Counts, (classes, classes), of predicted and true labels (n,): a row for each true class, a column for each
-    predicted one.
-    """
-    matrix = confusion_matrix(labels, predicted, labels=range(classes))
-    return np.asarray(matrix, dtype=np.int64)
-
-
 def majority_accuracy(train_labels: Labels, labels: Labels) -> float:
     """Accuracy of always answering the class that is most frequent in training (the first of equals)."""
     return float((labels == np.bincount(train_labels).argmax()).mean())
@@ -76,9 +69,3 @@ def nearest_neighbour_accuracy(
             nearest = neighbours.kneighbors(part, return_distance=False)[:, 0]
             right += int((train_labels[nearest] == labels[start : start + step]).sum())
     return right / len(images)
-
-
-def exact_interval(right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `right` in `n`: Clopper and Pearson's exact one (Biometrika 26, 1934)."""
-    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="exact")
-    return float(interval.low), float(interval.high)

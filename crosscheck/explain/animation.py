@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
@@ -73,18 +74,33 @@ class Story:
 
 
 def draw_frames(story: Story) -> NamedFigures:
-    """A figure for each scene, all on the same scales."""
-    for scene in story.scenes:
-        figure = new_figure((10, 5.2), layout=None)
-        figure.suptitle(caption(scene.epoch, story.history, story.guess, story.kept), fontsize=12)
-        # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
-        kernels, kernel_bar = figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025))
-        _draw_kernels(kernels, kernel_bar, scene, story.kernel_limit)
-        maps, map_bar = figure.add_axes((0.27, 0.2, 0.33, 0.66)), figure.add_axes((0.31, 0.12, 0.25, 0.025))
-        _draw_maps(maps, map_bar, scene, story.map_limit, story.names)
-        _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), scene.epoch, story)
-        _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), scene.epoch, story.scenes, story.scored_on)
+    """A figure for each scene, all on the same scales.
+
+    It is one figure, in which only what moves is changed: to make its axes anew takes longer than to draw them.
+    """
+    figure, first = new_figure((10, 5.2), layout=None), story.scenes[0]
+    title = figure.suptitle("", fontsize=12)
+    # Fixed places: nothing jumps from frame to frame, and no layout has to be sought.
+    kernels, kernel_bar = figure.add_axes((0.01, 0.2, 0.25, 0.66)), figure.add_axes((0.03, 0.12, 0.21, 0.025))
+    drawn_kernels = _draw_kernels(kernels, kernel_bar, first, story.kernel_limit)
+    maps, map_bar = figure.add_axes((0.27, 0.2, 0.33, 0.66)), figure.add_axes((0.31, 0.12, 0.25, 0.025))
+    drawn_maps = _draw_maps(maps, map_bar, first, story.map_limit, story.names)
+    losses, latest = _draw_loss(figure.add_axes((0.66, 0.57, 0.32, 0.29)), story)
+    probes = _draw_probes(figure.add_axes((0.66, 0.21, 0.32, 0.25)), story.scenes, story.scored_on)
+    for number, scene in enumerate(story.scenes, 1):
+        title.set_text(caption(scene.epoch, story.history, story.guess, story.kept))
+        drawn_kernels.set_data(_kernel_sheet(scene))
+        drawn_maps.set_data(_map_sheet(scene))
+        so_far = [(each.epoch, each.train_loss) for each in story.history if each.epoch <= scene.epoch]
+        _move(losses, so_far)
+        _move(latest, so_far[-1:])
+        for layer, line in probes.items():
+            _move(line, [(each.epoch, each.probes[layer]) for each in story.scenes[:number]])
         yield f"epoch_{scene.epoch:03d}", figure
+
+
+def _move(line: Line2D, points: list[tuple[int, float]]) -> None:
+    line.set_data([x for x, _ in points], [y for _, y in points])
 
 
 def caption(epoch: int, history: list[Epoch], guess: Guess, kept: int | None = None) -> str:
@@ -100,34 +116,27 @@ def caption(epoch: int, history: list[Epoch], guess: Guess, kept: int | None = N
     return moment
 
 
-def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> None:
-    tiles = scene.kernels[:MOST_TILES]
-    drawn = axis.imshow(
-        mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5))),
-        cmap=colormap(SIGNED),
-        vmin=-limit,
-        vmax=limit,
-        interpolation="nearest",
-    )
+def _draw_kernels(axis: Axes, bar: Axes, scene: Scene, limit: float) -> AxesImage:
+    drawn = axis.imshow(_kernel_sheet(scene), cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
     axis.set_title("kernels of the first convolution", fontsize=9)
     axis.set_axis_off()
     axis.set_anchor("N")
     _draw_scale(bar, drawn, "weight")
+    return drawn
 
 
-def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[str]) -> None:
-    tiles = scene.maps[:, :MOST_TILES].transpose(1, 0, 2, 3)
-    channels, columns, height, width = tiles.shape
-    across = 1 if channels <= 8 else 2 if channels <= 18 else 3
-    rows = -(-channels // across)
-    padded = np.full((rows * across, columns, height, width), np.nan, np.float32)
-    padded[:channels] = tiles
-    grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
-    together = mosaic(grid.reshape(rows, across * columns, height, width))
-    drawn = axis.imshow(together, cmap=colormap(POSITIVE), vmin=0, vmax=limit, interpolation="nearest")
+def _kernel_sheet(scene: Scene) -> NDArray[np.float32]:
+    tiles = scene.kernels[:MOST_TILES]
+    return mosaic(in_rows(tiles, math.ceil(len(tiles) ** 0.5)))
+
+
+def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[str]) -> AxesImage:
+    channels, height, width = min(MOST_TILES, scene.maps.shape[1]), *scene.maps.shape[2:]
+    rows, across = _map_rows(channels)
+    drawn = axis.imshow(_map_sheet(scene), cmap=colormap(POSITIVE), vmin=0, vmax=limit, interpolation="nearest")
     axis.set_title("maps of the last convolution's channels", fontsize=9)
     middle = (width - 1) / 2
-    ticks = [column * (width + 1) + middle for column in range(across * columns)]
+    ticks = [column * (width + 1) + middle for column in range(across * len(scene.maps))]
     axis.set_xticks(
         ticks, [shown(name, 10) for name in names] * across, fontsize=7, rotation=0 if len(ticks) < 5 else 90
     )
@@ -140,6 +149,24 @@ def _draw_maps(axis: Axes, bar: Axes, scene: Scene, limit: float, names: list[st
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     _draw_scale(bar, drawn, "value")
+    return drawn
+
+
+def _map_rows(channels: int) -> tuple[int, int]:
+    """How many rows of maps there are, and how many channels stand side by side."""
+    across = 1 if channels <= 8 else 2 if channels <= 18 else 3
+    return -(-channels // across), across
+
+
+def _map_sheet(scene: Scene) -> NDArray[np.float32]:
+    """A row for each channel, the examples side by side."""
+    tiles = scene.maps[:, :MOST_TILES].transpose(1, 0, 2, 3)
+    channels, columns, height, width = tiles.shape
+    rows, across = _map_rows(channels)
+    padded = np.full((rows * across, columns, height, width), np.nan, np.float32)
+    padded[:channels] = tiles
+    grid = padded.reshape(across, rows, columns, height, width).transpose(1, 0, 2, 3, 4)
+    return mosaic(grid.reshape(rows, across * columns, height, width))
 
 
 def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
@@ -148,14 +175,13 @@ def _draw_scale(bar: Axes, drawn: AxesImage, label: str) -> None:
     bar.tick_params(labelsize=7)
 
 
-def _draw_loss(axis: Axes, epoch: int, story: Story) -> None:
+def _draw_loss(axis: Axes, story: Story) -> tuple[Line2D, Line2D]:
+    """The losses of all epochs, pale; returns the line of those so far and the mark of the latest."""
     history, guess = story.history, story.guess
     epochs, losses = [each.epoch for each in history], [each.train_loss for each in history]
     axis.plot(epochs, losses, color="#CCCCCC", linewidth=1)
-    so_far = [each for each in history if each.epoch <= epoch]
-    axis.plot([each.epoch for each in so_far], [each.train_loss for each in so_far], color=CLASS_COLORS[0], linewidth=2)
-    for each in so_far[-1:]:
-        axis.plot(each.epoch, each.train_loss, color=CLASS_COLORS[0], marker="o")
+    (so_far,) = axis.plot([], [], color=CLASS_COLORS[0], linewidth=2)
+    (latest,) = axis.plot([], [], color=CLASS_COLORS[0], marker="o")
     axis.axhline(guess.loss, color=GREY, linestyle=":")
     end = plateau_end(history, guess) or epochs[-1] + 1
     if end > 1:
@@ -170,17 +196,17 @@ def _draw_loss(axis: Axes, epoch: int, story: Story) -> None:
     axis.set_title(f"training loss (nats); dotted: {dotted}, {guess.short}", fontsize=9)
     axis.set_ylim(0, 1.15 * max(guess.loss, *losses))
     _along_epochs(axis, epochs[-1])
+    return so_far, latest
 
 
-def _draw_probes(axis: Axes, epoch: int, scenes: list[Scene], scored_on: int) -> None:
-    past = [scene for scene in scenes if scene.epoch <= epoch]
-    for number, layer in enumerate(past[0].probes):
+def _draw_probes(axis: Axes, scenes: list[Scene], scored_on: int) -> dict[str, Line2D]:
+    """Axes for the probes; returns the line of each layer."""
+    lines: dict[str, Line2D] = {}
+    for number, layer in enumerate(scenes[0].probes):
         look = number % len(CLASS_COLORS)
-        values = [scene.probes[layer] for scene in past]
-        axis.plot(
-            [scene.epoch for scene in past], values, color=CLASS_COLORS[look], marker=CLASS_MARKS[look], markersize=4,
-            label=layer,
-        )  # fmt: skip
+        (lines[layer],) = axis.plot(
+            [], [], color=CLASS_COLORS[look], marker=CLASS_MARKS[look], markersize=4, label=layer
+        )
     axis.set_title(f"accuracy of a linear probe on each layer (n = {scored_on})", fontsize=9)
     axis.set_ylim(max(0, min(min(scene.probes.values()) for scene in scenes) - 0.05), 1.03)
     axis.yaxis.set_major_formatter(PercentFormatter(1))
@@ -188,6 +214,7 @@ def _draw_probes(axis: Axes, epoch: int, scenes: list[Scene], scored_on: int) ->
     axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.38), ncols=3, frameon=False)
     axis.set_xlabel("epoch", fontsize=8)
     _along_epochs(axis, scenes[-1].epoch)
+    return lines
 
 
 def _along_epochs(axis: Axes, last: int) -> None:

@@ -9,11 +9,10 @@ from captum.attr import LayerAttribution, LayerGradCam, Occlusion
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from crosscheck.explain import workload
 from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.network.model import MAPS
 
-# The occluding square is a sixth of the image along each axis, and moves by half of its side.
-SHARE = 6
 AT_ONCE = 16
 
 Map = NDArray[np.float32]
@@ -30,7 +29,7 @@ class Reasons:
 
 def window(checkpoint: Checkpoint) -> tuple[int, int]:
     """Height and width of the occluding square, in px."""
-    return -(-checkpoint.data_set.height // SHARE), -(-checkpoint.data_set.width // SHARE)
+    return workload.window_side(checkpoint.data_set.height), workload.window_side(checkpoint.data_set.width)
 
 
 def reasons(net: nn.Sequential, checkpoint: Checkpoint, image: NDArray[np.uint8], answer: int) -> Reasons:

@@ -130,7 +130,8 @@ def draw_patches(response: Response, channels: NDArray[np.int64], subset: Subset
             sheet[row, band:, column, :width] = patch
             # The upper edge of a pixel lies half a pixel above its number.
             place = column * sheet.shape[3] + (width - 1) / 2, row * sheet.shape[1] + band * 0.9 - 0.5
-            axis.text(*place, _two_figures(peak), fontsize=7, ha="center", va="bottom")
+            # Within the axes, so that the search for a layout need not measure it: there are hundreds.
+            axis.text(*place, _two_figures(peak), fontsize=7, ha="center", va="bottom", in_layout=False)
     show_image(axis, sheet.reshape(sheet.shape[0] * sheet.shape[1], -1, sheet.shape[4]))
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)

@@ -1,8 +1,11 @@
 """A network of timm in the place of the convolutions: whether one is asked for, and what goes together with it."""
 
+from pathlib import Path
+
 from crosscheck.core.errors import InputError
 from crosscheck.core.param_types import NO_BACKBONE
 from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
+from crosscheck.core.project import WEIGHTS
 
 EXTRA = "make backbones"
 
@@ -43,7 +46,17 @@ def check(model: ModelParams, train: TrainParams, augment: AugmentParams, height
             "share of a batch; set train.processes to 1, or model.freeze to true"
         )
     if model.pretrained is not False:
+        _check_place(model.pretrained)
         pretrained.read_weights(model)
+
+
+def _check_place(weights: bool | str) -> None:
+    """DVC watches the file of this name in the folder of weights, and sees no other one change."""
+    if isinstance(weights, str) and (Path(weights).is_absolute() or ".." in Path(weights).parts):
+        raise InputError(
+            f"params.yaml: model.pretrained is {weights!r}, where DVC would not see the file change; copy it to "
+            f"{WEIGHTS}/ and give its name there: {Path(weights).name}"
+        )
 
 
 def _check_frozen(model: ModelParams, augment: AugmentParams) -> None:

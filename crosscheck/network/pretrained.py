@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams
-from crosscheck.core.project import root
+from crosscheck.core.project import WEIGHTS
 from crosscheck.core.records import Record
 from crosscheck.network import backbones, timm_networks
 
@@ -95,7 +95,7 @@ def _read(params: ModelParams) -> tuple[str, bytes]:
     """The name of the weights, and the bytes of their file."""
     if params.pretrained is True:
         return _read_package(params.backbone)
-    file = root() / str(params.pretrained)
+    file = Path(WEIGHTS) / str(params.pretrained)
     if file.suffix != ENDING:
         raise InputError(
             f"params.yaml: model.pretrained is {params.pretrained!r}; only safetensors files are read, since others "
@@ -105,8 +105,8 @@ def _read(params: ModelParams) -> tuple[str, bytes]:
         return str(params.pretrained), file.read_bytes()
     except OSError as error:
         raise InputError(
-            f"params.yaml: model.pretrained is {params.pretrained!r}, which cannot be read ({error.strerror}); "
-            "correct the path"
+            f"params.yaml: model.pretrained is {params.pretrained!r}, but {file} cannot be read ({error.strerror}); "
+            "give it the name of a file in that folder"
         ) from None
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation.calibration import Bin, expected_calibration_error
-from crosscheck.evaluation.metrics import exact_interval
+from crosscheck.evaluation.counts import exact_interval
 from crosscheck.reporting.style import BLUE, GREEN, GREY, VERMILION, colormap, new_figure, shown
 from crosscheck.training.curves import Epoch
 

@@ -184,13 +184,17 @@ def write_html(document: Document, file: Path) -> None:
     write_text(file, _render("document.html", document=document))
 
 
+def render_markdown(*blocks: Block) -> str:
+    """Blocks without a picture as GitHub's Markdown, to be quoted elsewhere; it begins and ends without empty lines."""
+    return _render("document.md", document=Document("", blocks), folder=Path()).strip()
+
+
 def _render(template: str, **content: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["plain"] = _plain
-    environment.filters["cell"] = lambda text: _plain(text).replace("|", "/")
     # As an HTML alternative text would, a caption in brackets ends at the first closing one.
     environment.filters["in_brackets"] = lambda text: _plain(text).replace("[", "(").replace("]", ")")
     return environment.get_template(template).render(**content)

@@ -160,11 +160,13 @@ def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float
     lines, (low, high) = -(-len(maps) // columns), scale.get_clim()
     for channel, values in enumerate(maps):
         left, top = channel % columns * (1 + SPACE), channel // columns * (tall + LABEL_SPACE)
-        place = (left, left + 1, top + tall, top)
-        axis.imshow(values, cmap=scale.cmap, vmin=low, vmax=high, interpolation="nearest", extent=place)
+        extent = (left, left + 1, top + tall, top)
+        axis.imshow(values, cmap=scale.cmap, vmin=low, vmax=high, interpolation="nearest", extent=extent)
         axis.add_patch(Rectangle((left, top), 1, tall, fill=False, edgecolor=EDGE, linewidth=0.8))
         label, color = _label(channel, values)
-        axis.text(left + 0.5, top - SPACE / 2, label, fontsize=7, color=color, ha="center", va="bottom")
+        # Within the axes, so that the search for a layout need not measure it.
+        place = left + 0.5, top - SPACE / 2
+        axis.text(*place, label, fontsize=7, color=color, ha="center", va="bottom", in_layout=False)
     axis.set_xlim(0, columns * (1 + SPACE) - SPACE)
     axis.set_ylim(lines * (tall + LABEL_SPACE) - LABEL_SPACE, -LABEL_SPACE)
     axis.spines[:].set_visible(False)

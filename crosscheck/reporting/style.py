@@ -10,6 +10,7 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -54,7 +55,15 @@ def save(figure: Figure, file: Path, dpi: int = DEFAULT_DPI) -> None:
         text.set_fontfamily(families)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from")
-        write_file(file, lambda partial: figure.savefig(partial, format="png", dpi=dpi, facecolor="white"))
+        write_file(file, lambda partial: _draw(figure, partial, dpi))
+
+
+def _draw(figure: Figure, file: Path, dpi: int) -> None:
+    """As `figure.savefig` does, which would draw twice: once for the layout, and once for the file."""
+    figure.set_dpi(dpi)
+    figure.set_facecolor("white")
+    with file.open("wb") as stream:
+        FigureCanvasAgg(figure).print_png(stream)
 
 
 def save_all(pictures: Iterable[tuple[str, Figure]], folder: Path, dpi: int = DEFAULT_DPI) -> dict[str, Path]:

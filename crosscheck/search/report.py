@@ -93,7 +93,10 @@ def _stopped(study: Study) -> list[dict[str, Any]]:
 
 def build_document(content: dict[str, Any], picture: Path) -> Document:
     """The findings in words; `picture` is the PNG file of the Pareto front."""
-    finalists = _say("finalists", content["rule"], content["trials_at_test"])
+    worst = min(
+        (final["test_min"] for final in content["finalists"] if final["trial"] == content["winner"]), default=None
+    )
+    finalists = _say("finalists", content["rule"], content["trials_at_test"], worst)
     answers = [(f"{sentence} ", Code(command)) if command else sentence for sentence, command in _answers(content)]
     return Document(
         f"Search {content['search']!r}",

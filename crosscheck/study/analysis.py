@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from crosscheck.study import baselines, cross_validation, findings, intervals, plateau, provenance, result_cache
+from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer
 from crosscheck.study.intervals import Estimate, Survival
@@ -112,7 +113,7 @@ def sizes(plan: Plan, found: Overview) -> dict[str, list[Size]]:
     return {line: sorted(points, key=lambda point: point.images) for line, points in lines.items()}
 
 
-def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
+def numbers(plan: Plan, found: Overview, table: AnswersTable) -> dict[str, Any]:
     """The figures as strict JSON, without any that depend on the clock or the machine.
 
     A baseline on which the variants do not agree, since their images differ, is null, and stands with each variant.
@@ -142,6 +143,7 @@ def numbers(plan: Plan, found: Overview) -> dict[str, Any]:
         "confidence": plan.study.confidence,
         # Only where there are folds, so that figures of other studies stay as they are.
         **({"cross_validation": [asdict(each) for each in coverage]} if coverage else {}),
+        "answers_at_a_glance": table.model_dump()["rows"],
         "variants": variants,
         "answers": [_answer(answer, found.paths) for answer in found.answers],
         "baselines": shared,

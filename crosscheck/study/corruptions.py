@@ -26,11 +26,11 @@ GRID: dict[str, list[float]] = {
     "inversion": [0.0, 1.0],
 }
 UNITS = {
-    "shift": "distance, share of the width, in a random direction",
+    "shift": "distance, % of the width, in a random direction",
     "scale": "size, as a multiple, about the centre",
     "rotation": "angle, degrees, to a random side",
     "stroke": "change of the dark strokes' width on each side, px",
-    "noise": "share of the pixels set to black or white at random",
+    "noise": "% of the pixels set to black or white at random",
     "inversion": "0 as they are, 1 with black and white swapped",
 }
 UNTOUCHED = {"shift": 0.0, "scale": 1.0, "rotation": 0.0, "stroke": 0.0, "noise": 0.0, "inversion": 0.0}

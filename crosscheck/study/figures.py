@@ -3,16 +3,17 @@
 Each function returns its figure; `style.save` writes it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from crosscheck.reporting.style import (
     BLUE,
-    GREEN,
     GREY,
     VERMILION,
     fit_height,
@@ -22,13 +23,10 @@ from crosscheck.reporting.style import (
     shown,
 )
 from crosscheck.study.analysis import Size
-from crosscheck.study.corruptions import UNITS
+from crosscheck.study.corruptions import GRID, UNITS
 from crosscheck.study.intervals import Estimate, Survival
+from crosscheck.study.looks import Look
 from crosscheck.study.runs import Run, all_equal_odds
-
-# In colour and in line style, so that also a print in grey tells them apart.
-STYLES = [(BLUE, "-"), (VERMILION, "--"), (GREEN, "-."), (GREY, ":")]
-MARKERS = "osD^"
 
 
 def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | None], confidence: float) -> Figure:
@@ -48,8 +46,11 @@ def draw_dots(runs: Mapping[str, Sequence[Run]], means: Mapping[str, Estimate | 
     labels = [f"{shown(name, 24)} (n = {len(each)})" for name, each in runs.items()]
     whole.set_yticks(range(count), labels, fontsize=8)
     whole.set_ylim(count - 0.4, -0.6)
+    _mark_chance(whole.axvline, average_chance(runs))
+    whole.legend(frameon=False, fontsize=7, loc="lower left", bbox_to_anchor=(0, 1.03))
     for axis in (whole, near):
-        axis.set_xlabel("test accuracy, share of 1", fontsize=9)
+        axis.set_xlabel("test accuracy", fontsize=9)
+        axis.xaxis.set_major_formatter(PercentFormatter(1))
         axis.grid(alpha=0.3)
     total = sum(map(len, runs.values()))
     figure.suptitle(
@@ -71,21 +72,33 @@ def _draw_runs(axis: Axes, line: int, runs: Sequence[Run], mean: Estimate | None
         axis.errorbar(mean.value, line, xerr=errors, color="black", fmt="|", capsize=3, linewidth=1.2)
 
 
-def draw_survival(found: Mapping[str, Survival], epochs: Mapping[str, int], target: float) -> Figure:
+def average_chance(runs: Mapping[str, Sequence[Run]]) -> float:
+    """The accuracy of always answering the most frequent class of the test images, on average over the runs."""
+    return float(np.mean([run.guessing for each in runs.values() for run in each]))
+
+
+def _mark_chance(draw: Callable[..., object], chance: float) -> None:
+    draw(chance, color=GREY, linestyle=":", linewidth=1, label=f"chance: {chance:.1%}")
+
+
+def draw_survival(
+    found: Mapping[str, Survival], epochs: Mapping[str, int], target: float, looks: Mapping[str, Look]
+) -> Figure:
     """The share of runs that have not reached the target yet, by epoch."""
     figure = new_figure((6.5, 3.6))
     axis = figure.subplots()
     for number, (name, each) in enumerate(found.items()):
-        color, style = STYLES[number % len(STYLES)]
+        color, line = looks[name].color, looks[name].line
         steps = [0.0, *each.epochs, float(epochs[name])]
         values = [1.0, *each.remaining, (each.remaining or [1.0])[-1]]
         label = f"{shown(name, 24)}: {each.reached} of {each.n}"
         width = 3.4 - 0.6 * number if number < 4 else 1.2
-        axis.step(steps, values, where="post", color=color, linestyle=style, linewidth=width, label=label)
+        axis.step(steps, values, where="post", color=color, linestyle=line, linewidth=width, label=label)
         if each.reached < each.n:
             axis.plot(steps[-1], values[-1], marker="|", color=color, markersize=11)
     axis.set_xlabel("epoch")
-    axis.set_ylabel("share of runs not there yet")
+    axis.set_ylabel("runs not there yet")
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set_ylim(-0.03, 1.05)
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, title="reached it", title_fontsize=8)
@@ -95,7 +108,7 @@ def draw_survival(found: Mapping[str, Survival], epochs: Mapping[str, int], targ
     return figure
 
 
-def draw_robustness(runs: Mapping[str, Sequence[Run]]) -> Figure:
+def draw_robustness(runs: Mapping[str, Sequence[Run]], looks: Mapping[str, Look], chance: float) -> Figure:
     """Mean accuracy of the converged runs on distorted test images, with the range of the runs, for each distortion.
 
     The legend also names a variant none of whose runs converged, and says of how many runs a mean is.
@@ -104,31 +117,46 @@ def draw_robustness(runs: Mapping[str, Sequence[Run]]) -> Figure:
     axes = figure.subplots(2, 3, sharey=True)
     kept = {name: [run for run in each if not run.failed] for name, each in runs.items()}
     for axis, kind in zip(axes.flat, UNITS, strict=True):
-        for number, (name, each) in enumerate(kept.items()):
-            color, style = STYLES[number % len(STYLES)]
-            marker = MARKERS[number % len(MARKERS)]
-            look = {"color": color, "linestyle": style, "marker": marker, "markersize": 3}
+        for name, each in kept.items():
             total = len(runs[name])
             label = f"{shown(name, 24)} (n = {len(each)}{'' if len(each) == total else f' of {total}'})"
-            if not each:
-                axis.plot([], [], label=label, **look)
-                continue
-            levels = each[0].result.robustness[kind].level
-            curves = np.array([run.result.robustness[kind].accuracy for run in each])
-            axis.plot(levels, curves.mean(0), label=label, **look)
-            axis.fill_between(levels, curves.min(0), curves.max(0), color=color, alpha=0.12, linewidth=0)
+            _draw_corruption(axis, kind, each, looks[name], label)
+        _mark_chance(axis.axhline, chance)
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.set_title(kind, fontsize=10)
         axis.set_xlabel(UNITS[kind], fontsize=7)
         axis.set_ylim(-0.03, 1.03)
         axis.grid(alpha=0.3)
     for axis in axes[:, 0]:
-        axis.set_ylabel("test accuracy, share of 1", fontsize=9)
+        axis.set_ylabel("test accuracy", fontsize=9)
     if handles := axes[0, 0].get_legend_handles_labels()[0]:
         axes[0, 0].legend(handles=handles, frameon=False, fontsize=7, loc="lower left")
     figure.suptitle(
-        "Distorted test images: mean of the runs that converged, shaded from the worst to the best", fontsize=10
+        "Corrupted test images: mean of the runs that converged, shaded from the worst to the best", fontsize=10
     )
     return figure
+
+
+def _draw_corruption(axis: Axes, kind: str, runs: Sequence[Run], look: Look, label: str) -> None:
+    """The mean accuracy of one variant's converged runs at each level, with their range; its legend alone without."""
+    levels = GRID[kind]
+    # Two levels, such as swapped or not, are no quantity: there is nothing between them to draw a line through.
+    two = len(levels) == 2
+    drawn: dict[str, Any] = {"color": look.color, "marker": look.marker, "linestyle": "none" if two else look.line}
+    if not runs:
+        axis.plot([], [], label=label, markersize=4, **drawn)
+        return
+    curves = np.array([run.result.robustness[kind].accuracy for run in runs])
+    mean, low, high = curves.mean(0), curves.min(0), curves.max(0)
+    axis.plot(levels, mean, label=label, markersize=4, **drawn)
+    if two:
+        axis.errorbar(levels, mean, yerr=[mean - low, high - mean], color=look.color, fmt="none", capsize=3)
+        axis.set_xlim(levels[0] - 0.5, levels[-1] + 0.5)
+        axis.set_xticks(levels)
+    else:
+        axis.fill_between(levels, low, high, color=look.color, alpha=0.12, linewidth=0)
+    if kind in ("shift", "noise"):
+        axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
@@ -157,12 +185,12 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
     return figure
 
 
-def draw_sizes(lines: Mapping[str, Sequence[Size]]) -> Figure:
+def draw_sizes(lines: Mapping[str, Sequence[Size]], looks: Mapping[str, Look], chance: float) -> Figure:
     """Test accuracy by the number of training images."""
     figure = new_figure((6.5, 4))
     axis = figure.subplots()
-    for number, (name, points) in enumerate(lines.items()):
-        color, style = STYLES[number % len(STYLES)]
+    for name, points in lines.items():
+        color = looks[name].color
         for point in points:
             axis.scatter([point.images] * len(point.accuracies), point.accuracies, s=12, color=color, alpha=0.5)
         known = [(point.images, point.mean) for point in points if point.mean is not None]
@@ -172,15 +200,17 @@ def draw_sizes(lines: Mapping[str, Sequence[Size]]) -> Figure:
             counts = [len(point.accuracies) for point in points]
             label = f"{shown(name, 24)} (n = {min(counts)} to {max(counts)})"
             errors = np.maximum(0, means[1:])
-            axis.errorbar(at, means[0], yerr=errors, color=color, linestyle=style, capsize=3, label=label)
+            axis.errorbar(at, means[0], yerr=errors, color=color, linestyle=looks[name].line, capsize=3, label=label)
     # Variants of as many training images may be tested on other images: each of their baselines is shown.
     neighbours = sorted({(point.images, point.neighbour) for points in lines.values() for point in points})
     axis.plot(*zip(*neighbours, strict=True), color="black", marker="*", linewidth=0.8, label="nearest neighbour")
+    _mark_chance(axis.axhline, chance)
     axis.set_xscale("log")
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set_xticks([images for images, _ in neighbours], [str(images) for images, _ in neighbours], minor=False)
     axis.minorticks_off()
     axis.set_xlabel("training images")
-    axis.set_ylabel("test accuracy, share of 1")
+    axis.set_ylabel("test accuracy")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8)
     figure.suptitle("What a smaller training set is worth: runs that converged, mean and interval", fontsize=10)

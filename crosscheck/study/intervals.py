@@ -48,7 +48,7 @@ def mean_difference(differences: NDArray[np.float64], confidence: float) -> Esti
 def mean(shares: Sequence[float], confidence: float) -> Estimate | None:
     """The mean of shares with the interval of Student's t, within 0 and 1; None where they do not vary.
 
-    A bootstrap of five runs holds the true mean in 85 of 100 studies where it says 95 (docs/background/statistics.md).
+    A bootstrap of five runs holds the true mean in 83 of 100 studies where it says 95 (docs/background/statistics.md).
     """
     if len(shares) < 2 or np.ptp(shares) == 0:
         return None

@@ -88,7 +88,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     else:
         study = check_section(Study, content, file)
     _check_names(study, file)
-    _check_measures(study, file)
+    _check_questions(study, file)
     base = load(params_file)
     shared = _apply(base, study.params, file, "params")
     for name, variant in study.variants.items():
@@ -145,7 +145,12 @@ def _part(study: Study, part: Part, file: Path) -> Study:
         if name in kept
     }
     questions = {
-        name: question.model_copy(update={"compare": [each for each in question.compare if each in kept]})
+        name: question.model_copy(
+            update={
+                "compare": [each for each in question.compare if each in kept],
+                "labels": {each: label for each, label in question.labels.items() if each in kept},
+            }
+        )
         for name, question in study.questions.items()
         if question.compare[0] in kept and len(kept & set(question.compare)) > 1
     }
@@ -166,6 +171,7 @@ def _part(study: Study, part: Part, file: Path) -> Study:
 
 def _check_names(study: Study, file: Path) -> None:
     named = {f"questions.{name}.compare": question.compare for name, question in study.questions.items()}
+    named |= {f"questions.{name}.labels": [*question.labels] for name, question in study.questions.items()}
     named |= {f"learning_curves.{line}": names for line, names in study.learning_curves.items()}
     named["reported"] = [each.variant for each in study.reported]
     for where, names in named.items():
@@ -174,8 +180,13 @@ def _check_names(study: Study, file: Path) -> None:
                 raise InputError(f"{file}: {where} names {name!r}, which is not under variants; correct or add it")
 
 
-def _check_measures(study: Study, file: Path) -> None:
+def _check_questions(study: Study, file: Path) -> None:
+    asked_by: dict[str, str] = {}
     for name, question in study.questions.items():
+        # Each is a heading of the report.
+        same = asked_by.setdefault(question.ask, name)
+        if same != name:
+            raise InputError(f"{file}: questions.{same} and questions.{name} ask the same; reword one of them")
         asked = [question.primary, *question.measure]
         twice = next((measure for measure in asked if asked.count(measure) > 1), None)
         if twice:

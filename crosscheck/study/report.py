@@ -1,52 +1,49 @@
-"""What `compare` says of a study, as blocks of a document: the answers first, then what they rest on.
+"""The page of a study, as blocks of a document: the answers at a glance, then the details, folded.
 
-The longer words stand in report.txt.
+The longer words stand in report.txt, the sections of the details in `details`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
-from crosscheck.reporting.document import Block, Bullets, Document, Paragraph, Picture, Section, Table
+from crosscheck.reporting.document import (
+    Block,
+    Bullets,
+    Document,
+    Link,
+    Mark,
+    Paragraph,
+    Part,
+    Picture,
+    Section,
+    Strong,
+    Table,
+    Words,
+)
 from crosscheck.reporting.sentences import Sentences
-from crosscheck.study import cross_validation, plateau, text
+from crosscheck.study import answers_table, at_a_glance, cross_validation, details, text
 from crosscheck.study.analysis import Overview
+from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.findings import Answer
+from crosscheck.study.looks import SIGNS
+from crosscheck.study.measures import MEASURES
 from crosscheck.study.plans import Plan
-from crosscheck.study.runs import all_equal_odds
-
-P_VALUES = ["p (uncorrected)", "p (corrected)", "p (TOST, corrected)"]
-FINDINGS = ["measure", "difference", "n", *P_VALUES, "test", "verdict"]
 
 _say = Sentences(__file__)
 
 
-def build_document(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> Document:
-    """The report; `pictures` are PNG files by what they show."""
+def build_document(plan: Plan, found: Overview, table: AnswersTable, pictures: Mapping[str, Path]) -> Document:
+    """The page; `pictures` are PNG files by what they show."""
     blocks: list[Block] = [
-        *_opening(plan, found),
-        _answers_in_short(found.answers),
-        _variants(plan, found, pictures),
-        _convergence(found, pictures),
-        *_sizes(pictures),
-        _questions(plan, found, pictures),
-        *_reported(plan, found),
-        _hardest(found, pictures),
-        _method(plan),
+        *map(Paragraph, [_opening(found), *describe_coverage(plan)]),
+        _answers(plan, table),
+        *_differences(table, pictures),
+        *_measures(plan, found),
+        _variants(plan, found),
+        Section("Details", details.build_sections(plan, found, pictures), "details"),
     ]
     return Document(plan.study.title, blocks)
-
-
-def _opening(plan: Plan, found: Overview) -> list[Paragraph]:
-    study = plan.study
-    total = sum(map(len, found.runs.values()))
-    failed = sum(run.failed for runs in found.runs.values() for run in runs)
-    few = [(name, len(runs)) for name, runs in found.runs.items() if len(runs) < study.seeds]
-    folded = describe_coverage(plan)
-    counts = len(found.runs), total, failed
-    lines = _say("opening", study, bool(folded), *counts, text.limit(study, found)).splitlines() + folded
-    if few:
-        lines.append(_say("fewer_seeds", study.seeds, few))
-    return [*map(Paragraph, lines)]
 
 
 def describe_coverage(plan: Plan) -> list[str]:
@@ -56,84 +53,73 @@ def describe_coverage(plan: Plan) -> list[str]:
     return [_say("cross_validation", each, not of_all) for each in found]
 
 
-def _answers_in_short(answers: Sequence[Answer]) -> Section:
-    questions = []
-    for question in dict.fromkeys(answer.question for answer in answers):
-        mine = [answer for answer in answers if answer.question == question]
-        questions.append(Section(mine[0].ask, [Bullets([text.in_short(answer) for answer in mine])]))
-    return Section("The answers in short", questions)
+def name_pairs(plan: Plan, table: AnswersTable) -> dict[tuple[str, str], str]:
+    """What each pair is called, by its question and its second variant."""
+    questions = plan.study.questions
+    return {
+        (row.question, pair.second): at_a_glance.name_pair(questions[row.question], pair.first, pair.second)
+        for row in table.rows
+        for pair in row.pairs
+    }
 
 
-def _variants(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> Section:
-    header = ["variant", "runs", "failed", "accuracy", f"reached {plan.study.target:.0%}", "epochs to it, median"]
-    costs = ["variant", "parameters", "multiply-adds", "weights, MB", "s per epoch", "s to the target", "peak MB"]
-    dots = "Test accuracy of every run, by variant, with the mean of those that converged and its interval."
-    blocks: list[Block] = [
-        Paragraph(
-            "Accuracy is that of the runs that converged, with its interval. The target is one of validation accuracy."
-        ),
-        Table(header, [text.variant_row(name, found) for name in found.runs]),
-        Picture(pictures["dots"], dots),
-        Paragraph(_say("costs", found.machine)),
-        Table(costs, [text.cost_row(name, found) for name in found.runs]),
-        Paragraph(found.provenance),
-    ]
-    return Section("The variants", blocks)
+def _opening(found: Overview) -> str:
+    total = sum(map(len, found.runs.values()))
+    failed = sum(run.failed for runs in found.runs.values() for run in runs)
+    return _say("opening", len(found.runs), total, failed)
 
 
-def _convergence(found: Overview, pictures: Mapping[str, Path]) -> Section:
-    even = all_equal_odds(found.runs)
-    rows = [text.plateau_row(name, plateau.diagnose(runs)) for name, runs in found.runs.items()]
-    header = ["variant", "ever on it", "ended on it", "came back", "first off it", "signs on it", "signs off it"]
-    blocks: list[Block] = [
-        Paragraph(_say("plateau", even)),
-        Table(header, rows),
-        Picture(pictures["losses"], _say("losses", even)),
-    ]
-    return Section("Convergence and the plateau", blocks)
+def _answers(plan: Plan, table: AnswersTable) -> Section:
+    if not table.rows:
+        return Section("Answers", [Paragraph("The study file asks no question.")], "answers")
+    words = Paragraph(_say("words", plan.study))
+    return Section("Answers", [answers_table.to_table(table.rows, linked=True), words], "answers")
 
 
-def _sizes(pictures: Mapping[str, Path]) -> list[Section]:
-    if "sizes" not in pictures:
+def _differences(table: AnswersTable, pictures: Mapping[str, Path]) -> list[Section]:
+    if not table.rows:
         return []
-    caption = "Test accuracy by number of training images, beside that of the nearest training image."
-    return [Section("Accuracy by number of training images", [Picture(pictures["sizes"], caption)])]
+    instead = "Forest plot of the differences; the table above has its figures."
+    picture = Picture(pictures["differences"], _say("differences"), instead=instead)
+    return [Section("Differences", [picture], "differences")]
 
 
-def _questions(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> Section:
-    questions = []
-    for name, question in plan.study.questions.items():
-        blocks: list[Block] = []
-        for answer in (each for each in found.answers if each.question == name):
-            blocks.append(Paragraph(text.what_changes(answer)))
-            blocks.append(Table(FINDINGS, [text.finding_row(each) for each in answer.findings]))
-            blocks.append(Bullets(text.beside(answer, found.paths)))
-        blocks.append(Picture(pictures[f"survival-{name}"], _say("survival", question.compare)))
-        if f"robustness-{name}" in pictures:
-            blocks.append(Picture(pictures[f"robustness-{name}"], _say("robustness", question.compare)))
-        questions.append(Section(question.ask, blocks))
-    return Section("The questions, one by one", questions)
-
-
-def _reported(plan: Plan, found: Overview) -> list[Section]:
-    if not plan.study.reported:
+def _measures(plan: Plan, found: Overview) -> list[Section]:
+    """A matrix of marks: a line a question, or a pair where it has several; a column a measure."""
+    if not found.answers:
         return []
-    rows = [text.reported_row(each, found) for each in plan.study.reported]
-    table = Table(["variant", "reported", "found here", "what explains it"], rows)
-    return [Section("What was reported before", [table])]
+    used = {finding.contrast.measure for answer in found.answers for finding in answer.findings}
+    measures = [measure for measure in MEASURES if measure in used]
+    header = ["question", *(MEASURES[measure].title for measure in measures)]
+    rows: list[list[Words]] = []
+    for name, mine in groupby(found.answers, key=lambda answer: answer.question):
+        question, pairs = plan.study.questions[name], [*mine]
+        link = Link(question.ask, answers_table.anchor(name))
+        if len(pairs) > 1:
+            rows.append([[link], *[""] * len(measures)])
+        for answer in pairs:
+            marks = _marks(answer)
+            pair = at_a_glance.name_pair(question, answer.first, answer.second)
+            first: Words = f"– {pair}" if len(pairs) > 1 else [link]
+            rows.append([first, *(marks.get(each, "") for each in measures)])
+    legend: list[Part] = []
+    for word, sign in SIGNS.items():
+        legend += [Mark(sign.text, word.lower(), sign.style), f" {word.lower()}   "]
+    blocks: list[Block] = [Table(header, rows, grid=True), Paragraph(legend), Paragraph(_say("matrix"))]
+    return [Section("All measures", blocks, "measures")]
 
 
-def _hardest(found: Overview, pictures: Mapping[str, Path]) -> Section:
-    blocks: list[Block] = [Bullets(text.describe_baselines(found.baselines))]
-    if "hardest" in pictures:
-        caption = "The test images that the largest share of converged runs got wrong, among all variants."
-        blocks.append(Picture(pictures["hardest"], caption))
-    else:
-        blocks.append(Paragraph("No converged run got any test image wrong."))
-    return Section("Baselines and the hardest images", blocks)
+def _marks(answer: Answer) -> dict[str, Words]:
+    """A mark for each measure; a hint also says in which direction, to those who hear it."""
+    marks: dict[str, Words] = {}
+    for finding in answer.findings:
+        word = at_a_glance.word(finding)
+        sign = SIGNS[word]
+        said = f"hint: {finding.alone}" if finding.hint else word.lower()
+        marks[finding.contrast.measure] = [Mark(sign.text, said, sign.style)]
+    return marks
 
 
-def _method(plan: Plan) -> Section:
-    return Section(
-        "How this was found", [Bullets(_say("method", plan.study, bool(cross_validation.find(plan))).splitlines())]
-    )
+def _variants(plan: Plan, found: Overview) -> Section:
+    lines: list[Words] = [[Strong(name), f": {text.describe_variant(plan.study, name)}"] for name in found.runs]
+    return Section("The variants", [Bullets(lines)], "variants")

@@ -1,6 +1,6 @@
 """The file of a study: its keys, typed and checked. docs/how-to/study.md explains it line by line."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -32,6 +32,7 @@ class Variant(Section):
         json_schema_extra={"formerly": "like"},
     )
     set: Settings = Field(default_factory=dict, description="parameters by dotted name")
+    about: str = Field(default="", description="what it is, in a line; without it the report names its settings")
     seeds: Seeds | None = Field(default=None, description="how many seeds, if not the study's number")
 
 
@@ -43,6 +44,10 @@ class Question(Section):
 
     ask: str = Field(min_length=1, description="the question in words")
     compare: list[Name] = Field(min_length=2, description="the variants; the first is compared with each other one")
+    labels: dict[Name, str] = Field(
+        default_factory=dict, description="what the answer calls the variants, if not by their names"
+    )
+    subject: Literal["first", "others"] = Field(default="others", description="which of them the answer is about")
     primary: Measure = Field(default="accuracy", description="the one measure that answers the question")
     measure: list[Measure] = Field(
         default_factory=lambda given: [each for each in USUAL_MEASURES if each != given.get("primary")],
@@ -56,6 +61,7 @@ class Reported(Section):
     variant: Name
     accuracy: float | None = Field(default=None, ge=0, le=1, description="the accuracy that was reported")
     says: str = Field(min_length=1)
+    one_split: bool = Field(default=False, description="it was found on one split, the one that it was chosen on")
 
 
 class Study(Section):

@@ -12,6 +12,7 @@ from crosscheck.study.analysis import Overview
 from crosscheck.study.baselines import Baseline
 from crosscheck.study.findings import Answer, Finding
 from crosscheck.study.intervals import Estimate
+from crosscheck.study.measures import MEASURES, Measure
 from crosscheck.study.plateau import Diagnosis, Signs
 from crosscheck.study.runs import Run, all_equal_odds
 from crosscheck.study.study_file import Reported, Study
@@ -23,12 +24,28 @@ NEAR = 0.02
 _say = Sentences(__file__)
 
 
-def in_short(answer: Answer) -> str:
-    """A few sentences: what is known, what is not, what is a hint, and a warning where more than one thing changes."""
-    known = [finding for finding in answer.findings if finding.verdict != "inconclusive"]
-    unknown = [finding for finding in answer.findings if finding.verdict == "inconclusive"]
-    hints = [finding for finding in unknown if finding.hint]
-    return _say("in_short", answer, known, unknown, hints)
+def describe_variant(study: Study, name: str) -> str:
+    """What a variant is, in a line: in the words of the study file, or by what it sets."""
+    variant = study.variants[name]
+    return variant.about or _say("variant", variant)
+
+
+def describe_measures(measures: Sequence[Measure]) -> list[str]:
+    """What each measure estimates; the first is the primary one."""
+    return [_say("measure", MEASURES[measure], number == 0) for number, measure in enumerate(measures)]
+
+
+def needed_row(answer: Answer) -> list[str]:
+    """How many runs of each variant would find a difference by the primary measure."""
+    contrast = answer.primary.contrast
+    counts = [contrast.needed_for_margin(), contrast.needed_for_seen()]
+    title = MEASURES[contrast.measure].title
+    return [
+        f"{answer.second} against {answer.first}",
+        title,
+        str(contrast.n),
+        *("–" if count is None else f"{count:,}" for count in counts),
+    ]
 
 
 def percent(estimate: Estimate | None) -> str:
@@ -88,8 +105,9 @@ def what_changes(answer: Answer) -> str:
 def finding_row(finding: Finding) -> list[str]:
     """The figures behind a verdict."""
     contrast = finding.contrast
+    primary = " (primary)" if finding.family == "primary" else ""
     return [
-        contrast.measure,
+        MEASURES[contrast.measure].title + primary,
         contrast.detail or ("–" if contrast.difference is None else _say("points", contrast.difference)),
         str(contrast.n),
         _p(contrast.p),
@@ -124,7 +142,8 @@ def reported_row(reported: Reported, found: Overview) -> list[str]:
     runs = found.runs[reported.variant]
     accuracies = [run.accuracy for run in runs if not run.failed]
     ours = _say("outcome", sum(run.failed for run in runs), len(runs), accuracies)
-    return [reported.variant, reported.says, ours, _explained(reported, runs)]
+    explained = _say("one_split", found.means[reported.variant]) if reported.one_split else _explained(reported, runs)
+    return [reported.variant, reported.says, ours, explained]
 
 
 def _explained(reported: Reported, runs: Sequence[Run]) -> str:

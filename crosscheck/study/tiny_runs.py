@@ -82,6 +82,8 @@ RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "best epoch": ({}, {"keep": "best", "epochs": 8, "lr": 0.4}),
     "patience": ({}, {"patience": 2, "epochs": 8, "lr": 0.4}),
     "rare class": ({}, {"class_weights": "balanced"}),
+    # Its accuracies on training, validation and test images differ.
+    "overfitting": ({}, {"images_per_class": 3, "epochs": 20, "optimizer": "adamw", "lr": 0.01}),
 }
 AUGMENT: dict[str, float] = {
     "fliplr": 0.5,

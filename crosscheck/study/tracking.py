@@ -1,4 +1,4 @@
-"""What MLflow is told of a study: a run for each run of it."""
+"""What MLflow is told of a study: a run for each run of it. `report_tracking` adds the report."""
 
 from crosscheck.study.plans import SECTIONS_OF_A_VARIANT, Plan, PlannedRun
 from crosscheck.study.results import RunResult, RunTiming, StoredResult

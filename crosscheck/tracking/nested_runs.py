@@ -6,6 +6,7 @@ recorded the next time.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from crosscheck.core.nesting import flatten
@@ -15,6 +16,7 @@ from crosscheck.tracking.outages import try_to_record
 from crosscheck.tracking.run import Point, log_metrics, log_parameters
 
 PARENT_TAG = "mlflow.parentRunId"
+NOTE_TAG = "mlflow.note.content"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,20 @@ class NestedRuns:
                 self.recorded.add(child.key)
 
         self._attempt(once)
+
+    def describe(self, note: str, paths: Sequence[Path]) -> None:
+        """Give the parent run a note, in Markdown, and files and folders as artifacts under their own names."""
+
+        def tell() -> None:
+            client = self._client()
+            client.set_tag(self.parent, NOTE_TAG, note)
+            for path in paths:
+                if path.is_dir():
+                    client.log_artifacts(self.parent, str(path), path.name)
+                else:
+                    client.log_artifact(self.parent, str(path))
+
+        self._attempt(tell)
 
     def finish(self, figures: dict[str, float] | None = None) -> None:
         """Close the parent run, with the figures of the whole."""

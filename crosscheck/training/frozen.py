@@ -1,32 +1,25 @@
 """What the steps of a training see. Of a frozen backbone that is what it makes of each image, which is computed once.
 
-These features are kept in `.checkpoints/features/` under the project's root, outside of DVC's outputs, so that another
-training on the same images begins at once. The folder can be removed at any time; then they are computed again.
+These features are kept (`feature_cache`), so that another training on the same images begins at once.
 """
 
 import hashlib
-import io
 import json
 import os
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import nn
 
 from crosscheck.core import bits, code_digest, devices
-from crosscheck.core.files import write_file
 from crosscheck.core.params import ModelParams
-from crosscheck.core.project import STATES, root
 from crosscheck.data.dataset import Subset
 from crosscheck.network import pretrained
 from crosscheck.network.inference import batch
+from crosscheck.training import feature_cache
 
-FOLDER = "features"
 # What decides the features besides weights and pixels.
 CODE = ["crosscheck.core.bits.pin", "crosscheck.training.frozen.compute_features", "crosscheck.network.model.build"]
 # The layer that takes what a backbone gives.
@@ -34,7 +27,6 @@ FIRST_TRAINED = "average"
 # Fewer or more cost a backbone a quarter of its speed on a CPU.
 SEEN_AT_ONCE = 16
 HASHED_AT_ONCE = 2**24
-DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -77,20 +69,8 @@ def compute_features(frozen: nn.Sequential, subset: Subset, device: torch.device
 def _known_or_computed(
     frozen: nn.Sequential, params: ModelParams, subset: Subset, device: torch.device
 ) -> NDArray[np.float32]:
-    file = root() / STATES / FOLDER / f"{features_key(params, subset, device)}.npy"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # The processes of one training want the same features: one computes them, and the others wait.
-    with FileLock(file.with_suffix(".lock")):
-        known = _read(file)
-        if known is not None:
-            return known
-        found = compute_features(frozen, subset, device)
-        try:
-            write_file(file, lambda partial: _write(found, partial))
-        except (OSError, RuntimeError) as error:
-            problem = " ".join(str(error).split())[:120]
-            print(f"warning: {file}: cannot be written ({problem}); the next training computes it", file=sys.stderr)
-        return found
+    key = features_key(params, subset, device)
+    return feature_cache.fetch(key, lambda: compute_features(frozen, subset, device))
 
 
 def features_key(params: ModelParams, subset: Subset, device: torch.device) -> str:
@@ -115,23 +95,3 @@ def _hash_pixels(images: NDArray[np.uint8]) -> list[str]:
     for start in range(0, len(images), rows):
         digest.update(np.ascontiguousarray(images[start : start + rows]).data)
     return [str(images.shape), digest.hexdigest()]
-
-
-def _write(features: NDArray[np.float32], file: Path) -> None:
-    content = io.BytesIO()
-    np.save(content, features, allow_pickle=False)
-    # The hash stands behind the array, where numpy does not look.
-    file.write_bytes(content.getvalue() + hashlib.sha256(content.getbuffer()).digest())
-
-
-def _read(file: Path) -> NDArray[np.float32] | None:
-    """What `_write` wrote, or None where it is missing or damaged."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    array, told = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
-    if hashlib.sha256(array).digest() != told:
-        return None
-    features: NDArray[np.float32] = np.load(io.BytesIO(array), allow_pickle=False)
-    return features

@@ -13,8 +13,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.linalg import blas
-from threadpoolctl import ThreadpoolController
 from torch import Tensor, nn
 
 from crosscheck.core import devices
@@ -95,6 +93,9 @@ def _descend(weight: Tensor, slope: Tensor, inputs: Tensor, rate: float) -> None
 
 def _descend_by_openblas(weight: Tensor, slope: Tensor, inputs: Tensor, rate: float) -> None:
     """The same by OpenBLAS, whose matrices have columns where torch's have rows: inputs.T @ slope from weight.T."""
+    # Large layers on a CPU alone need it, and a machine for its GPU may not have it.
+    from scipy.linalg import blas
+
     turned = weight.detach().numpy().T
     left, right = inputs.contiguous().numpy().T, slope.contiguous().numpy().T
     with _openblas().limit(limits=torch.get_num_threads()):
@@ -104,6 +105,8 @@ def _descend_by_openblas(weight: Tensor, slope: Tensor, inputs: Tensor, rate: fl
 
 
 @cache
-def _openblas() -> ThreadpoolController:
+def _openblas() -> Any:
     """What sets the number of OpenBLAS's threads, which is otherwise one."""
+    from threadpoolctl import ThreadpoolController
+
     return ThreadpoolController().select(internal_api="openblas")

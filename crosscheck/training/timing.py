@@ -1,14 +1,17 @@
-"""Measures how long a training would take here, by a few real steps of it on random images. Nothing is written."""
+"""Measures how long a training and a look at an image would take here, on random images. Nothing is written."""
 
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import nn
 
 from crosscheck.core import devices
+from crosscheck.core.param_types import NO_BACKBONE
 from crosscheck.core.params import Params
 from crosscheck.data.dataset import DataSet, Subset
+from crosscheck.network import inference
 from crosscheck.training import frozen
 from crosscheck.training.trainer import build_trainer, new_network
 
@@ -33,6 +36,18 @@ def estimate_training(params: Params, classes: int, images: int) -> float:
     return steps * _seconds_per_step(params, classes, device) * BESIDE_STEPS
 
 
+def estimate_pass(params: Params, classes: int) -> float:
+    """About how many seconds it takes to send one image through the network, with nothing learnt from it.
+
+    Raises InputError where such a network cannot be built, or the device is not there.
+    """
+    device = devices.prepare(params.compute)
+    count = LOOKED_AT if params.model.backbone != NO_BACKBONE else params.train.batch_size
+    data_set, subset = _random_images(params, classes, count)
+    net = _untrained(params, data_set, subset).to(device)
+    return _median_seconds(lambda: inference.compute_logits(net, subset, count)) / count
+
+
 def _seconds_per_step(params: Params, classes: int, device: torch.device) -> float:
     data_set, subset = _random_images(params, classes, params.train.batch_size)
     none = Subset(subset.images[:0], subset.labels[:0])
@@ -46,11 +61,15 @@ def _seconds_per_step(params: Params, classes: int, device: torch.device) -> flo
 
 def _seconds_per_feature(params: Params, classes: int, device: torch.device) -> float:
     data_set, subset = _random_images(params, classes, LOOKED_AT)
-    # Random weights take as long as others, and nobody looks for these.
-    untrained = params.model.model_copy(update={"pretrained": False, "freeze": False})
-    net = new_network(untrained, data_set, subset, params.train.seed).eval().to(device)
+    net = _untrained(params, data_set, subset).to(device)
     start = [name for name, _ in net.named_children()].index(frozen.FIRST_TRAINED)
     return _median_seconds(lambda: frozen.compute_features(net[:start], subset, device)) / LOOKED_AT
+
+
+def _untrained(params: Params, data_set: DataSet, subset: Subset) -> nn.Sequential:
+    """The network with random weights: they take as long as others, and nobody looks for these."""
+    model = params.model.model_copy(update={"pretrained": False, "freeze": False})
+    return new_network(model, data_set, subset, params.train.seed).eval()
 
 
 def _random_images(params: Params, classes: int, count: int) -> tuple[DataSet, Subset]:

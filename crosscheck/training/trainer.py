@@ -17,13 +17,13 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import AugmentParams, ModelParams, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model, pretrained
-from crosscheck.network.inference import batch
 from crosscheck.training import curves, optimizers
 from crosscheck.training.augmentation import Augmentation, build_augmentation
 from crosscheck.training.class_weights import weigh_classes
 from crosscheck.training.curves import Epoch
 from crosscheck.training.distributed import ALONE, Group
 from crosscheck.training.fast_network import faster
+from crosscheck.training.feed import Feed
 from crosscheck.training.frozen import Lesson, prepare_lesson
 from crosscheck.training.validation import score
 
@@ -92,6 +92,7 @@ class Trainer:
         if not len(self.val):
             combinations.refuse_without_validation(params)
         self.taught = self.lesson or Lesson(0, self.train, self.val)
+        self.feed = Feed(self.taught.train, self.device)
         self.class_weights = weigh_classes(params, self.train.labels, self.val.labels)
         self.loss_weights = self.class_weights.tensor(self.device)
         self.net.to(self.device).to(memory_format=torch.channels_last)
@@ -183,7 +184,7 @@ class Trainer:
             start, end = (number * self.params.batch_size for number in (step, step + 1))
             rows = order[start : end if step + 1 < self.steps else None]
             mine, count = self.group.share_of(rows)
-            images, labels = batch(self.taught.train, mine, self.device)
+            images, labels = self.feed.batch(mine)
             if changes:
                 images = changes.apply(images, mine)
             weight, whole = (self.class_weights.total(self.train.labels, part) for part in (mine[:count], rows))

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +110,10 @@ def test_the_help_and_a_refusal_do_not_load_torch(looked_at: Project) -> None:
         "try: runpy.run_module('crosscheck', run_name='__main__')\n"
         "except SystemExit: print('torch' in sys.modules)"
     )
-    assert looked_at.run("python", "-c", code).stdout.strip() == "False"
+    # A fresh process: those of `Project.run` have torch before they begin.
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=looked_at.folder, env=looked_at.env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_folder_that_dvc_has_or_makes_is_not_added_again(looked_at: Project, tmp_path: Path) -> None:

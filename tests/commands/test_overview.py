@@ -1,14 +1,14 @@
 """`python -m crosscheck` lists its commands, runs one, and says what was meant."""
 
 import subprocess
-import sys
 
 import pytest
+from helpers.preloaded import preloaded_python
 from helpers.project import ROOT
 
 
 def crosscheck(*words: str) -> subprocess.CompletedProcess[str]:
-    asked = [sys.executable, "-m", "crosscheck", *words]
+    asked = [preloaded_python(), "-m", "crosscheck", *words]
     return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

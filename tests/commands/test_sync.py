@@ -70,6 +70,7 @@ def test_sync_without_results_says_what_to_run(project: Project) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_four_first_users_at_once_leave_one_run_and_an_intact_database(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     command = [sys.executable, "-m", "crosscheck", "sync"]
@@ -102,6 +103,7 @@ def dvc_locked(project: Project) -> Iterator[None]:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_sync_waits_for_another_dvc_command_and_says_so_once(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     command = [sys.executable, "-m", "crosscheck", "sync"]
@@ -119,6 +121,7 @@ def test_sync_waits_for_another_dvc_command_and_says_so_once(copy_of_reproduced:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_a_dvc_command_that_never_ends_is_one_line(
     copy_of_reproduced: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

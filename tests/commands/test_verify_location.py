@@ -25,6 +25,7 @@ def within_a_repository(reproduced: Project, top: Path, name: str) -> Project:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_a_project_in_a_sub_folder_of_a_repository_is_verified_there(reproduced: Project, tmp_path: Path) -> None:
     project = within_a_repository(reproduced, tmp_path / "of the team%2F", "a project")
     done = project.command("verify")

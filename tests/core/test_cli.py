@@ -88,3 +88,38 @@ def test_a_full_output_is_one_line(talker: list[str]) -> None:
 
 def test_without_a_broken_pipe_nothing_is_dropped() -> None:
     assert not cli._drop_lost_output()
+
+
+LEAVER = """
+import atexit, sys, threading, time
+from crosscheck.core import cli
+
+class Untidy:
+    def __del__(self):
+        print("taken apart")
+
+kept = Untidy()
+kept.itself = kept
+atexit.register(print, "registered")
+
+def main(kind: str) -> None:
+    "A command that ends."
+    print("done")
+    if kind == "working":
+        threading.Thread(target=lambda: (time.sleep(0.5), print("worked"))).start()
+
+cli.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("plain", ["done", "registered"]), ("working", ["done", "worked", "registered", "taken apart"])],
+)
+def test_a_command_that_is_done_ends_without_taking_apart_what_it_loaded(
+    kind: str, said: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "leaver.py"
+    file.write_text(LEAVER, encoding="utf-8")
+    done = run([sys.executable, str(file), "--kind", kind], "")
+    assert (done.stdout.split("\n")[:-1], done.stderr, done.returncode) == (said, "", 0)

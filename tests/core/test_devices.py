@@ -2,10 +2,10 @@
 
 import platform
 import subprocess
-import sys
 
 import pytest
 import torch
+from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT
 
 from crosscheck.core import bits, devices
@@ -33,7 +33,7 @@ PAGES_A_MIB = 2**20 // 4096
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 @pytest.mark.parametrize("network", ["small", "large"])
 def test_freed_blocks_are_kept_but_for_very_large_ones_of_a_large_network(network: str) -> None:
-    command = [sys.executable, "-c", AGAIN, network, "16", "40"]
+    command = [preloaded_python(), "-c", AGAIN, network, "16", "40"]
     printed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     smaller, larger = map(int, printed.split())
     assert smaller < PAGES_A_MIB

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.params_files import fault
+from helpers.preloaded import preloaded_python
 from helpers.project import Project, change_params
 from helpers.repository import ROOT
 from hypothesis import HealthCheck, given, settings
@@ -25,15 +26,6 @@ def with_line(old: str, new: str) -> str:
     """The shipped text with one line's beginning replaced."""
     assert SHIPPED.count(old) == 1, f"{old!r} must stand once in params.yaml"
     return SHIPPED.replace(old, new)
-
-
-def fault(file: Path, read: Callable[[Path], Any] = load) -> str:
-    """The one line in which reading `file` ends."""
-    with pytest.raises(InputError) as caught:
-        read(file)
-    line = str(caught.value)
-    assert len(line.splitlines()) == 1, line
-    return line
 
 
 def loads_or_one_line(file: Path) -> None:
@@ -255,7 +247,7 @@ def test_any_slip_of_the_keyboard_loads_or_ends_in_one_line(tmp_path: Path, at: 
 
 
 def check(folder: Path) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "stages.check", "--schema", "schema.json"]
+    words = [preloaded_python(), "-m", "stages.check", "--schema", "schema.json"]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -283,56 +275,3 @@ def test_check_writes_the_same_schema_whatever_the_values(project: Project) -> N
     change_params(project.folder / "params.yaml", train={"lr": 0.5})
     assert check(project.folder).returncode == 0
     assert project.read("schema.json") == before
-
-
-# Defaults.
-
-
-class Grown(parameters.TrainParams):
-    """As after a release that has learnt to switch something on."""
-
-    extra: float = 0.0
-    count: int = 1
-    always: bool
-
-
-def test_the_default_of_a_parameter_does_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(parameters.SECTIONS, "train", Grown)
-    values = {"extra": 0.0, "count": 1, "always": False, "of a later release": 2}
-    assert parameters.decisive("train", values) == {"always": False, "of a later release": 2}
-    assert parameters.decisive("train", {"extra": 0.1, "count": True}) == {"extra": 0.1, "count": True}
-
-
-def test_every_shipped_value_is_the_default_where_there_is_one(params: Params) -> None:
-    for name, section in parameters.SECTIONS.items():
-        values = getattr(params, name).model_dump()
-        required = {key: values[key] for key, field in section.model_fields.items() if field.is_required()}
-        assert parameters.decisive(name, values) == required
-
-
-def test_a_file_of_an_earlier_release_lacks_what_has_a_default(tmp_path: Path, params: Params) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    file = tmp_path / "params.yaml"
-    kept = [line for line in text.splitlines(keepends=True) if not line.startswith(("  keep:", "  layout:"))]
-    file.write_text("".join(kept), encoding="utf-8")
-    assert len(kept) == len(text.splitlines()) - 2
-    assert parameters.load(file) == params
-
-
-@pytest.mark.parametrize(
-    ("section", "old", "new"),
-    [
-        ("train", "images", "images_per_class"),
-        ("synthesize", "count", "images_per_class"),
-        ("evaluate", "neighbour_images", "knn_images"),
-        ("explain", "decisions", "attributions"),
-    ],
-)
-def test_the_name_of_an_earlier_version_is_answered_with_the_new_one(
-    tmp_path: Path, section: str, old: str, new: str
-) -> None:
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    head, mark, rest = text.partition(f"\n{section}:")
-    file = tmp_path / "params.yaml"
-    file.write_text(head + mark + rest.replace(f"  {new}:", f"  {old}:", 1), encoding="utf-8")
-    assert fault(file).endswith(f"{section}.{old} is called {new!r} now; rename it")

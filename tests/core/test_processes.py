@@ -37,14 +37,20 @@ if __name__ == "__main__":
     with ProcessPoolExecutor(2, initializer=processes.end_with_parent) as pool:
         list(pool.map(report, range(2)))
 """
-# Takes long to load in the process beside, where it is not `__main__`; that is when Ctrl-C comes.
+# In the process beside it takes long to load, where it is not `__main__`, or to work, where it is a copy of the first:
+# that is when Ctrl-C comes.
 SLOW = """
-import time
+import sys, threading, time
 from pathlib import Path
 from crosscheck.core import cli, processes
 
 def work():
-    return 1
+    Path("loading").touch()
+    time.sleep(3600)
+
+if "threads" in sys.argv:
+    sys.argv.remove("threads")
+    threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
 
 def main():
     with processes.beside(work) as working:
@@ -86,11 +92,12 @@ def test_it_ends_at_once_where_the_block_ends_in_an_error() -> None:
     other.join()
 
 
-def test_ctrl_c_while_it_loads_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [[], ["threads"]], ids=["copied", "started"])
+def test_ctrl_c_while_it_loads_is_one_line(words: list[str], tmp_path: Path) -> None:
     script = tmp_path / "slow.py"
     script.write_text(SLOW, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, str(script)],
+        [sys.executable, str(script), *words],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -121,6 +128,22 @@ def test_ctrl_c_while_it_loads_is_one_line(tmp_path: Path) -> None:
                 member.kill()
         process.kill()
         process.communicate()
+
+
+COPIED = """
+import threading, time
+import stages.explain
+from crosscheck.core import processes
+print(processes.may_be_copied())
+threading.Thread(target=time.sleep, args=(3600,), daemon=True).start()
+print(processes.may_be_copied())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process is never copied")
+def test_a_process_is_copied_only_while_it_has_no_threads_that_a_copy_would_miss() -> None:
+    done = subprocess.run([sys.executable, "-c", COPIED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
 
 
 def refuse_semaphores(monkeypatch: pytest.MonkeyPatch, number: int) -> None:

@@ -1,12 +1,12 @@
 """Links that DVC makes of what it tracks are read; other links that lead out of a folder of images are not."""
 
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from helpers.image_folders import draw_toy_images
+from helpers.preloaded import preloaded_python
 from helpers.project import Project, stages_run
 
 from crosscheck.core.params import Params
@@ -68,7 +68,7 @@ def test_a_folder_added_to_dvc_is_read_through_links_also_in_a_temporary_copy(
     project.set(data={"images": str(project.folder / "mine")})
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "params.yaml").write_text(project.read("params.yaml"), encoding="utf-8")
-    words = [sys.executable, "-m", "stages.split", "--split", "split", "--samples", "s.png"]
+    words = [preloaded_python(), "-m", "stages.split", "--split", "split", "--samples", "s.png"]
     env = project.env | {"PYTHONPATH": str(project.folder)}
     done = subprocess.run(words, cwd=tmp_path / "scratch", env=env, capture_output=True, text=True, check=True)
     assert SUMMARY in done.stdout

@@ -5,7 +5,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from helpers.bad_images import BACKGROUND, BAD, BAD_ENTRIES, ODD, OTHER
 from helpers.image_folders import two_classes
+from helpers.preloaded import preloaded_python
 from helpers.project import Project
 from helpers.repository import ROOT
 from helpers.tracking import WARNING
@@ -49,7 +49,7 @@ def test_the_command_names_the_file_in_one_line_and_leaves_no_output(
     with pytest.raises(InputError):
         split_images(toy_images)
 
-    words = [sys.executable, "-m", "stages.split", "--split", "data/split", "--samples", "data/samples.png"]
+    words = [preloaded_python(), "-m", "stages.split", "--split", "data/split", "--samples", "data/samples.png"]
     done = subprocess.run(
         words, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
     )

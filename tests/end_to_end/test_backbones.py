@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers.backbones import SMALL, write_weights
-from helpers.project import Project, copy_project, make_project, runs_of
+from helpers.project import Project, copy_project, make_project, runs_of, stages_run
 from helpers.study import TOY, command, run, write_study
 
 from crosscheck.core.files import sha256
@@ -19,7 +19,7 @@ DATA = {"height": 32, "width": 32, "channels": 3}
 def with_backbone(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A tiny project after `dvc repro` with a frozen backbone."""
     project = make_project(tmp_path_factory.mktemp("backbones") / "project")
-    write_weights(project.folder / "own.safetensors")
+    write_weights(project.folder / "weights" / "own.safetensors")
     project.set(data=DATA, model=MODEL, synthesize={"size": 32})
     project.run("dvc", "repro")
     return project
@@ -91,8 +91,24 @@ def test_a_wrong_value_stops_before_an_output_is_touched(with_backbone: Project,
     project.set(model={"pretrained": "gone.safetensors"})
     done = project.run("dvc", "repro", check=False)
     assert done.returncode != 0
-    assert "model.pretrained is 'gone.safetensors', which cannot be read" in done.stderr
+    assert "model.pretrained is 'gone.safetensors', but weights/gone.safetensors cannot be read" in done.stderr
     assert (project.folder / "models" / "model.pt").exists()
+
+
+@pytest.mark.slow
+def test_other_weights_under_the_same_name_train_anew(with_backbone: Project, tmp_path: Path) -> None:
+    project = copied(with_backbone, tmp_path)
+    assert stages_run(project.run("dvc", "repro").stdout) == []
+    write_weights(project.folder / "weights" / "own.safetensors", seed=5)
+    ran = stages_run(project.run("dvc", "repro", "train").stdout)
+    assert ran == ["train"]
+    cards = [json.loads(each.read("models/model.json"))["backbone"] for each in (with_backbone, project)]
+    assert cards[0]["weights"] == cards[1]["weights"] and cards[0]["sha256"] != cards[1]["sha256"]
+    assert len(list((project.folder / ".checkpoints" / "features").glob("*.npy"))) == 2
+    write_weights(project.folder / "weights" / "own.safetensors")
+    project.run("dvc", "repro", "train")
+    checkpoints = [sha256(each.folder / "models" / "model.pt") for each in (with_backbone, project)]
+    assert checkpoints[0] == checkpoints[1]
 
 
 @pytest.mark.slow
@@ -107,9 +123,9 @@ def test_a_study_may_compare_backbones(with_backbone: Project) -> None:
     printed = run(with_backbone)
     assert "2 runs, 0 of them cached" in printed
     assert "2 runs, 2 of them cached" in run(with_backbone)
-    write_weights(with_backbone.folder / "own.safetensors", seed=5)
+    write_weights(with_backbone.folder / "weights" / "own.safetensors", seed=5)
     assert "2 runs, 1 of them cached" in run(with_backbone)
-    write_weights(with_backbone.folder / "own.safetensors")
+    write_weights(with_backbone.folder / "weights" / "own.safetensors")
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.pipeline import paths
 from crosscheck.study import result_files
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.ci]
 # Of probabilities, which stand in a table with 6 decimals.
 CLOSE = 2e-5
 

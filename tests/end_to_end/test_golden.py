@@ -82,6 +82,7 @@ def test_the_golden_results_come_out_under_a_clean_and_under_a_hostile_environme
 
 @needs_kernels
 @pytest.mark.soak
+@pytest.mark.ci
 def test_the_golden_results_come_out_on_a_processor_without_avx_512() -> None:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
@@ -98,6 +99,7 @@ def test_every_pin_is_known_to_matter_or_known_not_to() -> None:
 
 @needs_kernels
 @pytest.mark.soak
+@pytest.mark.ci
 @pytest.mark.parametrize("name", UNPINNED)
 def test_without_a_pin_other_golden_results_would_come_out(name: str) -> None:
     done = run(sys.executable, "-c", LET_FALL, name, UNPINNED[name])

@@ -58,6 +58,7 @@ def assert_one_complete_run(project: Project) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_training_killed_at_25_random_moments_ends_with_the_same_bits_in_one_run(trained: Project) -> None:
     expected = outputs(trained)
     for path in OUTPUTS:
@@ -84,6 +85,7 @@ def test_training_killed_at_25_random_moments_ends_with_the_same_bits_in_one_run
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 @pytest.mark.parametrize("damage", ["truncated", "empty", "noise"])
 def test_a_damaged_newest_state_is_passed_over_for_the_one_before(trained: Project, damage: str) -> None:
     expected = outputs(trained)
@@ -103,6 +105,7 @@ def test_a_damaged_newest_state_is_passed_over_for_the_one_before(trained: Proje
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_a_second_training_beside_a_living_one_is_refused_in_one_line(trained: Project) -> None:
     process = start(trained, training_command(trained))
     assert wait_for_progress(trained, process)
@@ -116,6 +119,7 @@ def test_a_second_training_beside_a_living_one_is_refused_in_one_line(trained: P
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_dvc_killed_alone_loses_nothing_that_the_training_goes_on_to_finish(trained: Project) -> None:
     expected = outputs(trained)
     process = start(trained, ["dvc", "repro", "--force", "--single-item", "train"])

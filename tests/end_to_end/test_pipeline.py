@@ -36,6 +36,7 @@ def test_a_second_repro_does_nothing(copy_of_reproduced: Project) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.ci
 def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     lock, before = project.read("dvc.lock"), contents(project)

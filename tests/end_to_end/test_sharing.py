@@ -14,7 +14,7 @@ from helpers.servers import free_port, stop, wait_for
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 STAGES = ("check", "synthesize", "split", "train", "fit_ood", "evaluate", "visualize", "explain", "track")
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.ci]
 
 
 class Remote:

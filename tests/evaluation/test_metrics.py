@@ -53,12 +53,6 @@ def test_a_class_that_is_never_predicted_has_precision_recall_and_f1_of_nothing(
     assert found[2] == metrics.ClassScore(1.0, pytest.approx(2 / 3), pytest.approx(0.8), 3)
 
 
-def test_confusion_has_a_row_for_each_true_class() -> None:
-    labels = np.array([0, 0, 1, 2, 2, 2])
-    matrix = metrics.count_confusions(np.array([0, 0, 0, 2, 2, 0]), labels, 4)
-    assert matrix.tolist() == [[2, 0, 0, 0], [1, 0, 0, 0], [1, 0, 2, 0], [0, 0, 0, 0]]
-
-
 def test_the_majority_is_that_of_the_training_labels() -> None:
     assert metrics.majority_accuracy(np.array([1, 1, 0]), np.array([0, 0, 0, 1])) == 0.25
     assert metrics.majority_accuracy(np.array([0, 1]), np.array([0, 0, 1])) == pytest.approx(2 / 3)

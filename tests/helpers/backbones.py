@@ -36,6 +36,7 @@ def write_weights(file: Path, name: str = SMALL, seed: int = 1) -> str:
     """Weights of the whole network `name`, its classifier among them, as timm saves them; returns the file's name."""
     torch.manual_seed(seed)
     net = timm.create_model(name, pretrained=False)
+    file.parent.mkdir(exist_ok=True)
     safetensors.torch.save_file(net.state_dict(), file)
     return str(file)
 

@@ -69,3 +69,10 @@ def kill_tree(process: subprocess.Popen[str], number: signal.Signals) -> bool:
     assert process.stdout
     process.stdout.close()
     return status != 0
+
+
+def end_processes(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        if process.is_running():
+            process.kill()
+    psutil.wait_procs(processes, timeout=LONGEST)

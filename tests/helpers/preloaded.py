@@ -18,34 +18,41 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 # Where the process that starts the others has its shims, so that they share one server.
 SHARED = "PYTEST_PRELOADED"
+SOCKET, TABLES = "socket", "mlflow.db"
 HERE = Path(__file__).parent
 # How Python and the libraries start depends on these, so a command with others gets a fresh process.
 DECISIVE = (
     *("ATEN_", "BLIS_", "DNNL_", "FBGEMM_", "GLIBC_", "GOMP_", "GOTO_", "KMP_", "LANG", "LC_", "LD_", "MALLOC_"),
     *("MKL_", "MPL", "NPY_", "NUMEXPR_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "SKLEARN_", "TORCH_"),
+    *("HOME", "TMPDIR", "TZ", "XDG_"),
 )
 LIMITS = [value for name, value in sorted(vars(resource).items()) if name.startswith("RLIMIT_")]
 
 
-def decisive(environment: dict[str, str]) -> dict[str, str]:
-    """What of an environment a fresh process would start with and a forked one would not."""
-    return {name: value for name, value in environment.items() if name.startswith(DECISIVE)}
+@cache
+def folder() -> Path:
+    """A folder of this run of the tests, which all its processes share."""
+    if shared := os.environ.get(SHARED):
+        return Path(shared)
+    # The name of a socket may have 107 bytes, fewer than many a folder of tests.
+    return Path(at_the_end(tempfile.TemporaryDirectory(prefix="preloaded-")))
 
 
 @cache
 def shims() -> Path:
     """The folder of `python` and `dvc`; the first call starts the server, which ends with this process."""
-    if shared := os.environ.get(SHARED):
-        return Path(shared)
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(_server())
+    if SHARED not in os.environ:
+        _write_shims()
+        at_the_end(_server())
+    return folder()
 
 
 def preloaded_python() -> str:
@@ -58,36 +65,44 @@ def share() -> None:
     os.environ[SHARED] = str(shims())
 
 
+def at_the_end(context: AbstractContextManager[T]) -> T:
+    """Enter a context that this process leaves when it ends."""
+    atexit.register(context.__exit__, None, None, None)
+    return context.__enter__()
+
+
+def _write_shims() -> None:
+    settings = {
+        "python": sys.executable,
+        "dvc": str(Path(sys.executable).with_name("dvc")),
+        "socket": str(folder() / SOCKET),
+        "prefixes": DECISIVE,
+        "environment": {name: value for name, value in os.environ.items() if name.startswith(DECISIVE)},
+        "limits": [[each, *resource.getrlimit(each)] for each in LIMITS],
+    }
+    (folder() / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    text = (HERE / "preloaded_shim.py").read_text(encoding="utf-8")
+    for program in ("python", "dvc"):
+        shim = folder() / program
+        shim.write_text(f"#!{sys.executable} -IS\n{text}", encoding="utf-8")
+        shim.chmod(0o755)
+
+
 @contextmanager
-def _server() -> Iterator[Path]:
-    # The name of a socket may have 107 bytes, fewer than many a folder of tests.
-    with tempfile.TemporaryDirectory(prefix="preloaded-") as name:
-        folder = Path(name)
-        described = {
-            "python": sys.executable,
-            "dvc": str(Path(sys.executable).with_name("dvc")),
-            "socket": str(folder / "socket"),
-            "prefixes": DECISIVE,
-            "environment": decisive(dict(os.environ)),
-            "limits": [[each, *resource.getrlimit(each)] for each in LIMITS],
-        }
-        (folder / "settings.json").write_text(json.dumps(described), encoding="utf-8")
-        for program in ("python", "dvc"):
-            shim = folder / program
-            text = (HERE / "preloaded_shim.py").read_text(encoding="utf-8")
-            shim.write_text(f"#!{sys.executable} -IS\n{text}", encoding="utf-8")
-            shim.chmod(0o755)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(described["socket"])
-            listener.listen(64)
-            server = subprocess.Popen(
-                [sys.executable, str(HERE / "preloaded_server.py"), str(listener.fileno())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[listener.fileno()],
-            )
-        try:
-            yield folder
-        finally:
-            server.terminate()
-            server.communicate()
+def _server() -> Iterator[None]:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder() / SOCKET))
+        listener.listen(64)
+        server = subprocess.Popen(
+            [sys.executable, str(HERE / "preloaded_server.py"), str(listener.fileno()), str(folder() / TABLES)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+        )
+    try:
+        yield
+    finally:
+        server.terminate()
+        server.communicate()

@@ -1,6 +1,8 @@
 """The server of `preloaded.py`: it loads the large libraries, and forks for each command that a shim hands over.
 
-    python tests/helpers/preloaded_server.py NUMBER     of the open socket where shims ask
+    python tests/helpers/preloaded_server.py NUMBER FILE
+
+NUMBER is that of the open socket where shims ask, FILE the copy of MLflow's tables of `mlflow_tables.py`.
 
 It ends, with all processes that it has forked, at the end of its standard input.
 """
@@ -159,7 +161,9 @@ def load() -> None:
     importlib.import_module("stages")
     for name in LIBRARIES:
         importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("crosscheck", "stages")]:
+    sys.path[0] = str(ROOT / "tests")
+    importlib.import_module("helpers.mlflow_tables").copy_tables(Path(sys.argv[2]))
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("crosscheck", "helpers", "stages")]:
         del sys.modules[name]
     importlib.invalidate_caches()
     # A library that is not the command's own has left it.
@@ -193,6 +197,7 @@ def become(request: dict[str, Any], files: list[int]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
+    sys.path[1:1] = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
     multiprocessing.set_executable(request["shim"])
     # A fresh process begins with other random numbers each time.
     sys.modules["numpy"].random.seed()

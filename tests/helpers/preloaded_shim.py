@@ -2,7 +2,7 @@
 
 It runs without the site's packages, and uses no module that is slow to load.
 """
-# ruff: noqa: PTH100, PTH109, PTH118, PTH119, PTH120, PTH123, PTH208, S606
+# ruff: noqa: PTH100, PTH109, PTH110, PTH118, PTH119, PTH120, PTH123, PTH208, S606
 
 import json
 import os
@@ -46,12 +46,25 @@ def inherited():
 
 def can_be_forked(program, words, files, settings):
     """Whether a fresh process would do nothing else."""
-    prefixes = tuple(settings["prefixes"])
-    here = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
     option = words[0] if words else "-"
     known = program == "dvc" or not option.startswith("-") or (option in ("-m", "-c") and len(words) > 1)
     limits = all(resource.getrlimit(name) == (soft, hard) for name, soft, hard in settings["limits"])
-    return known and limits and here == settings["environment"] and set(files) >= STREAMS
+    return known and limits and set(files) >= STREAMS and starts_alike(settings)
+
+
+def starts_alike(settings):
+    """Whether Python and the libraries start in this environment as they did in the server.
+
+    What this project sets when it is imported may be missing: it is set in the server.
+    """
+    prefixes = tuple(settings["prefixes"])
+    path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    customized = any(os.path.exists(os.path.join(folder, "sitecustomize.py")) for folder in path if folder)
+    return not customized and all(
+        settings["environment"].get(name) == value
+        for name, value in os.environ.items()
+        if name.startswith(prefixes) and name != "PYTHONPATH"
+    )
 
 
 def ask(settings, program, words, files):
@@ -63,7 +76,7 @@ def ask(settings, program, words, files):
         "program": program,
         "words": words,
         "folder": os.getcwd(),
-        "environment": dict(os.environ),
+        "environment": settings["environment"] | dict(os.environ),
         "umask": mask,
         "files": files,
         "ignored": [number for number in ENDINGS if signal.getsignal(number) == signal.SIG_IGN],

@@ -1,13 +1,11 @@
 """A small project of its own for tests that run commands."""
 
-import atexit
 import compileall
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from helpers.preloaded import preloaded_python, shims
+from helpers.preloaded import at_the_end, preloaded_python, shims
 from helpers.repository import ROOT, packages
 
 # After so many seconds a command hangs; a busy machine is no reason to fail.
 HANG = 1200
-PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", *packages())
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+PROJECT_FILES = ("params.yaml", "dvc.yaml", "Makefile", ".dvcignore", ".gitignore", "weights", *packages())
 TINY = {
     "data": {"height": 16, "width": 16},
     "synthesize": {"images_per_class": 12, "size": 16, "stroke_width": 10.0},
@@ -52,7 +51,7 @@ class Project:
         foreign = ("DVC_", "MLFLOW_", "GIT_", "PYTEST_", "MAKE")
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         self.env |= {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": PATH,
             "GIT_CONFIG_GLOBAL": str(folder.parent / "gitconfig"),
             "DVC_NO_ANALYTICS": "1",
             "DVC_GLOBAL_CONFIG_DIR": str(folder.parent / "dvc"),
@@ -64,11 +63,13 @@ class Project:
     def run(self, *words: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a command with its output captured; with `check`, a failure fails the test and shows the output.
 
-        Python and DVC are those of `helpers.preloaded`, also where the command starts them.
+        Python and DVC are those of `helpers.preloaded`, also where the command starts them; not so where a test has
+        changed the PATH.
         """
         env = self.env | env
-        env["PATH"] = f"{shims()}{os.pathsep}{env['PATH']}"
-        words = tuple(preloaded_python() if word == sys.executable else word for word in words)
+        if env["PATH"] == PATH:
+            env["PATH"] = f"{shims()}{os.pathsep}{PATH}"
+            words = tuple(preloaded_python() if word == sys.executable else word for word in words)
         done = subprocess.run(
             words, cwd=self.folder, env=env, capture_output=True, text=True, check=False, timeout=HANG
         )
@@ -100,9 +101,7 @@ def make_project(folder: Path) -> Project:
 @cache
 def _template() -> Project:
     """The project of `make_project`, which is made once; its modules are compiled, so that no command has to."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "project"
+    folder = Path(at_the_end(tempfile.TemporaryDirectory())) / "project"
     folder.mkdir()
     for name in PROJECT_FILES:
         source = ROOT / name

@@ -3,11 +3,14 @@
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from crosscheck.study import plans
 from helpers.project import Project
+from helpers.repository import ROOT
 
 TOY: dict[str, Any] = {
     "title": "Bars and discs",
@@ -29,6 +32,14 @@ TOY: dict[str, Any] = {
 def write_study(project: Project, content: dict[str, Any]) -> None:
     with (project.folder / "mine.yaml").open("w", encoding="utf-8") as stream:
         YAML().dump(content, stream)
+
+
+def read_plan(folder: Path, content: dict[str, Any]) -> plans.Plan:
+    """The plan of the study `content`, whose file is written to `folder`, over the shipped parameters."""
+    file = folder / "study.yaml"
+    with file.open("w", encoding="utf-8") as stream:
+        YAML().dump(content, stream)
+    return plans.read(file, ROOT / "params.yaml")
 
 
 def command(verb: str) -> list[str]:

@@ -97,7 +97,7 @@ def test_the_report_tells_of_a_backbone(
     params: Params, tmp_path: Path, freeze: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_weights(tmp_path / "own.safetensors")
+    write_weights(tmp_path / "weights" / "own.safetensors")
     made = untrained(params, pretrained="own.safetensors", freeze=freeze)
     about = Subject(made, 0, Guess((9, 9)), bars(18), bars(8, 1), bars(8, 2), TINY, 1, tmp_path / "report")
     recipe = TrainParams.model_validate({**params.train.model_dump(), "epochs": 2, "snapshots": 2})
@@ -129,7 +129,7 @@ def test_the_weights_before_training_are_those_that_it_began_with(
     params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_weights(tmp_path / "own.safetensors")
+    write_weights(tmp_path / "weights" / "own.safetensors")
     given = pretrained.read_weights(untrained(params, pretrained="own.safetensors").params)
     for freeze in (True, False):
         made = untrained(params, pretrained="own.safetensors", freeze=freeze)

@@ -170,12 +170,11 @@ def test_a_file_of_weights_is_taken_without_its_classifier(params: Params, tmp_p
             assert value.dtype == torch.float32
 
 
-def test_a_relative_file_is_sought_in_the_projects_root(
-    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An experiment of DVC may run in a folder of its own, where a file that git ignores is not."""
-    write_weights(tmp_path / "own.safetensors")
-    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+def test_a_file_is_sought_where_dvc_watches_it(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An experiment of DVC may run in a folder of its own, and there DVC hashes the files of that folder."""
+    write_weights(tmp_path / "weights" / "own.safetensors")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path.parent))
     assert pretrained.read_weights(wanted(params, pretrained="own.safetensors"))
 
 
@@ -254,7 +253,9 @@ def test_a_checkpoint_of_an_unknown_backbone_is_refused(params: Params, tmp_path
         ({"freeze": True}, "random weights that stay random"),
         ({"pretrained": True}, f"set model.backbone to {PACKAGED}, or model.pretrained to a safetensors file"),
         ({"pretrained": "weights.pth"}, "only safetensors files are read"),
-        ({"pretrained": "none.safetensors"}, "cannot be read (No such file or directory)"),
+        ({"pretrained": "none.safetensors"}, "weights/none.safetensors cannot be read (No such file or directory)"),
+        ({"pretrained": "/mine/a.safetensors"}, "copy it to weights/ and give its name there: a.safetensors"),
+        ({"pretrained": "../a.safetensors"}, "'../a.safetensors', where DVC would not see the file change"),
         ({"backbone": PACKAGED, "pretrained": True, "invert": True}, "model.invert is true"),
         ({"backbone": PACKAGED, "pretrained": True, "centre": True}, "model.centre is true"),
     ],
@@ -264,9 +265,11 @@ def test_what_does_not_go_together_is_refused(params: Params, changes: dict[str,
     assert words in refusal(lambda: check(params, **changes))
 
 
-def test_what_goes_together_is_not_refused(params: Params, tmp_path: Path) -> None:
+def test_what_goes_together_is_not_refused(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_weights(tmp_path / "weights" / "own.safetensors")
     check(params)
-    check(params, pretrained=write_weights(tmp_path / "own.safetensors"), freeze=True)
+    check(params, pretrained="own.safetensors", freeze=True)
     check(params, backbone=PACKAGED, pretrained=True, freeze=True)
     check(params, backbone=f"{PACKAGED}.in1k", pretrained=True)
     check(params, backbone="none")
@@ -307,8 +310,11 @@ def test_without_the_package_of_weights_the_line_says_what_to_install(
 
 
 @pytest.mark.parametrize("damage", ["cut", "no header", "pickle", "missing", "shape", "more", "no number"])
-def test_a_file_of_other_weights_is_refused(params: Params, tmp_path: Path, damage: str) -> None:
-    file = tmp_path / "own.safetensors"
+def test_a_file_of_other_weights_is_refused(
+    params: Params, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "weights" / "own.safetensors"
     write_weights(file)
     stored = safetensors.torch.load(file.read_bytes())
     name = "conv_stem.weight"
@@ -328,5 +334,5 @@ def test_a_file_of_other_weights_is_refused(params: Params, tmp_path: Path, dama
         if damage == "no number":
             stored[name][0] = torch.nan
         safetensors.torch.save_file(stored, file)
-    line = refusal(lambda: check(params, pretrained=str(file)))
+    line = refusal(lambda: check(params, pretrained=file.name))
     assert re.search("no readable safetensors file|whose tensor '(conv_stem|more).weight'", line), line

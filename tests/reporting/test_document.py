@@ -35,6 +35,7 @@ def test_the_same_document_is_markdown_in_which_names_are_no_markup(tmp_path: Pa
     cell, alt = plain.replace("|", "/"), plain.replace("[x]", "(x)")
     assert (tmp_path / "page.md").read_text(encoding="utf-8").split("\n\n") == [
         f"# {plain}",
+        '<a id="anchor"></a>',
         f"## {plain}",
         plain,
         f"- {plain}\n- {plain}`do it`",

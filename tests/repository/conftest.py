@@ -1,9 +1,10 @@
-"""A copy of the code with modules in places where a search may miss them."""
+"""Copies of the project: with modules where a search may miss them, and with what its installation reads."""
 
 import shutil
 from pathlib import Path
 
 import pytest
+from helpers.project import Project
 from helpers.repository import PLANTED, ROOT, packages
 
 
@@ -23,3 +24,13 @@ def planted(tmp_path: Path) -> Path:
             (tmp_path / folder / "__init__.py").touch()
         file.write_text("import pickle\n\nimport unheard_of\n\neval('1')\n", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Project:
+    """A folder with what the installation reads, and nothing else."""
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    for name in ("Makefile", "README.md", "pyproject.toml", "constraints.txt"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    return Project(folder)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,33 @@ def test_the_price_of_portable_bits_is_measured_in_turn_for_every_network(
     assert {(row.ratio, row.note) for row in made} == {(0.8, "1.25 times as long")}
     # A seed for each pair, and the other side first in the second.
     assert ["--native" in words for words in asked] == 4 * [True, False, False, True]
+
+
+def test_an_epoch_beside_busy_processes_is_compared_with_the_same_on_an_idle_machine(
+    drawn: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy: list[bool] = []
+
+    @contextmanager
+    def keep_busy() -> Iterator[None]:
+        busy.append(True)
+        yield
+        busy.pop()
+
+    def report(words: list[str]) -> dict[str, list[float]]:
+        alone = 4.0 if "benchmarks.reference" in words else 1.0
+        return {"epoch_seconds": [2 * alone if busy else alone]}
+
+    monkeypatch.setattr(rows, "_every_core_busy", keep_busy)
+    monkeypatch.setattr(rows, "report_of", report)
+    against_script, against_idle = rows.busy(Setting(drawn, 6, 2, 1, MACHINE, drawn))
+    assert (against_script.reference, against_script.ours) == ([8.0] * 2, [2.0] * 2)
+    assert (against_idle.reference, against_idle.ours, against_idle.note) == (
+        [1.0] * 2,
+        [2.0] * 2,
+        "2.00 times as long",
+    )
+    assert round(1 / against_idle.target, 2) == 2.2
 
 
 def test_the_price_of_changed_images_is_that_of_every_change(drawn: Path, monkeypatch: pytest.MonkeyPatch) -> None:

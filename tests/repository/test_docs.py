@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 import re
 import shlex
 from pathlib import Path
@@ -92,6 +93,12 @@ def test_every_override_that_is_shown_is_accepted(tmp_path: Path) -> None:
         params = load(file)
         map_size(params.model, params.data.height, params.data.width)
     assert found >= 8
+
+
+def test_the_price_of_changed_images_is_the_one_that_was_measured_last() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text(encoding="utf-8"))["rows"]
+    (price,) = (row["note"] for row in rows if row["question"] == "augment")
+    assert f"an epoch of `base` takes {price}" in DOCS[ROOT / "docs" / "own-images.md"]
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:

@@ -18,6 +18,7 @@ from crosscheck.core.params import SECTIONS
 STAGES: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 SCHEMA = "data/params.schema.json"
 IMAGES = "${data.images}"
+WEIGHTS = "weights/${model.pretrained}"
 # Written by train and kept by nobody: the same bits from another machine are no other output.
 KEPT_BY_NOBODY = {".crosscheck/machine.json"}
 
@@ -129,7 +130,7 @@ def test_every_path_of_a_command_is_a_dependency_or_an_output(name: str) -> None
 
 @every_stage
 def test_every_dependency_and_output_reaches_the_command(name: str) -> None:
-    known_otherwise = {SCHEMA, IMAGES} if name != "check" else set()
+    known_otherwise = {SCHEMA, IMAGES, WEIGHTS} if name != "check" else set()
     for path in (inputs_of(name) | outputs_of(name)) - known_otherwise:
         assert within(path, options_of(name)), path
 
@@ -143,12 +144,19 @@ def test_only_the_split_reads_the_folder_of_images() -> None:
     assert [name for name in STAGES if IMAGES in STAGES[name]["deps"]] == ["split"]
 
 
+def test_only_training_reads_a_file_of_weights_and_there_is_one_for_every_value_that_names_none() -> None:
+    assert [name for name in STAGES if WEIGHTS in STAGES[name]["deps"]] == ["train"]
+    for value in ("false", "true"):
+        tracked = subprocess.run(["git", "ls-files", "--error-unmatch", f"weights/{value}"], cwd=ROOT, check=False)
+        assert tracked.returncode == 0, value
+
+
 @every_stage
 def test_every_input_is_an_output_of_an_earlier_stage(name: str) -> None:
     earlier: set[str] = set()
     for stage in itertools.takewhile(lambda stage: stage != name, STAGES):
         earlier |= outputs_of(stage)
-    for path in inputs_of(name) - {IMAGES}:
+    for path in inputs_of(name) - {IMAGES, WEIGHTS}:
         assert within(path, earlier), path
 
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import pytest
+from helpers.installation import extras, fake_python
 from helpers.project import Project
 from helpers.repository import ROOT
 from helpers.requirements import CONSTRAINTS, PROJECT
@@ -75,11 +76,6 @@ def test_no_file_names_a_package_index() -> None:
         assert "index-url" not in text, name
 
 
-def extras() -> list[str]:
-    """The extras that the Makefile installs by name."""
-    return re.findall(r"^EXTRAS := (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
-
-
 def test_make_lists_every_target_by_default(project: Project) -> None:
     listed = project.run("make").stdout
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -87,34 +83,6 @@ def test_make_lists_every_target_by_default(project: Project) -> None:
     targets = line.replace("$(EXTRAS)", " ".join(extras())).split()[1:]
     assert {line.split()[1] for line in listed.splitlines()} == set(targets)
     assert project.run("make", "help").stdout == listed
-
-
-def fake_python(folder: Path, install: str) -> Path:
-    """A stand-in for python3 whose `-m venv` makes an environment in which `pip install` does `install`.
-
-    `pip freeze` shows the file `installed`.
-    """
-    made = folder / "made"
-    script = folder / "python3"
-    made.write_text(
-        '#!/bin/sh\nif [ "$3" = freeze ]; then cat installed 2>/dev/null; exit 0; fi\n'
-        f'echo "$*" >> installs\n{install}\n',
-        encoding="utf-8",
-    )
-    script.write_text(f"#!/bin/sh\nmkdir -p .venv/bin && cp {made} .venv/bin/python\n", encoding="utf-8")
-    for file in (made, script):
-        file.chmod(0o755)
-    return script
-
-
-@pytest.fixture
-def fresh(tmp_path: Path) -> Project:
-    """A folder with what the installation reads, and nothing else."""
-    folder = tmp_path / "fresh"
-    folder.mkdir()
-    for name in ("Makefile", "README.md", "pyproject.toml", "constraints.txt"):
-        (folder / name).write_bytes((ROOT / name).read_bytes())
-    return Project(folder)
 
 
 def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Project) -> None:
@@ -144,64 +112,6 @@ def test_running_installs_no_tools_and_testing_installs_both_at_once(fresh: Proj
     needs = dict(re.findall(r"^([a-z-]+): \$\((READY|DEVELOP)\)", makefile, re.MULTILINE))
     assert needs["repro"] == needs["demo"] == needs["ui"] == needs["study"] == needs["predict"] == "READY"
     assert needs["test"] == needs["test-slow"] == needs["check"] == needs["bench"] == "DEVELOP"
-
-
-def asked_for(project: Project) -> list[str]:
-    """The extras of each installation so far, as in `[dev]`."""
-    return [line.partition("[")[2].rstrip("]") for line in project.read("installs").splitlines()]
-
-
-def change_a_pin(project: Project) -> None:
-    with (project.folder / "constraints.txt").open("a", encoding="utf-8") as file:
-        file.write("# another pin\n")
-    later = (project.folder / ".venv" / ".ready").stat().st_mtime + 10
-    os.utime(project.folder / "constraints.txt", (later, later))
-
-
-@pytest.mark.parametrize("extra", extras())
-def test_an_extra_is_installed_once_and_stays_with_the_rest(fresh: Project, extra: str) -> None:
-    python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
-    for target in (extra, extra, ".venv/.ready", "environment"):
-        fresh.run("make", python, target)
-    assert asked_for(fresh) == [extra]
-    # Nothing of setuptools is left in the project.
-    wanted = {"Makefile", "README.md", "pyproject.toml", "constraints.txt", ".venv", "installs"}
-    assert {path.name for path in fresh.folder.iterdir()} == wanted
-    change_a_pin(fresh)
-    for target in (".venv/.ready", extra):
-        fresh.run("make", python, target)
-    assert asked_for(fresh) == [extra, extra]
-    fresh.run("make", python, "clean")
-    assert not (fresh.folder / ".venv").exists()
-    fresh.run("make", python, ".venv/.ready")
-    assert asked_for(fresh) == [extra, extra, ""]
-
-
-def test_an_extra_comes_into_an_environment_that_is_there(fresh: Project) -> None:
-    python = f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}"
-    for target in ("environment", "backbones", "develop", "s3", "environment"):
-        fresh.run("make", python, target)
-    assert asked_for(fresh) == ["", "backbones", "dev", "s3"]
-
-
-def test_an_extra_that_failed_leaves_what_runs_without_it_and_is_tried_again(fresh: Project) -> None:
-    fresh.run("make", f"PYTHON={fake_python(fresh.folder.parent, 'exit 0')}", "environment")
-    failing = f"PYTHON={fake_python(fresh.folder.parent, 'exit 3')}"
-    for _ in range(2):
-        assert fresh.run("make", failing, "backbones", check=False).returncode != 0
-    fresh.run("make", failing, "environment")
-    assert asked_for(fresh) == ["", "backbones", "backbones"]
-    fresh.run("make", "clean")
-    assert not (fresh.folder / ".venv").exists()
-
-
-def test_every_extra_for_users_is_a_target_and_no_document_builds_in_the_project() -> None:
-    """pip would leave the folders build and crosscheck.egg-info in the project."""
-    assert set(extras()) == set(EXTRAS) - {"dev", "audit"}
-    files = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "crosscheck").rglob("*.py")]
-    assert len(files) > 100
-    in_place = re.compile(r"pip install [^`\n]*\.(\[|$|`|')", re.MULTILINE)
-    assert [file.name for file in files if in_place.search(file.read_text(encoding="utf-8"))] == []
 
 
 def test_a_file_that_is_only_newer_installs_nothing_again(fresh: Project) -> None:
@@ -280,17 +190,19 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
     text = script.read_text(encoding="utf-8")
     assert "set -eu" in text
     assert "export CROSSCHECK_BROWSER=required CROSSCHECK_POSTGRES=required CROSSCHECK_VALGRIND=required\n" in text
-    assert re.findall(r"^make ([\w-]+)", text, re.MULTILINE) == ["check", "test", "test-slow"]
+    assert re.findall(r"^make ([\w-]+)", text, re.MULTILINE) == ["check", "test"]
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 
 def test_ci_names_tests_that_are_there() -> None:
-    """pytest passes over a test to leave out that it does not find."""
-    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    named = re.findall(r"([\w/]+\.py)((?:::\w+)?)", text.replace("$WHOLE/", "tests/end_to_end/"))
-    assert len(named) > 7
-    for file, test in named:
-        assert f"def {test[2:]}" in (ROOT / file).read_text(encoding="utf-8"), file + test
+    """It chooses tests by a mark, which belongs to tests that `make test` would leave out."""
+    assert 'make test MARKS="not soak or ci"\n' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "tests").glob("*/test_*.py"))]
+    marked = [text for text in texts if re.search(r"^(pytestmark = .*|@)pytest\.mark\.ci\b", text, re.MULTILINE)]
+    assert len(marked) >= 10
+    both = r"^(pytestmark = \[pytest\.mark\.soak, pytest\.mark\.ci\]|@pytest\.mark\.soak\n@pytest\.mark\.ci)$"
+    for text in marked:
+        assert len(re.findall(both, text, re.MULTILINE)) == text.count("pytest.mark.ci\n") + text.count("mark.ci]\n")
 
 
 @pytest.mark.parametrize(

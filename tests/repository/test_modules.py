@@ -16,7 +16,7 @@ from helpers.repository import PLANTED, ROOT, modules, packages
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 ALL_CHECKED = {"benchmarks", "concepts", *packages()}
 # The folders of tests that stand for no package of crosscheck/.
-OTHER_TESTS = {"end_to_end", "helpers", "repository", "stages"}
+OTHER_TESTS = {"end_to_end", "gpu", "helpers", "repository", "stages"}
 
 
 def test_the_packages_are_those_of_the_project_itself(planted: Path) -> None:

@@ -1,11 +1,11 @@
 """`python -m stages.synthesize`, run as a command in a folder with nothing but params.yaml."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.preloaded import preloaded_python
 from helpers.project import change_params
 from helpers.repository import ROOT
 from PIL import Image
@@ -17,7 +17,7 @@ from crosscheck.data import synthetic
 def synthesize(folder: Path, **changes: object) -> subprocess.CompletedProcess[str]:
     (folder / "params.yaml").write_text((ROOT / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
     change_params(folder / "params.yaml", synthesize={"images_per_class": 5, "size": 20, **changes})
-    words = [sys.executable, "-m", "stages.synthesize", "--images", "data/built-in"]
+    words = [preloaded_python(), "-m", "stages.synthesize", "--images", "data/built-in"]
     return subprocess.run(
         words, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False, timeout=60
     )

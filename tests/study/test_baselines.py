@@ -9,6 +9,7 @@ from crosscheck.data.dataset import DataSet
 from crosscheck.study import baselines, figures, hypothesis_tests, text
 from crosscheck.study.analysis import Size
 from crosscheck.study.baselines import Baseline
+from crosscheck.study.looks import Look
 from crosscheck.study.plans import PlannedRun
 from crosscheck.study.resplit import PackedImages
 from crosscheck.study.runs import Run
@@ -64,8 +65,10 @@ def test_variants_of_the_same_images_are_one_figure_and_others_are_named() -> No
 
 def test_the_chart_by_training_images_shows_every_baseline() -> None:
     lines = {"one": [Size(40, None, [], 0.9), Size(10, None, [], 0.8)], "two": [Size(40, None, [], 0.7)]}
+    same = {name: Look("black", "-", "o") for name in lines}
     for order in (lines, dict(reversed(lines.items()))):
-        (line,) = figures.draw_sizes(order).axes[0].lines
+        line, chance = figures.draw_sizes(order, same, 0.25).axes[0].lines
+        assert set(chance.get_ydata()) == {0.25}
         assert sorted(zip(line.get_xdata(), line.get_ydata(), strict=True)) == [(10, 0.8), (40, 0.7), (40, 0.9)]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from helpers.models import run_result
 
 from crosscheck.study import corruptions, figures
+from crosscheck.study.looks import Look
 from crosscheck.study.plans import PlannedRun
 from crosscheck.study.runs import Run
 
@@ -25,10 +26,16 @@ def test_a_mean_under_distortion_says_of_how_many_runs_it_is_and_names_variants_
         "some": [run(0.8, False), run(0.5, True)],
         "none": [run(0.5, True)],
     }
-    axis = figures.draw_robustness(runs).axes[0]
+    same = {name: Look("black", "-", "o") for name in runs}
+    axis = figures.draw_robustness(runs, same, 0.5).axes[0]
     legend = axis.get_legend()
     assert legend
-    assert [text.get_text() for text in legend.get_texts()] == ["all (n = 2)", "some (n = 1 of 2)", "none (n = 0 of 1)"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "all (n = 2)",
+        "some (n = 1 of 2)",
+        "none (n = 0 of 1)",
+        "chance: 50.0%",
+    ]
     np.testing.assert_allclose(
         [line.get_ydata() for line in axis.lines[:2]], [[0.8] * len(axis.lines[0].get_ydata())] * 2
     )

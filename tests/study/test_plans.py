@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from helpers.project import change_params
 from helpers.repository import ROOT
+from helpers.study import read_plan
 from ruamel.yaml import YAML
 
 from crosscheck.core.errors import InputError
@@ -30,10 +31,7 @@ STUDY: dict[str, Any] = {
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., plans.Plan]:
     def written(**changes: Any) -> plans.Plan:
-        file = tmp_path / "study.yaml"
-        with file.open("w", encoding="utf-8") as stream:
-            YAML().dump(STUDY | changes, stream)
-        return plans.read(file, ROOT / "params.yaml")
+        return read_plan(tmp_path, STUDY | changes)
 
     return written
 

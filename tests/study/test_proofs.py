@@ -3,11 +3,11 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.preloaded import preloaded_python
 from helpers.project import Project
 from helpers.repository import ROOT
 from helpers.study import command, lines_of
@@ -66,6 +66,12 @@ SHARED = [
     ("training/fused_linear.py", "slope.sum(0)", "slope.mean(0)", "momentum"),
     ("training/fused_conv_pool.py", "torch.sub(whole", "torch.add(whole", "max pooling"),
     ("evaluation/complexity.py", "// 2", "// 3", "max pooling"),
+    (
+        "study/single_run.py",
+        "accuracy_on(trainer.fast_net, train)",
+        "accuracy_on(trainer.fast_net, subsets.val)",
+        "overfitting",
+    ),
     ("study/diagnostics.py", "correction=0", "correction=1", "max pooling"),
     (
         "study/single_run.py",
@@ -100,7 +106,7 @@ def results_of(code: Path, *names: str) -> dict[str, str]:
     """The hashes of tiny runs by the code in a folder of its own."""
     script = "import json, sys\nfrom crosscheck.study import tiny_runs\n"
     script += "print(json.dumps({name: tiny_runs.run(name) for name in sys.argv[1:]}))"
-    words = [sys.executable, "-c", script, *names]
+    words = [preloaded_python(), "-c", script, *names]
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
@@ -147,7 +153,7 @@ def test_a_changed_operation_of_many_runs_is_refused(code: Path, module: str, ol
 def test_the_command_refuses_changed_code_and_leaves_the_list_as_it_is(code: Path) -> None:
     before = (code / "study" / "proofs.json").read_bytes()
     change(code / "network/model.py", "sign / 255", "sign / 256")
-    words = [sys.executable, "-m", "crosscheck", "prove_equal"]
+    words = [preloaded_python(), "-m", "crosscheck", "prove_equal"]
     done = subprocess.run(words, cwd=code.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from helpers.image_folders import draw_toy_images
 from helpers.project import Project, make_project
-from helpers.repository import ROOT
-from helpers.study import TOY, command, compare, files_of, run, write_study
+from helpers.study import TOY, command, compare, files_of, read_plan, run, write_study
 from ruamel.yaml import YAML
 
 from crosscheck.core.errors import InputError
@@ -23,10 +22,7 @@ STUDY: dict[str, Any] = {"title": "Folds", "seeds": 3, "params": FOLDS, "variant
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[..., plans.Plan]:
     def written(**changes: Any) -> plans.Plan:
-        file = tmp_path / "study.yaml"
-        with file.open("w", encoding="utf-8") as stream:
-            YAML().dump(STUDY | changes, stream)
-        return plans.read(file, ROOT / "params.yaml")
+        return read_plan(tmp_path, STUDY | changes)
 
     return written
 

@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import platform
 import random
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from helpers.models import run_result
 from helpers.repository import ROOT
 
+from crosscheck.core import bits
 from crosscheck.core.errors import InputError
 from crosscheck.study import corruptions, provenance, result_files, result_lines
 from crosscheck.study.results import RunResult, StoredResult
@@ -251,3 +253,13 @@ def test_the_report_says_what_it_mixes() -> None:
         f"1 run is native, {releases}; computed on processors with AVX2. 5 runs are portable, {releases}; computed on "
         "processors with AVX-512 (2) and AVX2 (3), which makes no difference to portable results."
     )
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"), [("fma avx2 avx512f", "AVX-512"), ("fma avx2", "AVX2"), ("", platform.machine())]
+)
+def test_a_result_names_the_instruction_set_of_its_processor(
+    flags: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bits, "_cpu_line", lambda name: flags)
+    assert bits.instruction_set() == said

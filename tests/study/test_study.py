@@ -200,26 +200,40 @@ def _processes(session: int) -> list[int]:
 
 
 @pytest.mark.soak
-def test_dvc_runs_the_study_apart_from_the_pipeline_and_keeps_what_is_good(project: Project) -> None:
-    shutil.copytree(ROOT / "study", project.folder / "study", ignore=lambda _, names: set(names) - {"dvc.yaml"})
+def test_a_clone_has_the_results_of_the_study_and_runs_only_what_is_new(project: Project, tmp_path: Path) -> None:
+    kept = {"dvc.yaml", ".gitignore"}
+    shutil.copytree(ROOT / "study", project.folder / "study", ignore=lambda _, names: set(names) - kept)
     params = {name: value for name, value in TOY["params"].items() if name != "data.images"}
-    file = project.folder / "study" / "variants.yaml"
 
     def write(**changes: Any) -> None:
-        with file.open("w", encoding="utf-8") as stream:
+        with (project.folder / "study" / "variants.yaml").open("w", encoding="utf-8") as stream:
             YAML().dump(TOY | {"params": params | {"split.test": 3}} | changes, stream)
 
+    def study(project: Project, *words: str) -> str:
+        return project.run("make", "-s", "-o", ".venv/.ready", "study", *words).stdout
+
     write()
-    project.run("dvc", "repro", "study/dvc.yaml")
+    assert "2 runs, 0 of them cached" in study(project, "SHARD=1/2")
+    assert not (project.folder / "study" / "variants" / "summary.json").exists()
+    assert "4 runs, 2 of them cached" in study(project)
     assert json.loads(project.read("study/variants/summary.json"))["small"]["runs"] == 2
     assert not (project.folder / "models").exists()
-    assert "4 of them cached" not in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    again = study(project)
+    assert "4 of them cached" in again and "variants compared" not in again
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-qm", "study")
+    project.run("git", "clone", "-q", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert {file.name for file in (clone.folder / "study" / "variants" / "results").iterdir()} == {
+        "small.jsonl",
+        "wider.jsonl",
+    }
+    # The report without running anything, by DVC alone; then one more seed.
+    assert "2 variants compared" in clone.run("dvc", "repro", "study/dvc.yaml").stdout
     write(seeds=3)
-    assert "6 runs, 4 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
-    shutil.rmtree(project.folder / "study" / "variants" / "results")
-    project.run("dvc", "checkout", "study/dvc.yaml")
-    write(seeds=4)
-    assert "8 runs, 6 of them cached" in project.run("dvc", "repro", "study/dvc.yaml").stdout
+    shutil.copy(project.folder / "study" / "variants.yaml", clone.folder / "study")
+    assert "6 runs, 4 of them cached" in study(clone)
+    assert json.loads(clone.read("study/variants/summary.json"))["small"]["runs"] == 3
 
 
 @pytest.mark.soak
@@ -268,6 +282,23 @@ def test_the_report_says_what_is_known_and_needs_no_other_file(copied: Project) 
     assert 'src="data:image/png' in page and 'href="http' not in page
     pictures = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]
     assert pictures and all((copied.folder / "mine" / "report" / picture).is_file() for picture in pictures)
+
+
+def test_mlflow_has_the_answers_and_the_report_in_the_run_of_the_study(copied: Project) -> None:
+    import mlflow
+
+    compare(copied)
+    client = mlflow.MlflowClient(f"sqlite:///{copied.folder / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("crosscheck").experiment_id])
+    assert run.info.status == "FINISHED"
+    printed = copied.command("answers", "--study", "mine.yaml", "--markdown").stdout
+    assert run.data.tags["mlflow.note.content"] == printed.strip()
+    assert "| Does width matter? | **" in printed
+    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {"answers.json", "report"}
+    kept = {each.path for each in client.list_artifacts(run.info.run_id, "report")}
+    assert {"report/report.html", "report/differences.png", "report/convergence.png"} <= kept
+    plain = copied.command("answers", "--study", "mine.yaml").stdout
+    assert "Bars and discs: 4 runs of 2 variants" in plain and "Does width matter?" in plain
 
 
 def test_metrics_diff_does_not_begin_with_what_a_fresh_clone_lacks(copy_of_reproduced: Project) -> None:

@@ -19,7 +19,7 @@ from helpers.project import Project
 from helpers.servers import free_port, stop, wait_for
 from helpers.tracking import WARNING, check_run_is_complete, models
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.ci]
 
 
 def program(name: str) -> str:

@@ -3,13 +3,12 @@
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,14 +25,7 @@ ALL: dict[str, float] = {
     "brightness": 0.3, "contrast": 0.3, "erasing": 0.5,
 }  # fmt: skip
 SHAPES = pytest.mark.parametrize("shape", [(9, 1, 20, 20), (9, 3, 17, 31), (9, 1, 16, 5), (9, 1, 1, 1)])
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def noise(*shape: int) -> Tensor:
@@ -242,7 +234,7 @@ def test_the_bits_hang_neither_on_the_instructions_nor_on_the_threads() -> None:
     found, instructions = set(), set()
     for capability, threads in (("default", "1"), ("avx2", "3"), ("avx512", "2"), ("avx2", "1")):
         environment = json.dumps({"ATEN_CPU_CAPABILITY": capability})
-        words = [sys.executable, "-c", CHANGE, environment, threads, json.dumps(ALL)]
+        words = [preloaded_python(), "-c", CHANGE, environment, threads, json.dumps(ALL)]
         done = subprocess.run(words, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)
         digest, used = done.stdout.split()
         found.add(digest)

@@ -34,11 +34,7 @@ from stages import train as stage
 LABELS: NDArray[np.int64] = np.array([0] * 20 + [1] * 5 + [2] * 3)
 VAL_LABELS: NDArray[np.int64] = np.array([0, 0, 0, 0, 1, 2, 2])
 BALANCED = {"class_weights": "balanced"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def balanced(params: Params) -> Any:

@@ -31,7 +31,7 @@ CPU = torch.device("cpu")
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Features are kept below the working directory."""
     monkeypatch.chdir(tmp_path)
-    write_weights(tmp_path / "own.safetensors")
+    write_weights(tmp_path / "weights" / "own.safetensors")
     return tmp_path
 
 
@@ -128,7 +128,7 @@ def test_other_pixels_weights_or_threads_are_other_features(
     if change == "pixels":
         subset.images[0, 0, 0, 0] ^= 1
     if change == "weights":
-        write_weights(own_folder / "own.safetensors", seed=2)
+        write_weights(own_folder / "weights" / "own.safetensors", seed=2)
     if change == "backbone":
         described = described.model_copy(update={"backbone": "lcnet_035"})
     threads = torch.get_num_threads()
@@ -231,7 +231,7 @@ print(hashlib.sha256(content).hexdigest(), trainer.history[-1].val_loss)
 @pytest.mark.parametrize("way", ["frozen", "whole"])
 def test_the_bits_are_the_same_under_a_hostile_environment(own_folder: Path, way: str) -> None:
     clean = {name: value for name, value in os.environ.items() if not bits.DECISIVE.match(name) and name != bits.SAID}
-    words = [sys.executable, "-c", TRAIN, str(own_folder / "own.safetensors"), way]
+    words = [sys.executable, "-c", TRAIN, str(own_folder / "weights" / "own.safetensors"), way]
     told = set()
     for number, env in enumerate(({}, HOSTILE)):
         # A root of its own each time, so that nothing is taken from the other one.

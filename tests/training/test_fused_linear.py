@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import blas
 from torch import nn
 
 from crosscheck.core import devices
@@ -81,7 +82,7 @@ def test_where_mkl_is_not_quick_large_layers_descend_by_openblas(monkeypatch: py
 
 def test_openblas_uses_torchs_number_of_threads_and_gives_them_back(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[int]] = []
-    real = fused_linear.blas.sgemm
+    real = blas.sgemm
 
     def sgemm(*values: object, **options: object) -> NDArray[np.float32]:
         seen.append({library["num_threads"] for library in fused_linear._openblas().info()})
@@ -89,7 +90,7 @@ def test_openblas_uses_torchs_number_of_threads_and_gives_them_back(monkeypatch:
         return moved
 
     before = torch.get_num_threads(), fused_linear._openblas().info()
-    monkeypatch.setattr(fused_linear.blas, "sgemm", sgemm)
+    monkeypatch.setattr(blas, "sgemm", sgemm)
     monkeypatch.setattr(fused_linear, "LARGE_BYTES", 0)
     monkeypatch.setattr("crosscheck.core.devices.mkl_is_quick", lambda: False)
     try:

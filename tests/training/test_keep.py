@@ -6,7 +6,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import torch
 from helpers.interruptions import kill_tree, outputs, start, training_command, wait_for_progress
 from helpers.project import Project, copy_project, runs_of
 from helpers.repository import ROOT
@@ -26,11 +25,7 @@ from crosscheck.training.trainer import Trainer
 from crosscheck.training.validation import score
 
 HISTORY = [Epoch(number, 0.5, 0.8, loss, 0.8) for number, loss in enumerate([0.6, 0.4, 0.5, 0.4], start=1)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def worsening(params: Params, **recipe: Any) -> Trainer:

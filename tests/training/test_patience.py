@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from helpers.interruptions import training_command
 from helpers.project import Project, copy_project, runs_of
 from helpers.trainings import TOY, draw_by_turns, interrupted, mislabelled, same_weights, training
@@ -17,10 +16,7 @@ from crosscheck.training import curves, snapshots
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import Trainer
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def worsening(params: Params, **recipe: Any) -> Trainer:

@@ -47,3 +47,17 @@ def test_of_a_frozen_backbone_the_images_count_and_not_the_epochs(params: Params
     assert many > 100 * few
     # Neither weights nor features are looked for or kept.
     assert list(folder.iterdir()) == []
+
+
+def test_a_look_at_an_image_takes_less_than_learning_from_it(params: Params, in_folder: Callable[[], Any]) -> None:
+    folder = in_folder()
+    wide = tiny(params, {"channels": 16, "further_channels": [16], "hidden": [64]}, epochs=1)
+    look, learn = timing.estimate_pass(wide, 3), timing.estimate_training(wide, 3, 800) / 800
+    assert 0 < look < learn
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="the extra backbones is not installed")
+def test_of_a_backbone_no_weights_are_looked_for_to_time_a_look(params: Params) -> None:
+    frozen = {"backbone": "mobilenetv3_small_050", "pretrained": True, "freeze": True, "head": "average", "hidden": []}
+    assert timing.estimate_pass(tiny(params, frozen), 2) > 0

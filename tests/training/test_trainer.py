@@ -5,13 +5,13 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from helpers.repository import ROOT
+from helpers.trainings import draw
 from torch import nn
 from torch.nn import functional
 
@@ -29,24 +29,12 @@ from crosscheck.training.validation import score
 TOY = DataSet(["bars", "dots"], 12, 12, 1, "stretch", 255)
 CPU = torch.device("cpu")
 EMPTY = Subset(np.zeros((0, 12, 12, 1), np.uint8), np.zeros(0, np.int64))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Toy networks are fastest on one thread."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def toy(count: int, seed: int = 0) -> Subset:
-    """`count` noisy images; those of class 1 are dark on the left."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 2
-    images = random.integers(120, 256, (count, 12, 12, 1), dtype=np.uint8)
-    images[labels == 1, :, :5] //= 4
-    return Subset(images, labels)
+    """`count` noisy images of two classes by turns."""
+    return draw(np.arange(count, dtype=np.int64) % 2, seed)
 
 
 def network(params: Params, seed: int = 0) -> nn.Sequential:
