@@ -98,7 +98,7 @@ def test_every_override_that_is_shown_is_accepted(tmp_path: Path) -> None:
 def test_the_price_of_changed_images_is_the_one_that_was_measured_last() -> None:
     rows = json.loads((ROOT / "benchmarks" / "results" / "speed.json").read_text(encoding="utf-8"))["rows"]
     (price,) = (row["note"] for row in rows if row["question"] == "augment")
-    assert f"an epoch of `base` takes {price}" in DOCS[ROOT / "docs" / "own-images.md"]
+    assert f"an epoch of `base` takes {price}" in DOCS[ROOT / "docs" / "how-to" / "augment.md"]
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
