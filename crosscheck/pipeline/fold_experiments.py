@@ -97,13 +97,13 @@ def _revisions(names: Sequence[str]) -> dict[str, str]:
     # DVC takes half a second to load.
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from scmrepo.exceptions import SCMError
+    from dvc.scm import map_scm_exception
 
     try:
-        with Repo(str(root())) as repository:
+        with Repo(str(root())) as repository, map_scm_exception():
             # Those of the current commit last, so that they win over others of the same name.
             listed = [repository.experiments.ls(all_commits=True)] * bool(names) + [repository.experiments.ls()]
-    except (DvcException, SCMError) as error:
+    except DvcException as error:
         raise InputError(f"DVC cannot list the experiments ({' '.join(str(error).split())}); fix that first") from None
     known = {name: revision for found in listed for each in found.values() for name, revision in each}
     if unknown := [name for name in names if name not in known]:

@@ -5,8 +5,9 @@ torch, MLflow and DVC take seconds of processor time to load, in every process. 
 with the same words, folder, environment and streams. Only modules of other projects are loaded before.
 
 A shim starts the real program where the difference could matter: with another environment for Python or for the
-libraries that compute, with other limits, or with options of Python itself. What is forked is a child of the server:
-a test that looks at the processes below a command, or kills them, starts `sys.executable`, or `dvc` from `Project.env`.
+libraries that compute, with other limits or mounts, or with options of Python itself. What is forked is a child of the
+server: a test that looks at the processes below a command, or kills them, starts `sys.executable`, or `dvc` from
+`Project.env`.
 """
 
 import atexit
@@ -78,6 +79,7 @@ def _write_shims() -> None:
         "socket": str(folder() / SOCKET),
         "prefixes": DECISIVE,
         "environment": {name: value for name, value in os.environ.items() if name.startswith(DECISIVE)},
+        "namespaces": {each.name: str(each.readlink()) for each in Path("/proc/self/ns").iterdir()},
         "limits": [[each, *resource.getrlimit(each)] for each in LIMITS],
     }
     (folder() / "settings.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 It runs without the site's packages, and uses no module that is slow to load.
 """
-# ruff: noqa: PTH100, PTH109, PTH110, PTH118, PTH119, PTH120, PTH123, PTH208, S606
+# ruff: noqa: PTH100, PTH109, PTH110, PTH115, PTH118, PTH119, PTH120, PTH123, PTH208, S606
 
 import json
 import os
@@ -49,7 +49,9 @@ def can_be_forked(program, words, files, settings):
     option = words[0] if words else "-"
     known = program == "dvc" or not option.startswith("-") or (option in ("-m", "-c") and len(words) > 1)
     limits = all(resource.getrlimit(name) == (soft, hard) for name, soft, hard in settings["limits"])
-    return known and limits and set(files) >= STREAMS and starts_alike(settings)
+    # Of mounts and networks, and other processes.
+    spaces = all(os.readlink(f"/proc/self/ns/{name}") == space for name, space in settings["namespaces"].items())
+    return known and limits and spaces and set(files) >= STREAMS and starts_alike(settings)
 
 
 def starts_alike(settings):
