@@ -131,6 +131,8 @@ concepts: $(READY) ## make the figures and numbers of docs/concepts again
 	python -m concepts.one_by_one --figures docs/concepts
 	python -m concepts.class_map --figures docs/concepts
 	python -m concepts.shapes --figures docs/concepts
+	python -m concepts.feature_levels --figures docs/concepts
+	python -m concepts.pixels --figures docs/concepts
 
 clean: ## remove what make installed and the caches of the tools; results, DVC cache and MLflow's store stay
 	@# Only what says of itself that it may go: the stamp of make, or the tag that tools leave in their caches.

@@ -1,8 +1,8 @@
 """Figures with intervals, from scipy and statsmodels.
 
 A t interval needs some variation to tell of: where all runs agree, as at 100 %, the exact binomial interval over the
-images (Clopper and Pearson, Biometrika 26, 1934) takes its place. docs/background/statistics.md says how often each of them holds
-the true value.
+images (Clopper and Pearson, Biometrika 26, 1934) takes its place. docs/background/statistics.md says how often each of
+them holds the true value.
 """
 
 import warnings
