@@ -121,6 +121,7 @@ def main(figures: Path) -> None:
         "shares": measure_shares(BOARDS_TO_TEST),
         "steps": [2**number for number in range(BLOCKS + 1)],
         "class_map_parameters": model.parameter_count(trained.net),
+        "join_parameters": found["blocks 4 to 1"]["parameters"] - found["no joins"]["parameters"],
     }  # fmt: skip
     style.save(draw(nets, numbers, BOARDS_TO_TEST[0]), figures / "pixels.png")
     lessons.write(figures, "pixels", numbers)

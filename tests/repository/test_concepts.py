@@ -12,8 +12,9 @@ import torch
 from helpers.repository import ROOT
 from torch import nn
 
-from concepts import board, channels, lessons, one_by_one, shapes, weight_sharing
+from concepts import board, channels, class_map, lessons, one_by_one, pixels, shapes, weight_sharing
 from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.pipeline.file_diff import numbers
 
 FOLDER = ROOT / "docs" / "concepts"
@@ -37,7 +38,7 @@ def spellings(value: float) -> set[str]:
 
 def quoted(text: str) -> list[str]:
     """Every number of a page, but for those in code, links and picture names."""
-    text = re.sub(r"2 cores|AVX2|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)
+    text = re.sub(r"2 cores|AVX2|CVPR \d{4}|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)
     return re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", text)
 
 
@@ -164,3 +165,44 @@ def test_the_class_map_of_one_window_is_the_answer_of_the_network() -> None:
     assert found.shape == (3, 1, 1)
     pixels = torch.from_numpy(np.where(ink, 0, 255).astype(np.uint8)[None, None])
     np.testing.assert_allclose(found[:, 0, 0], net(pixels).softmax(1)[0].detach().numpy(), atol=1e-6)
+
+
+def test_steps_of_upsampling_begin_as_interpolation_and_know_their_pixels() -> None:
+    """Values that say which pixel they stand for still say so when they are upsampled to pixels."""
+    places = pixels.first_pixel(pixels.BLOCKS) + torch.arange(6) * 2.0**pixels.BLOCKS
+    values = places.expand(1, len(pixels.CLASSES), 6, 6).contiguous()
+    with torch.no_grad():
+        for _ in range(pixels.BLOCKS):
+            values = pixels.doubling(len(pixels.CLASSES))(values)
+    wanted = pixels.last_first() + torch.arange(values.shape[3], dtype=torch.float)
+    inside = slice(40, -40)
+    torch.testing.assert_close(values[0, 1, 60, inside], wanted[inside])
+
+
+def test_a_network_of_pixels_gives_the_class_of_each_pixel_of_a_board() -> None:
+    torch.manual_seed(0)
+    channels = class_map.CHANNELS
+    wanted = lessons.network(channels=channels[0], further_channels=channels[1:], norm="batch", head="convolution")
+    described = lessons.data_set(board.WINDOW, pixels.CLASSES)
+    trained = Checkpoint(model.build(wanted, described).eval(), wanted, described)
+    images, labels = pixels.prepare([1])
+    with torch.inference_mode():
+        answers = [pixels.cut(pixels.PixelNetwork(trained, joins)(images), 356) for joins in pixels.JOINS.values()]
+    assert [tuple(answer.shape) for answer in answers] == [(1, 3, *labels.shape[1:])] * 3
+    # Joins begin at nothing.
+    torch.testing.assert_close(answers[0], answers[2])
+
+
+def test_the_class_of_a_pixel_is_that_of_the_ink_on_it() -> None:
+    ink, labels, marks = board.draw_labelled(3)
+    assert np.array_equal(board.draw(3)[0], ink)
+    assert set(np.unique(labels)) == {mark.kind for mark in marks} | {board.NEITHER}
+    assert ink[labels != board.NEITHER].all()
+    assert not ink[labels == board.NEITHER].all()
+
+
+def test_intersection_over_union_by_hand() -> None:
+    one, other = np.array([1, 1, 1, 0, 0], bool), np.array([0, 1, 1, 1, 0], bool)
+    assert pixels.overlap(one, other) == 2 / 4
+    assert pixels.overlap(one & False, other & False) == 1
+    assert pixels.overlap(one, ~one) == 0
