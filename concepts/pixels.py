@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.colors import ListedColormap
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -197,13 +197,13 @@ def draw(nets: dict[str, PixelNetwork], numbers: dict[str, Any], seed: int) -> F
     ink, labels, _ = board.draw_labelled(seed)
     figure = style.new_figure((3 * (2 + len(nets)), 3.7))
     axes = figure.subplots(1, 2 + len(nets))
-    colors = ListedColormap([style.BLUE, style.VERMILION, "white"])
+    colors = np.array([to_rgb(color) for color in (style.BLUE, style.VERMILION, "white")])
     axes[0].imshow(~ink, cmap=style.colormap("gray"), vmin=0, vmax=1)
     axes[0].set_title("the board", fontsize=10)
-    axes[1].imshow(labels, cmap=colors, vmin=0, vmax=2)
+    axes[1].imshow(colors[labels])
     axes[1].set_title("true: circles blue, crosses red", fontsize=10)
     for axis, (name, net) in zip(axes[2:], nets.items(), strict=True):
-        axis.imshow(label(net, [seed])[0][0], cmap=colors, vmin=0, vmax=2)
+        axis.imshow(colors[label(net, [seed])[0][0]])
         axis.set_title(f"{name}: mean IoU {numbers['networks'][name]['mean_iou']:.2f}", fontsize=10)
     for axis in axes:
         axis.set_xlabel("px")

@@ -26,7 +26,7 @@ ALLOWED = {
     "crosscheck/data/packing.py": {"unlink"},
     # Into the partial file or folder that `files` hands out, or a temporary clone.
     "crosscheck/reporting/style.py": {"savefig"},
-    "crosscheck/training/frozen.py": {"write_bytes"},
+    "crosscheck/training/feature_cache.py": {"write_bytes"},
     "benchmarks/reference.py": {"savefig"},
     "benchmarks/rows.py": {"write_text"},
 }

@@ -70,6 +70,7 @@ def analyse(plan: Plan) -> Overview:
         },
         timings={name: Timing(1.0, 500.0) for name in runs},
         machine="a processor",
+        provenance="All results were computed in the same way.",
         answers=findings.answer_questions(plan, runs),
         baselines={name: Baseline(1700, 0.5, 0.9) for name in runs},
         hardest=[],

@@ -13,9 +13,9 @@ NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
 
 def quoted(document: str) -> str | None:
     """What stands between the comments; None where the document has none."""
-    if BEGIN not in document:
-        return None
-    return document.partition(BEGIN)[2].partition(END)[0].strip()
+    # A line of its own: a document may also speak of the comment, within a sentence.
+    found = re.search(rf"^{BEGIN}$(.*?)^{END}$", document, re.DOTALL | re.MULTILINE)
+    return found[1].strip() if found else None
 
 
 def differs(document: str, rows: Sequence[Row], chinese: bool = False) -> str:

@@ -197,7 +197,7 @@ def test_ci_runs_the_commands_of_the_readme() -> None:
 def test_ci_names_tests_that_are_there() -> None:
     """It chooses tests by a mark, which belongs to tests that `make test` would leave out."""
     assert 'make test MARKS="not soak or ci"\n' in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "tests").glob("*/test_*.py"))]
+    texts = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "tests").rglob("test_*.py"))]
     marked = [text for text in texts if re.search(r"^(pytestmark = .*|@)pytest\.mark\.ci\b", text, re.MULTILINE)]
     assert len(marked) >= 10
     both = r"^(pytestmark = \[pytest\.mark\.soak, pytest\.mark\.ci\]|@pytest\.mark\.soak\n@pytest\.mark\.ci)$"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from helpers.pages import analyse, make_plan
-from helpers.quotes import BEGIN, CHINESE, END, differs
+from helpers.quotes import BEGIN, CHINESE, END, differs, quoted
 from helpers.repository import ROOT
 
 from crosscheck.study import answers_table, at_a_glance
@@ -16,7 +16,7 @@ ANSWERS = ROOT / "study" / "variants" / "answers.json"
 @pytest.mark.parametrize("file", DOCUMENTS, ids=lambda file: file.name)
 def test_a_quoted_table_is_that_of_the_study(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    if BEGIN in text:
+    if quoted(text) is not None:
         chinese = file.name.endswith("zh-CN.md") or "zh" in file.relative_to(ROOT).parts
         assert differs(text, answers_table.read(ANSWERS).rows, chinese) == ""
 
@@ -26,11 +26,12 @@ def test_a_table_that_was_changed_by_hand_is_noticed(tmp_path: Path) -> None:
     found = analyse(plan)
     rows = at_a_glance.tabulate(plan, found.runs, found.answers).rows
     table = answers_table.markdown(rows)
-    quoted = f"# Title\n\n{BEGIN}\n{table}\n{END}\n\nMore."
-    assert differs(quoted, rows) == ""
-    assert differs(quoted.replace("-5.89", "-5.88"), rows) != ""
+    document = f"# Title\n\n{BEGIN}\n{table}\n{END}\n\nMore."
+    assert differs(document, rows) == ""
+    assert differs(document.replace("-5.89", "-5.88"), rows) != ""
     assert differs("# Title", rows) == ""
-    translated = quoted
+    assert quoted(f"A table stands between `{BEGIN}` and `{END}`.") is None
+    translated = document
     for word, chinese in CHINESE.items():
         translated = translated.replace(f"**{word}.**", f"**{chinese}。**")
     assert differs(translated, rows, chinese=True) == ""

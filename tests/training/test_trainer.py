@@ -383,6 +383,6 @@ def test_the_shipped_parameters_take_the_steps_of_the_original(params: Params) -
         for run in study.of(name):
             assert (run.params.split, run.params.train.images_per_class) == (
                 params.split.model_copy(update={"seed": run.seed}),
-                "all",
+                shipped,
             )
             assert run.params.train.batch_size == 64
