@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("helpers")
 # isort: split
 from helpers.browser import ARGUMENTS, chromium  # noqa: E402
 from helpers.image_folders import draw_toy_images  # noqa: E402
-from helpers.preloaded import TABLES, folder, preloaded_python, share  # noqa: E402
+from helpers.preloaded import DECISIVE, TABLES, folder, preloaded_python, share  # noqa: E402
 from helpers.project import TINY, Project, change_params, copy_project, make_project  # noqa: E402
 from helpers.repository import ROOT  # noqa: E402
 
@@ -41,6 +41,19 @@ def pytest_runtest_setup() -> None:
         from helpers.mlflow_tables import copy_tables
 
         copy_tables(folder() / TABLES)
+
+
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """What a test, or a library that it loads, sets for Python and for the libraries that compute ends with the test.
+
+    Otherwise the commands of all later tests would start fresh, since theirs is another environment (`preloaded.py`).
+    """
+    before = {name: value for name, value in os.environ.items() if name.startswith(DECISIVE)}
+    yield
+    for name in [name for name in os.environ if name.startswith(DECISIVE) and name not in before]:
+        del os.environ[name]
+    os.environ |= before
 
 
 @pytest.fixture

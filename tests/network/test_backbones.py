@@ -184,6 +184,8 @@ def test_a_changed_package_is_refused(params: Params, tmp_path: Path, monkeypatc
     (tmp_path / package.module / "__init__.py").write_text("raise SystemExit('it was run')")
     (tmp_path / package.module / package.file).write_bytes(b"other")
     monkeypatch.syspath_prepend(str(tmp_path))
+    # Another test may have loaded the real one.
+    monkeypatch.delitem(sys.modules, package.module, raising=False)
     line = refusal(lambda: pretrained.read_weights(wanted(params, backbone=PACKAGED, pretrained=True)))
     assert "not the weights that this project knows" in line
 

@@ -32,7 +32,12 @@ MUTATIONS: list[Mutation] = [
         {"no pooling", "large layers"},
     ),
     ("network/shapes.py", "[1200, 64]", "[1200, 63]", {"widths by depth"}),
-    ("training/optimizers.py", "(AdamW)(net.parameters(), lr=", "(AdamW)(net.parameters(), lr=1.01 * ", {"adamw"}),
+    (
+        "training/optimizers.py",
+        "(AdamW)(net.parameters(), lr=",
+        "(AdamW)(net.parameters(), lr=1.01 * ",
+        {"adamw", "overfitting"},
+    ),
     ("training/optimizers.py", "momentum=params.momentum", "momentum=params.momentum / 2", {"momentum"}),
     ("training/trainer.py", "T_max=total", "T_max=total + 1", {"cosine"}),
     ("training/trainer.py", "total_steps=total + 1", "total_steps=total + 2", {"one cycle"}),
