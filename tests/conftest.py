@@ -25,6 +25,7 @@ from helpers.repository import ROOT  # noqa: E402
 
 # Tests that use MLflow itself tell nobody either.
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+AT_FIRST = {name: value for name, value in os.environ.items() if name.startswith(DECISIVE)}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,11 +50,15 @@ def same_environment() -> Iterator[None]:
 
     Otherwise the commands of all later tests would start fresh, since theirs is another environment (`preloaded.py`).
     """
-    before = {name: value for name, value in os.environ.items() if name.startswith(DECISIVE)}
+    restore_environment()
     yield
-    for name in [name for name in os.environ if name.startswith(DECISIVE) and name not in before]:
+    restore_environment()
+
+
+def restore_environment() -> None:
+    for name in [name for name in os.environ if name.startswith(DECISIVE) and name not in AT_FIRST]:
         del os.environ[name]
-    os.environ |= before
+    os.environ |= AT_FIRST
 
 
 @pytest.fixture
