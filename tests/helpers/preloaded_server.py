@@ -214,7 +214,10 @@ def reopen(stream: TextIO, mode: str) -> TextIO:
 
 def run(program: str, words: list[str]) -> None:
     """What Python does with these words, or DVC."""
-    if Path(program).name == "dvc":
+    is_dvc = Path(program).name == "dvc"
+    # A training of several processes starts itself again by these.
+    sys.orig_argv = [sys.executable, *([program] if is_dvc else []), *words]
+    if is_dvc:
         sys.argv = [program, *words]
         sys.path[0] = str(Path(program).parent)
         sys.exit(importlib.import_module("dvc.cli").main())

@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from helpers.preloaded import preloaded_python
 from helpers.repository import ROOT
 from numpy.typing import NDArray
 from torch import Tensor
@@ -234,7 +234,7 @@ def test_the_bits_hang_neither_on_the_instructions_nor_on_the_threads() -> None:
     found, instructions = set(), set()
     for capability, threads in (("default", "1"), ("avx2", "3"), ("avx512", "2"), ("avx2", "1")):
         environment = json.dumps({"ATEN_CPU_CAPABILITY": capability})
-        words = [preloaded_python(), "-c", CHANGE, environment, threads, json.dumps(ALL)]
+        words = [sys.executable, "-c", CHANGE, environment, threads, json.dumps(ALL)]
         done = subprocess.run(words, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=True)
         digest, used = done.stdout.split()
         found.add(digest)
