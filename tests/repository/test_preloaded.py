@@ -45,8 +45,8 @@ def test_only_an_environment_that_makes_no_difference_gets_a_forked_process(env:
 @BOTH
 def test_words_folder_environment_and_streams_are_those_of_the_caller(python: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
-        "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['MINE'], os.umask(0), sys.stdin.read(), __name__)\n"
-        "print(sys.orig_argv[1:])",
+        "import os, sys\nprint(sys.argv[1:], os.getcwd(), os.environ['MINE'], os.umask(0), sys.stdin.read(), __name__)"
+        "\nprint(sys.orig_argv[1:])",
         encoding="utf-8",
     )
     for words in (["-m", "mine"], ["mine.py"], ["-c", (tmp_path / "mine.py").read_text(encoding="utf-8")]):
