@@ -74,7 +74,9 @@ def convert(trained: Checkpoint, digest: str, file: Path) -> None:
     """Write `trained`, whose checkpoint has the SHA-256 `digest`, as ONNX. Raises InputError where it is too large."""
     size = sum(weights.nbytes for weights in trained.net.state_dict().values())
     if size > LARGEST:
-        raise InputError(f"the network's weights have {size} bytes, but a file of ONNX holds at most {LARGEST}")
+        raise InputError(
+            f"the network's weights have {size} bytes, but an ONNX file holds at most {LARGEST}; train a smaller one"
+        )
     described = trained.data_set
     # Two images, since an exporter may take a dimension of length 1 for a constant.
     example = torch.zeros((2, described.channels, described.height, described.width), dtype=torch.uint8)
@@ -122,6 +124,6 @@ def difference(found: Tensor, expected: Tensor) -> float:
     if others or not gap <= TOLERANCE * max(1.0, float(expected.abs().max())):
         raise InputError(
             f"onnxruntime does not agree with PyTorch: {others} of {len(expected)} test images get another class, and "
-            f"logits differ by up to {gap:.1e}; nothing was written"
+            f"logits differ by up to {gap:.1e}; nothing was written; install the pinned releases: `make environment`"
         )
     return gap

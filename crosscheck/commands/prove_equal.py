@@ -61,6 +61,6 @@ def check_releases(before: dict[str, str], now: dict[str, str]) -> None:
 def begin_anew(known: Proof, fresh: Proof) -> None:
     """Replace the list. Raises InputError where the results are the same, and the list would only be shortened."""
     if (known.releases, known.results) == (fresh.releases, fresh.results):
-        raise InputError("the results are those that are known; run this without --begin")
+        raise InputError("the results have not changed; run this without --begin")
     proofs.write(fresh)
     print(f"begun: later code is compared with these {len(fresh.results)} tiny results; commit {proofs.FILE.name}")

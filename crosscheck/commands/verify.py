@@ -49,7 +49,7 @@ def main() -> None:
         elif outdated := changed_since(committed["stages"], rebuilt["stages"]):
             raise InputError(f"{LOCK} was committed with other {outdated[0]}; run `dvc repro` and commit its results")
         elif promised := promise(before, after, at["train"]["machine"], clone):
-            raise InputError(f"the outputs differ, and {promised}; this is a defect")
+            raise InputError(f"the outputs differ, but {promised}; this is a defect: report it with the lines above")
         else:
             check_tolerance(committed["stages"], at["evaluate"]["metrics"], cache, clone)
 
@@ -175,7 +175,9 @@ def check_tolerance(committed: dict[str, Any], metrics: Path, cache: Path, clone
             f"{name}: {before[name]:.4f} -> {after[name]:.4f}, {'within' if gap <= TOLERANCE else 'beyond'} {TOLERANCE}"
         )
     if any(abs(before[name] - after[name]) > TOLERANCE for name in COMPARED):
-        raise InputError(f"the accuracies differ by more than {TOLERANCE}")
+        raise InputError(
+            f"the accuracies differ by more than {TOLERANCE}; this is a defect: report it with the lines above"
+        )
 
 
 def _hashes(lock: dict[str, Any], stage: str, kind: str) -> dict[str, str]:

@@ -41,7 +41,9 @@ def imported(node: ast.stmt) -> dict[str, str]:
     if not isinstance(node, ast.ImportFrom):
         return {}
     if node.level or node.module is None or any(each.name == "*" for each in node.names):
-        raise InputError(f"`{ast.unparse(node)}`: relative, or of everything; name the package and what is imported")
+        raise InputError(
+            f"`{ast.unparse(node)}`: a relative import, or one of everything; name the package and what is imported"
+        )
     return {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
 
 

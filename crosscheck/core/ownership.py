@@ -49,7 +49,7 @@ def _doubtful(path: Path) -> list[Path]:
 def _refusal(path: Path, file: Path) -> str:
     what = "was changed since, or Crosscheck did not write it"
     if file == path:
-        return f"{path}: stands where a result would be written, and {what}; move it away and run this again"
+        return f"{path}: is in the place of a result, but {what}; move it away and run this again"
     return f"{file}: {what}, and {path} is about to be replaced; move the file out of that folder and run this again"
 
 

@@ -133,7 +133,7 @@ def _list_table(root: Path, name: str) -> Listing:
     matched = labels_table.match(root, name, rows, walked.files(root, ""))
     classes = sorted({row.label for row in rows})
     if len(classes) < 2:
-        raise InputError(f"{root / name}: names only the label {classes[0]!r}; it takes two or more")
+        raise InputError(f"{root / name}: names only the label {classes[0]!r}; name images of two labels or more")
     class_names.check(root / name, classes, "labels")
     label_of = {label: index for index, label in enumerate(classes)}
     found = matched.rows.values()
@@ -185,8 +185,8 @@ def check_apart(root: Path, output: Path) -> None:
     images, written = root.resolve(), output.resolve()
     if images.is_relative_to(written) or written.is_relative_to(images):
         raise InputError(
-            f"params.yaml: data.images is {str(root)!r}, and {str(output)!r}, which is overwritten, is not apart from "
-            "it; move the images to a folder of their own"
+            f"params.yaml: data.images is {str(root)!r}, in the same place as {str(output)!r}, which is overwritten; "
+            "move the images to a separate folder"
         )
 
 
@@ -207,7 +207,7 @@ def _class_folders(root: Path, prefix: str, ignored: list[str]) -> list[str]:
             ignored.append(prefix + entry.name)
     if linked:
         raise InputError(
-            f"{folder}: holds links where class folders belong ({layout.listed(linked)}), and they are not followed; "
+            f"{folder}: holds links in place of class folders ({layout.listed(linked)}), which are not followed; "
             "put the folders themselves there, or remove the links"
         )
     return classes

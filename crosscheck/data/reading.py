@@ -116,7 +116,7 @@ def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
 
 def too_few(root: Path, folders: list[str]) -> str:
     """What to say of a folder with fewer than two class folders."""
-    needs = "it takes two or more sub-folders, one per class, with images in each"
+    needs = "make two or more sub-folders, one per class, with images in each"
     table = next((entry.name for entry in walk.sorted_entries(root) if entry.name.lower().endswith(".csv")), None)
     if table:
         needs += f", or data.labels in params.yaml set to {table!r}, if it names the label of each image"

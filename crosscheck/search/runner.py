@@ -41,7 +41,7 @@ def read_setup(space: Path) -> Setup:
     model, train = load_section("model"), load_section("train")
     if backbones.is_used(model):
         raise InputError(
-            f"params.yaml: model.backbone is {model.backbone!r}, but a search tries convolutions of its own; set it to "
+            f"params.yaml: model.backbone is {model.backbone!r}, but a search builds its own convolutions; set it to "
             "none"
         )
     data = objective.pictures(split, train.images_per_class)

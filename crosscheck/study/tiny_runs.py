@@ -109,7 +109,7 @@ def run(name: str) -> str:
     """
     devices.prepare(COMPUTE)
     if bits.find_mode(COMPUTE.portable, COMPUTE.device) != "portable":
-        raise InputError("the bits of this machine are its own, so nothing can be proven here; use one with AVX2")
+        raise InputError("this machine computes native bits, so nothing can be proven here; use one with AVX2")
     kind = name.removeprefix("distortion, ")
     if kind in corruptions.GRID:
         return _distorted(kind)

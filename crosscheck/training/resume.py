@@ -118,7 +118,7 @@ class Resumable:
                 print(f"warning: {file}: not readable ({problem}); going on from an earlier epoch", file=sys.stderr)
                 continue
             if not album.reaches(len(state["history"])):
-                print(f"warning: {file}: without its snapshots; going on from an earlier epoch", file=sys.stderr)
+                print(f"warning: {file}: its snapshots are missing; going on from an earlier epoch", file=sys.stderr)
                 continue
             trainer.restore(state)
             print(f"going on after epoch {len(trainer.history)} of {trainer.params.epochs}", file=sys.stderr)

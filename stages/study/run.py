@@ -121,7 +121,7 @@ def record(plan: Plan, planned: PlannedRun, stored: StoredResult | None, runs: N
     """Tell MLflow of a run; return its result. Raises InputError where it has none."""
     if stored is None:
         name = f"{planned.variant} seed {planned.seed}"
-        raise InputError(f"{plan.results}: the result of {name} was taken away meanwhile; run the study again")
+        raise InputError(f"{plan.results}: the result of {name} was removed while the study ran; run it again")
     timing = result_cache.read_timing(result_cache.timing_file(plan.timings, planned))
     runs.record(tracking.child(planned, stored, timing))
     return stored.result

@@ -182,7 +182,7 @@ def test_links_in_the_place_of_class_folders_in_a_subset_are_one_line(tmp_path: 
     root = subsets(tmp_path / "root", "train", "test")
     (root / "test" / "cow").symlink_to(fill(tmp_path / "cow", "1.png"))
 
-    with pytest.raises(InputError, match=r"/test: holds links where class folders belong \('cow'\)"):
+    with pytest.raises(InputError, match=r"/test: holds links in place of class folders \('cow'\)"):
         find_images(root)
 
 
