@@ -38,7 +38,7 @@ from crosscheck.reporting import style
 from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
-# What is no stage of the pipeline, so that DVC has nothing to hash.
+# What is not a stage of the pipeline, so that DVC has nothing to hash.
 INSPECT, GROUPED = "inspect", "split by groups"
 MEASURED = (*STAGES, INSPECT, GROUPED)
 # All digits of a file's name but the last.
@@ -108,7 +108,7 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
 
 
 def run_alone(words: list[str], clone: Path, log: Path) -> dict[str, float]:
-    """What a command takes that is no stage."""
+    """What a command takes that is not a stage."""
     return asdict(processes.run(words, clone, log)) | {"dvc_seconds": 0.0}
 
 

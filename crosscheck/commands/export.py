@@ -1,10 +1,10 @@
-"""Writes the trained network as ONNX, for programs without PyTorch, and shows that it answers as PyTorch does.
+"""Writes the trained network as ONNX, for programs without PyTorch, and checks that it answers as PyTorch does.
 
     python -m crosscheck export --onnx models/model.onnx
 
-It takes what the checkpoint takes: uint8 (n, channels, height, width) as `images`, for any n, and any height and width
-where the head is of convolutions; `logits` is float32 (n, classes). The file's metadata say classes and preprocessing.
-It follows from the checkpoint alone, to the byte, and appears only if both agree on every test image.
+The network takes `images`, uint8 (n, channels, height, width), for any n. With a head of convolutions it takes any
+height and width. It gives `logits`, float32 (n, classes). The file's metadata hold the classes and the preprocessing.
+The same checkpoint gives the same bytes. The file appears only if both agree on every test image.
 """
 
 import json

@@ -2,7 +2,7 @@
 
     python -m crosscheck promote
 
-Whoever loads `models:/crosscheck@champion` from then on gets this model.
+From then on, everybody who loads `models:/crosscheck@champion` gets this model.
 """
 
 from crosscheck.core.errors import InputError

@@ -3,9 +3,9 @@
     python -m crosscheck prove_equal
     python -m crosscheck prove_equal --begin
 
-It runs tiny runs of every kind. Where each one is the same byte for byte as in `crosscheck/study/proofs.json`, the
-code's hash is added there: commit the file. Where one is not, the study has to run again. If that is meant, `--begin`
-makes the results of the current code the ones that later code is compared with.
+It does tiny runs of every kind. If each one is the same byte for byte as in `crosscheck/study/proofs.json`, the code's
+hash is added there: commit the file. If one differs, the study has to run again. If you want that, `--begin` takes the
+results of the current code as those that later code is compared with.
 """
 
 import sys

@@ -2,10 +2,10 @@
 
     python -m crosscheck verify
 
-What is verified is the last commit, also where the project is a sub-folder of its git repository. Exit status 0: every
-output is the same bit for bit, or nothing promises that and the test accuracies agree within 0.02. It is promised for
-portable results of the same releases, on every machine, and for native ones on the machine that made them. Nothing of
-the working tree is touched.
+It verifies the last commit; the project may be a sub-folder of its git repository. The exit status is 0 if every output
+is the same bit for bit. That is promised for portable results of the same releases on every machine, and for native
+ones on the machine that made them. Where it is not promised, the status is 0 if the test accuracies agree within 0.02.
+The working tree is not touched.
 """
 
 import json

@@ -20,7 +20,7 @@ from crosscheck.data.sightings import Header, Sample
 
 # As large as they come up to here; larger ones are reduced to it, and tiny ones enlarged so that three poolings fit.
 LONGEST, SHORTEST = 96, 32
-# With so many images an epoch at full size takes an hour.
+# With this many images an epoch at full size takes an hour.
 MANY, LONGEST_OF_MANY = 20_000, 64
 # From the narrowest tenth of the images to the widest: stretching would change a shape that much.
 UNEQUAL_SHAPES = 1.5

@@ -110,7 +110,7 @@ def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedR
     pending: set[Future[int]] = set()
     with tqdm(total=wanted.trials, unit="trial", disable=None) as bar:
         while True:
-            # Counted anew each time, since other machines may add to them.
+            # Counted again each time, since other machines may add to them.
             finished = sum(map(objective.was_trained, pareto.finished(study)))
             bar.update(finished - bar.n)
             in_time = time.monotonic() < deadline

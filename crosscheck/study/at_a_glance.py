@@ -18,7 +18,7 @@ from crosscheck.study.study_file import Question, Study
 # The word of a question with several pairs is the first of these that one of them has.
 WORDS: tuple[Word, ...] = ("Better", "Worse", "Equivalent", "Hint", "Inconclusive")
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
-# From this on a network is so many times another one's size, rather than about its size.
+# From this factor on, the text says how many times as large a network is; below, that the sizes are about equal.
 LARGER = 2.0
 
 _say = Sentences(__file__, probability=lambda value: f"{value:.2g}" if value >= 0.0001 else "below 0.0001")

@@ -1,6 +1,6 @@
 """The plan of a study: which variants of the parameters run with which seeds, and what they are to answer.
 
-A study file says so in YAML; docs/how-to/study.md explains it line by line. Every variant is `params.yaml`, then the
+A study file says so in YAML; docs/reference/study-file.md explains every key. Every variant is `params.yaml`, then the
 study's own `params`, then what the variant sets, by dotted names as in `dvc exp run -S`.
 """
 
@@ -126,7 +126,7 @@ def _seeds(study: Study, variant: str) -> int:
 
 
 def _seeded(params: Params, seed: int, vary_split: bool) -> Params:
-    """With folds, so many seeds are a round of a cross-validation: one split, and each fold of it once."""
+    """With folds, as many seeds as folds are one cross-validation: one split, and each fold of it once."""
     train, split = params.train.model_copy(update={"seed": seed}), params.split
     if vary_split:
         of_split, fold = divmod(seed, split.folds) if split.folds else (seed, split.fold)

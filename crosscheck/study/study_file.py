@@ -1,4 +1,4 @@
-"""The file of a study: its keys, typed and checked. docs/how-to/study.md explains it line by line."""
+"""The file of a study: its keys, typed and checked. docs/reference/study-file.md explains every key."""
 
 from typing import Annotated, Any, Literal
 
