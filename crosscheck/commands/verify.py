@@ -201,5 +201,7 @@ def _output(words: list[str], folder: Path) -> str:
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise InputError(f"`{' '.join(words)}` failed in {folder} with status {done.returncode}: {last}")
+        raise InputError(
+            f"`{' '.join(words)}` failed in {folder} with status {done.returncode}; fix this first: {last}"
+        )
     return done.stdout.strip()

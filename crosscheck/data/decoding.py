@@ -70,7 +70,7 @@ def data_params(data_set: DataSet, where: str) -> DataParams:
         return DataParams.model_validate({"images": where, **fields})
     except ValidationError as error:
         problem = validation_messages.describe_error(error, DataParams, ("data_set",))
-        raise InputError(f"{where}: its description of images is wrong ({problem})") from None
+        raise InputError(f"{where}: its description of images is wrong ({problem}); make the file again") from None
 
 
 def decode(root: Path, path: str, data: DataParams) -> Decoded:

@@ -95,7 +95,10 @@ def inspect_folder(root: Path) -> Inspection:
     sample = sightings.look(root, sightings.within_budget(files, headers), stretched, listing.has_links)
     if not sample.seen:
         path, note = next(iter(sample.unreadable.items()))
-        raise InputError(f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}")
+        raise InputError(
+            f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}; save them again in a "
+            "format that is read (docs/reference/image-folders.md)"
+        )
     return Inspection(
         root=root,
         layout=listing.read_as,
