@@ -96,8 +96,8 @@ def inspect_folder(root: Path) -> Inspection:
     if not sample.seen:
         path, note = next(iter(sample.unreadable.items()))
         raise InputError(
-            f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}; save them again in a "
-            "format that is read (docs/reference/image-folders.md)"
+            f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}; save them again in "
+            "a format that is read (docs/reference/image-folders.md)"
         )
     return Inspection(
         root=root,

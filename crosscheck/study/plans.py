@@ -107,8 +107,8 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     for name, each in study.variants.items():
         if each.extends is not None and each.extends not in resolved:
             raise InputError(
-                f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it; correct the name, "
-                "or move that variant up"
+                f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it; correct the "
+                "name, or move that variant up"
             )
         resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
