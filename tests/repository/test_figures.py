@@ -10,12 +10,17 @@ from helpers.figures import flat, quoted, spellings
 from helpers.repository import ROOT
 from ruamel.yaml import YAML
 
-from benchmarks import scale
-from crosscheck.data import concerns, decoding, inspection, sightings
+from benchmarks import gpu, scale
+from crosscheck.commands import export, verify
+from crosscheck.core import bits
+from crosscheck.data import concerns, decoding, inspection, near_duplicates, packing, sightings
 from crosscheck.data.guessing import Guess
+from crosscheck.evaluation import suspect_labels
 from crosscheck.evaluation.counts import exact_interval
 from crosscheck.pipeline import recipe
 from crosscheck.study.corruptions import GRID
+from crosscheck.tracking import store
+from crosscheck.training import feature_cache, snapshots
 
 DOCS = ROOT / "docs"
 
@@ -145,9 +150,39 @@ def test_the_corruptions_of_the_study_file_are_those_of_the_grid() -> None:
     assert f"{' or '.join(thinner)} px thinner, {', '.join(wider[:-1])} or {wider[-1]} px wider" in rows["stroke"]
 
 
-def test_the_limits_of_an_image_are_those_of_the_code() -> None:
-    limits = f"{decoding.MAX_PIXELS:,} px and {decoding.MAX_BYTES // 2**20} MiB per image"
-    assert limits in page("reference/image-folders.md")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "reference/image-folders.md",
+            f"{decoding.MAX_PIXELS:,} px and {decoding.MAX_BYTES // 2**20} MiB per image",
+        ),
+        ("reference/parameters.md", f"more than {snapshots.LARGEST // 2**20} MiB of weights"),
+        ("reference/outputs.md", f"at most {suspect_labels.MOST}, the most doubtful first"),
+        ("how-to/backbones.md", f"at most {feature_cache.MOST_BYTES // 2**30} GiB"),
+        ("how-to/export-and-serve.md", f"up to {round(export.LARGEST / 2**30)} GiB"),
+        ("how-to/resume-and-verify.md", f"waits {store.SETTINGS['MLFLOW_HTTP_REQUEST_TIMEOUT']} s for an answer"),
+        ("background/reproducibility.md", f"accuracies within {verify.TOLERANCE}"),
+        ("background/scaling.md", f"batches of at most {packing.BATCH_BYTES // 2**20} MiB"),
+        ("background/scaling.md", f"At most {near_duplicates.MOST_COMPARED:,} pairs"),
+        ("background/scaling.md", f"{4 * near_duplicates.WINDOW} comparisons an image"),
+        (
+            "background/scaling.md",
+            f"within {gpu.LOSS_TOLERANCE} nats of the CPU's, validation accuracy within {gpu.ACCURACY_TOLERANCE}",
+        ),
+        ("background/scaling.md", f"accuracy within {gpu.BFLOAT16_TOLERANCE} of float32"),
+        ("background/scaling.md", f"{gpu.EPOCH_TARGET:g} times as fast"),
+    ],
+)
+def test_a_limit_that_a_page_names_is_that_of_the_code(name: str, said: str) -> None:
+    assert said in page(name)
+
+
+def test_the_pinned_variables_are_those_of_the_code() -> None:
+    text = page("background/reproducibility.md")
+    pinned = bits.PORTABLE | {"OPENBLAS_CORETYPE": bits.FIXED["OPENBLAS_CORETYPE"]}
+    assert [name for name, value in pinned.items() if f"`{name}={value}`" not in text] == []
+    assert {name for name in bits.FIXED if "THREADS" not in name} <= set(re.findall(r"[A-Z]+(?:_[A-Z]+)+", text))
 
 
 def test_the_parts_of_a_step_make_the_whole() -> None:
