@@ -208,7 +208,7 @@ class Project:
         for number, part in enumerate(parts[1:], start=1):
             if part in module.statements:
                 return Definition(module.name, part), parts[number + 1 :]
-            # A package that imports a module of its own binds that module.
+            # A package that imports its own module binds that module.
             if part in module.imports and module.imports[part] != f"{module.name}.{part}":
                 return self.look_up(".".join([module.imports[part], *parts[number + 1 :]]))
             inner = self.module(f"{module.name}.{part}")

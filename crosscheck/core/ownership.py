@@ -125,7 +125,7 @@ def _signature(file: Path) -> tuple[int, int]:
 
 
 def folder_for(file: Path) -> Path:
-    """The folder for what is made of `file`: beside it, with its name. Raises InputError where it has no ending."""
+    """The folder for what is made of `file`: next to it, with its name. Raises InputError where it has no ending."""
     if not file.suffix:
         raise InputError(f"{file}: its results would go to a folder of this name; rename the file to {file.name}.yaml")
     return file.with_suffix("")

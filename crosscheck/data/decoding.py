@@ -24,7 +24,7 @@ from crosscheck.data.dataset import DataSet
 
 Pixels = NDArray[np.uint8]
 
-# Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
+# Raster formats that have a signature; nothing else (EPS runs a program, TGA has no signature) is decoded.
 # Each must be one that Pillow opens by this name: an unknown one fails every file that the names before it do not take.
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485

@@ -53,7 +53,7 @@ def find(root: Path, layout: Layout = "auto", labels: str = "none") -> Listing:
 
     `layout` and `labels` are as in the section `data` of params.yaml.
 
-    Hidden names, leftovers of other programs, files beside the class folders, and links to folders that are in `root`
+    Hidden names, leftovers of other programs, files next to the class folders, and links to folders that are in `root`
     anyway are listed as ignored; links to other folders are among the paths, for the reader to refuse.
     Raises InputError for a missing folder, one that can be read in two ways, ready-made subsets or a table that cannot
     be used, fewer than two classes, a class without any file or without one to train on, a link in the place of a class
@@ -106,7 +106,7 @@ def _list_folders(root: Path, layout: Layout) -> Listing:
 
 
 def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[str]) -> Iterator[_ClassFolder]:
-    """The class folders of ready-made subsets, in sorted order; what lies beside them on the way goes to `ignored`."""
+    """The class folders of ready-made subsets, in sorted order; what is next to them on the way goes to `ignored`."""
     ignored.extend(ready.beside)
     for subset, path in sorted(ready.folders.items(), key=lambda item: os.fsencode(item[1])):
         steps = path.split("/")
@@ -116,7 +116,7 @@ def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[
 
 
 def _folders_in_classes(root: Path, ready: SubsetsInClasses, ignored: list[str]) -> Iterator[_ClassFolder]:
-    """The folders of the subsets of each class, in sorted order; what lies beside them goes to `ignored`."""
+    """The folders of the subsets of each class, in sorted order; what is next to them goes to `ignored`."""
     ignored.extend(ready.beside)
     for name, subsets in ready.folders.items():
         for inside in _class_folders(root, f"{name}/", ignored):

@@ -94,7 +94,7 @@ def _neither(root: Path, names: list[str]) -> InputError:
 
 
 def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
-    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is no class, most likely.
+    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is most likely not a class.
 
     `is_in_each`: all of the folders hold subsets. Then these have to hold the same folders.
     """

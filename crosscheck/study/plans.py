@@ -32,7 +32,7 @@ class PlannedRun:
 class Plan:
     """A checked study with its runs, all variants of one seed before those of the next.
 
-    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written stands beside these
+    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written is next to these
     files in folders of their names, so that two studies never share a folder.
     """
 
@@ -94,7 +94,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     for name, variant in study.variants.items():
         if study.vary_split and "split.fold" in variant.set:
             raise InputError(
-                f"{file}: the variant {name} sets 'split.fold', but with vary_split each seed takes a fold of its own; "
+                f"{file}: the variant {name} sets 'split.fold', but with vary_split each seed takes another fold; "
                 "remove it, or set vary_split to false"
             )
         for dotted in variant.set:

@@ -56,7 +56,7 @@ class Question(Section):
 
 
 class Reported(Section):
-    """What somebody else reported of a variant, to be shown beside what is found here."""
+    """What somebody else reported of a variant, to be shown with what is found here."""
 
     variant: Name
     accuracy: float | None = Field(default=None, ge=0, le=1, description="the accuracy that was reported")

@@ -59,7 +59,7 @@ TRAIN: dict[str, Any] = {
     "snapshots": 0,
     "processes": 1,
 }
-# What each run changes in `model` and in `train`. The large layers are as large as those that have a way of their own.
+# What each run changes in `model` and in `train`. The large layers are large enough to be computed in another way.
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "max pooling": ({}, {}),
     "average pooling": ({"pool": "avg"}, {}),

@@ -1,8 +1,8 @@
 """Carries a training over an interruption: its state after each epoch, outside of DVC's outputs.
 
 DVC deletes a stage's outputs before it runs the stage, and `dvc exp run --temp` works in a folder that it throws away;
-so the state lies in `.checkpoints/<key>/` under the project's root. The key is a hash of all that decides the result,
-hence another experiment never finds it.
+so the state is in `.checkpoints/<key>/` under the project's root. The key is a hash of all that decides the result,
+so another experiment never finds it.
 """
 
 import hashlib

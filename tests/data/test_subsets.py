@@ -79,7 +79,7 @@ def test_what_lies_beside_the_class_folders_is_ignored_and_listed(tmp_path: Path
     assert sorted(listing.ignored) == [
         *("docs", "models", "predict", "train/cat/.hidden", "train/labels.csv", "val/stray.png")
     ]
-    assert listing.remarks == ["the images in 'predict', beside the subsets, are ignored"]
+    assert listing.remarks == ["the images in 'predict', next to the subsets, are ignored"]
 
 
 @pytest.mark.parametrize("unlabelled", ["test/1.png", "test/images/1.png", "test/unknown/1.png", "test/test/1.png"])
@@ -125,7 +125,7 @@ def test_the_other_reading_can_be_asked_for_where_a_folder_could_be_either(tmp_p
     listing = find_images(fill(subsets(tmp_path, "train"), "bus/1.png"), layout="subsets")
 
     assert listing.classes == ["cat", "dog"]
-    assert listing.remarks == ["the images in 'bus', beside the subsets, are ignored"]
+    assert listing.remarks == ["the images in 'bus', next to the subsets, are ignored"]
 
 
 def test_subsets_are_the_classes_where_one_says_so(tmp_path: Path) -> None:
