@@ -219,6 +219,7 @@ def test_a_wrong_parameter_ends_in_one_line_and_leaves_the_results(copy_of_repro
     assert contents(project) == before
 
 
+@pytest.mark.slow
 def test_a_users_own_folder_tracked_by_dvc_is_a_dependency_of_the_split(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     draw_toy_images(project.folder / "mine", 12)

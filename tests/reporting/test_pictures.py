@@ -101,6 +101,7 @@ MACHINES: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES)
 def test_pictures_have_the_same_bytes_whatever_the_user_has_set(
     machine: str, expected: dict[str, str], tmp_path: Path
