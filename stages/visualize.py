@@ -1,4 +1,4 @@
-"""Draws what the network learnt and how it fares: kernels, feature maps, training curves, mistakes, calibration.
+"""Draws what the network learnt and how good it is: kernels, feature maps, training curves, mistakes, calibration.
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\

@@ -2,11 +2,11 @@
 
     python -m crosscheck search --space search/space.yaml
 
-Draws networks and recipes from the space, trains each on the training images, and keeps those that nothing beats in
+Draws networks and recipes from the space, trains each on the training images, and keeps those that no other beats in
 every objective. At the end these are trained again with several seeds, and only then is the test set read. The report
-goes to a folder with the name of the space's file. The trials stand in a database, so that a search goes on where it
-stopped, and so that several machines may take part in one: set CROSSCHECK_SEARCH_DATABASE to the same address on each.
-docs/how-to/search.md explains the space and the report.
+goes to a folder with the name of the space's file. The trials are in a database, so a search goes on where it stopped.
+Several machines can share a search: set CROSSCHECK_SEARCH_DATABASE to the same address on each.
+docs/how-to/search.md explains the report, docs/reference/search-space.md the space.
 """
 
 from pathlib import Path

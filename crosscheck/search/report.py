@@ -1,6 +1,6 @@
-"""What a search found, as JSON and in words, which stand in report.txt.
+"""What a search found, as JSON and in words, which are in report.txt.
 
-Nothing in it depends on the clock: seconds stand in MLflow.
+Nothing in it depends on the clock: seconds are in MLflow.
 """
 
 import json

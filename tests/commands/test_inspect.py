@@ -66,7 +66,12 @@ def test_a_folder_outside_is_named_by_its_whole_path_and_not_added(looked_at: Pr
 
 def test_the_text_holds_the_findings_the_reasons_and_the_commands(looked_at: Project) -> None:
     printed = looked_at.command("inspect", f"data/{ODD}").stdout
-    for part in ("16 files of 2 classes", "16 x 16 px, all of them", "warning: ", "few weights, so few images do"):
+    for part in (
+        "16 files of 2 classes",
+        "16 x 16 px, all of them",
+        "warning: ",
+        "few weights, so few images are enough",
+    ):
         assert part in printed
     assert f"dvc add 'data/{ODD}'" in printed
     assert "This takes about " in printed

@@ -96,7 +96,7 @@ def test_images_in_the_folder_of_an_output_are_refused_before_anything_runs(proj
     (project.folder / "link").symlink_to("plots")
     before = files_of(project.folder)
     # DVC itself refuses the first, but does not see where a link leads.
-    for images, said in (("plots/mine", "both a dependency and an output"), ("link/mine", "to a folder of their own")):
+    for images, said in (("plots/mine", "both a dependency and an output"), ("link/mine", "to a separate folder")):
         project.set(data={"images": images})
         done = project.run("dvc", "repro", check=False)
         assert done.returncode != 0 and said in done.stderr
