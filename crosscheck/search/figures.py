@@ -22,7 +22,7 @@ STRETCH = 0.01
 ACCURACIES = (0.0, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 1.0)
 ALLOWED = "#E3F1EA"
 # Letters of a title that fit on a line.
-LINE = 112
+LINE = 125
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,10 @@ def _draw_trials(axis: Axes, trials: Trials, scale: Scale, least: float) -> None
     axis.fill_between([low, scale.limit], least, 1.0, color=ALLOWED, linewidth=0, zorder=0, label="within the limits")
     axis.axvline(scale.limit, color="black", linestyle="--", linewidth=1)
     axis.axhline(least, color="black", linestyle="--", linewidth=1, label="limit")
+    most, place = f"at most {scale.formatter(scale.limit)}", (scale.limit, 0.02)
+    axis.annotate(
+        most, place, (-3, 0), axis.get_xaxis_transform(), "offset points", rotation=90, fontsize=7.5, ha="right"
+    )
     winner = [each for each in trials.complete if each.number == trials.winner]
     for points, color, marker, size, text in (
         (trials.complete, style.GREY, ".", 25, "trial"),
