@@ -113,8 +113,8 @@ sync: $(READY) ## record the current results in MLflow, for example after an out
 bench: $(DEVELOP) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
 	python -m benchmarks.run $(BENCH)
 
-experiments: $(READY) ## list the experiments of this commit: what differs, and their accuracy
-	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
+experiments: $(READY) ## list the experiments of this commit: their test accuracy with its interval, and what differs
+	@python -m crosscheck experiments
 
 search: $(READY) ## search for small networks that are as accurate; goes on where it stopped
 	@python -m crosscheck protect dvc.yaml

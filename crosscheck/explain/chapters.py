@@ -65,9 +65,9 @@ def describe_backbone(study: Subject, name: str) -> list[Paragraph]:
     return [Paragraph(text.describe_backbone(study.trained.params, convolutions))]
 
 
-def save_picture(study: Subject, name: str, figure: Figure, caption: str) -> Picture:
-    """Save the figure as NAME.png among the report's pictures."""
-    file = study.pictures / f"{name}.png"
+def save_picture(study: Subject, name: str, figure: Figure, caption: str, folder: Path | None = None) -> Picture:
+    """Save the figure as NAME.png in `folder`, or else among the report's pictures."""
+    file = (folder or study.pictures) / f"{name}.png"
     style.save(figure, file, study.params.dpi)
     return Picture(file, caption)
 
@@ -79,7 +79,7 @@ def show_kernels(study: Subject, name: str) -> list[Picture]:
         if isinstance(part, torch.nn.Conv2d) and not (pictures and name == BACKBONE):
             figure = image_grids.draw_kernels(part.weight.detach().numpy(), name)
             caption = f"The kernels of {name}, on one scale: red adds, blue subtracts."
-            pictures.append(save_picture(study, f"kernels_{name}", figure, caption))
+            pictures.append(save_picture(study, f"kernels_{name}", figure, caption, study.kernels))
     return pictures
 
 
