@@ -68,10 +68,10 @@ ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=
 	    exec mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
 	esac
 
-demo: $(READY) ## draw in the browser and look inside the network, on http://127.0.0.1:8000 or another DEMO_PORT=...
+demo: $(READY) ## draw in the browser and see what each layer does, on http://127.0.0.1:8000 or another DEMO_PORT=...
 	@python -m crosscheck demo --port $(DEMO_PORT) $(CHECKPOINTS)
 
-predict: $(READY) ## print the class of images: make predict IMAGES='file.png folder'
+predict: $(READY) ## classify images: make predict IMAGES='file.png folder'
 	@python -m crosscheck predict $(IMAGES)
 
 export: $(READY) ## write the network to models/model.onnx, for programs without PyTorch
