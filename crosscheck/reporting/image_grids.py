@@ -90,28 +90,37 @@ def draw_changes(rows: dict[str, NDArray[np.uint8]], title: str) -> Figure:
     return figure
 
 
-def draw_kernels(weights: NDArray[np.float32], layer: str) -> Figure:
-    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0."""
+def name_kernels(weights: NDArray[np.float32], layer: str) -> str:
+    """The title of `draw_kernels`."""
     outputs, inputs, height, width = weights.shape
-    drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
     cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
+    return f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
+
+
+def draw_kernels(weights: NDArray[np.float32], layer: str, first: int = 0, last: int = MOST_CHANNELS) -> Figure:
+    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0.
+
+    Drawn are those of the output channels from `first` to `last`, exclusive; the scale is that of all.
+    """
+    inputs, height, width = weights.shape[1:]
+    kernels = weights[:MOST_CHANNELS, :MOST_CHANNELS]
+    drawn = kernels[first:last]
     tiles = drawn if inputs > 1 else in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
     rows, columns = tiles.shape[:2]
     side = 0.8 if columns <= 12 else 0.5
-    title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
-    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
-    axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
+    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, name_kernels(weights, layer))
+    axis, limit = axes[0, 0], float(np.abs(kernels).max()) or 1.0
     image = axis.imshow(mosaic(tiles), cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
     x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
     if inputs > 1:
         axis.set_xticks(x, [f"in {number}" for number in range(columns)])
-        axis.set_yticks(y, [f"out {number}" for number in range(rows)])
+        axis.set_yticks(y, [f"out {first + number}" for number in range(rows)])
     else:
         for number in range(len(drawn)):
             place = x[number % columns], y[number // columns] - height / 2
-            axis.annotate(f"out {number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
+            axis.annotate(f"out {first + number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
     figure.colorbar(image, ax=axis, label="weight", aspect=max(10, 3 * rows))
     return figure
 

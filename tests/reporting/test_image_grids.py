@@ -54,6 +54,14 @@ def test_kernels(tmp_path: Path, figures: list[Figure], shape: tuple[int, int]) 
     assert ("the first 36 channels" in texts(figures[0])) == (max(shape) > 36)
 
 
+def test_some_of_the_kernels_keep_their_numbers_and_the_scale_of_all() -> None:
+    weights = np.full((5, 2, 3, 3), 0.5, np.float32)
+    weights[0] = -4
+    axis = image_grids.draw_kernels(weights, "block2", 3, 5).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["out 3", "out 4"]
+    assert axis.images[0].get_clim() == (-4, 4)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.2, -3.0])
 def test_kernels_that_are_all_equal(tmp_path: Path, figures: list[Figure], value: float) -> None:
     draw_twice(lambda: image_grids.draw_kernels(np.full((2, 3, 3, 3), value, np.float32), "b"), tmp_path)
