@@ -9,7 +9,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.data import dataset
 from crosscheck.network import model_card
 from crosscheck.pipeline import paths
-from crosscheck.tracking import registry, stage_logging, store
+from crosscheck.tracking import models, registry, stage_logging, store
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         raise InputError(
             "without MLflow there is no registry; do what the warning above says and run `make champion` again"
         )
-    version = registry.make_champion(recorder.run_id, card.sha256)
+    version = registry.make_champion(recorder.run_id, card.sha256, models.describe_model(card))
     print(
         f"models:/{registry.MODEL}@{registry.ALIAS} is version {version}: {card.parameter_count:,} parameters, "
         f"checkpoint {card.sha256[:12]}, at {store.shown_uri()}"

@@ -161,11 +161,6 @@ class Document:
     def animated(self) -> bool:
         return any(isinstance(block, Animation) for block in _walk(self.blocks))
 
-    @property
-    def folds(self) -> bool:
-        """Whether any section is folded."""
-        return any(isinstance(block, Section) and block.folded for block in _walk(self.blocks))
-
 
 def _walk(blocks: Sequence[Block]) -> Iterator[Block]:
     for block in blocks:
