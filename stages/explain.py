@@ -1,4 +1,4 @@
-"""Leads through the network layer by layer: a page, its pictures, and an animation of the training.
+"""Explains the network layer by layer: a page, its pictures, and an animation of the training.
 
     python -m stages.explain --split data/split --checkpoint models/model.pt --card models/model.json \\
         --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv \\
@@ -6,8 +6,8 @@
 
 `report` gets report.html, which holds all of its pictures, the pictures and the animation's frames as PNG, and
 training.gif.
-Channels look for what excites them among training images; probes are fitted on training images and scored on
-validation images; test images are only shown.
+The patches that excite a channel most come from training images. Probes are fitted on training images and scored on
+validation images. Test images are only shown.
 """
 
 from concurrent.futures.process import BrokenProcessPool

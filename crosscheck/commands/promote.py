@@ -2,7 +2,7 @@
 
     python -m crosscheck promote
 
-Whoever loads `models:/crosscheck@champion` from then on gets this model.
+From then on, everybody who loads `models:/crosscheck@champion` gets this model.
 """
 
 from crosscheck.core.errors import InputError
@@ -19,9 +19,7 @@ def main() -> None:
     recorder = stage_logging.open_run(at["card"])
     stage_logging.network(recorder, at["checkpoint"], at["card"], dataset.read(at["split"], "train", trained.data_set))
     if recorder.failed or recorder.run_id is None:
-        raise InputError(
-            "without MLflow there is no registry; do what the warning above says and run `make champion` again"
-        )
+        raise InputError("the registry needs MLflow; do what the warning above says and run `make champion` again")
     version = registry.make_champion(recorder.run_id, card.sha256)
     print(
         f"models:/{registry.MODEL}@{registry.ALIAS} is version {version}: {card.parameter_count:,} parameters, "

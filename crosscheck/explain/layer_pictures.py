@@ -3,6 +3,8 @@
 Of a large layer a page shows three rows, and the others folded.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from matplotlib.figure import Figure
@@ -22,9 +24,14 @@ UNITS, PER_CLASS = 64, 20
 MOST_ROWS, SHOWN_ROWS = 6, 3
 
 
-def save_picture(study: Subject, name: str, figure: Figure, caption: str, instead: str) -> Picture:
-    """Save the figure as NAME.png among the report's pictures. `instead`: for those who cannot see it."""
-    file = study.pictures / f"{name}.png"
+def save_picture(
+    study: Subject, name: str, figure: Figure, caption: str, instead: str, folder: Path | None = None
+) -> Picture:
+    """Save the figure as NAME.png in `folder`, or else among the report's pictures.
+
+    `instead`: for those who cannot see it.
+    """
+    file = (folder or study.pictures) / f"{name}.png"
     style.save(figure, file, study.params.dpi)
     return Picture(file, link_words(caption), captioned=bool(caption), instead=instead)
 
@@ -60,7 +67,8 @@ def _show_kernels(study: Subject, name: str, weights: NDArray[np.float32]) -> li
         if weights.shape[1] > 1:
             caption += " A row makes one channel of the layer, from all channels that come in."
         instead = alternatives.describe_kernels(title, weights[first:last, : style.MOST_CHANNELS])
-        pictures.append(save_picture(study, f"kernels_{name}{'_more' * number}", figure, caption, instead))
+        file = f"kernels_{name}{'_more' * number}"
+        pictures.append(save_picture(study, file, figure, caption, instead, study.kernels))
     return fold(pictures, f"{name}: kernels of {drawn - SHOWN_ROWS} more channels", f"{name}-more-kernels")
 
 

@@ -58,7 +58,7 @@ def _register(mlflow: ModuleType, client: Any, run_id: str, checkpoint: str) -> 
         delete = store.typed(f"mlflow runs delete --run-id {run_id}")
         raise InputError(
             f"MLflow at {store.shown_uri()}: the model of the run {run_id} cannot be loaded ({problem}); "
-            f"run `{delete}`, then `make champion` records it anew"
+            f"run `{delete}`, then `make champion` records it again"
         )
     return mlflow.register_model(address, MODEL, tags={CHECKPOINT_TAG: checkpoint})
 

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import mlflow
 import numpy as np
 import onnxruntime
 import pytest
-import uvicorn
+from helpers.demo import serving
 from helpers.features import FEATURES, Built, build, inside
 from helpers.search import SHIPPED, change_space
 from helpers.servers import ask
@@ -25,6 +24,7 @@ import stages.study.run
 from crosscheck.app import networks, server
 from crosscheck.commands import demo, export, predict, search
 from crosscheck.core.errors import InputError
+from crosscheck.explain import attributions
 from crosscheck.pipeline import paths
 from crosscheck.study import result_files
 
@@ -81,6 +81,9 @@ def test_the_demo_answers_as_evaluate_did(built: Built) -> None:
         answer = ask(address, "POST", "/look?network=0", content, content_type="image/png")
         assert answer.status == 200
         header = json.loads(answer.read().partition(b"\n")[0])
+        why = ask(address, "POST", "/explain?network=0", content, content_type="image/png")
+        assert why.status == 200
+        assert json.loads(why.read().partition(b"\n")[0])["label"] == header["label"]
     assert [each["name"] for each in listed] == ["model"]
     assert header["probabilities"] == pytest.approx(expected, abs=CLOSE)
 
@@ -91,15 +94,8 @@ def served() -> Iterator[str]:
     at = paths.read_paths_by_stage("train", "fit_ood")
     trained = at["train"]
     found = networks.find(trained["checkpoint"], at["fit_ood"]["detector"], trained["snapshots"], trained["split"], ())
-    with demo.listen(0) as listener:
-        running = uvicorn.Server(uvicorn.Config(server.app(found, 1), log_level="warning"))
-        thread = Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join()
+    with demo.listen(0) as listener, serving(server.app(found, 1, attributions.occlude), listener) as address:
+        yield address
 
 
 def test_the_exported_network_answers_as_evaluate_did(built: Built) -> None:

@@ -116,7 +116,8 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
             assert str(attributes["href"]).startswith(("#", "../docs/"))
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "h2"]
     assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation", "words"]
-    assert sorted(file.name for file in about.folder.iterdir()) == ["frames", "pictures", "report.html", "training.gif"]
+    written = ["frames", "kernels", "pictures", "report.html", "training.gif"]
+    assert sorted(file.name for file in about.folder.iterdir()) == written
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()

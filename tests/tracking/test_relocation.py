@@ -131,7 +131,7 @@ def test_a_copy_of_hard_links_is_refused_since_it_is_the_original_too(
     before = state(first)
     capfd.readouterr()
     copy = enter(tmp_path / "copy")
-    with pytest.raises(StoreError, match="one file with that of"):
+    with pytest.raises(StoreError, match="the same file as that of"):
         store.connect()
     assert state(first) == before
     assert copy.exists()
