@@ -169,8 +169,8 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
         guess = each[0].guess
         for run in each:
             curve = run.result.curve
-            color = VERMILION if run.failed else BLUE
-            axis.plot(curve.epoch, curve.train_loss, color=color, linewidth=1, alpha=0.8)
+            look = {"color": VERMILION, "linestyle": "--"} if run.failed else {"color": BLUE}
+            axis.plot(curve.epoch, curve.train_loss, linewidth=1, alpha=0.8, **look)
         axis.axhline(guess.loss, color=GREY, linestyle=":", linewidth=1)
         axis.set_title(f"{shown(name, 24)} (n = {len(each)})", fontsize=8)
         axis.set_yscale("log")
@@ -181,7 +181,9 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
     figure.supxlabel("epoch", fontsize=9)
     figure.supylabel("training loss, nats", fontsize=9)
     plateau = "ln(classes)" if all_equal_odds(runs) else "guessing by class shares"
-    figure.suptitle(f"Every run's loss; dotted: the plateau, {plateau}; red: failed to converge", fontsize=10)
+    figure.suptitle(
+        f"Every run's loss; dotted: the plateau, {plateau}; red and dashed: failed to converge", fontsize=10
+    )
     return figure
 
 

@@ -121,6 +121,7 @@ def test_the_help_and_a_refusal_do_not_load_torch(looked_at: Project) -> None:
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_a_folder_that_dvc_has_or_makes_is_not_added_again(looked_at: Project, tmp_path: Path) -> None:
     project = copy_project(looked_at, tmp_path)
     project.run("dvc", "add", f"data/{ODD}")
