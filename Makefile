@@ -13,7 +13,6 @@ EXTRA_STAMPS := $(EXTRAS:%=.venv/.ready-for-%)
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
-export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
 .PHONY: help environment develop $(EXTRAS) repro test test-slow check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
 
@@ -60,13 +59,8 @@ audit: .venv/audit/.ready ## ask a vulnerability service, on the network, about 
 	@# An activated environment would confuse the auditor, which is told where to look.
 	env -u VIRTUAL_ENV .venv/audit/bin/pip-audit --progress-spinner off --path "$$(python -c 'import site; print(*site.getsitepackages())')" $(AUDIT)
 
-ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=...
-	@python -m crosscheck ui
-	@# The address may hold a password, so it is neither printed nor a word of a command, which others can see.
-	@case "$$MLFLOW_TRACKING_URI" in http*) ;; \
-	*) MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
-	    exec mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
-	esac
+ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=..., and print where the runs are
+	@python -m crosscheck ui --port $(PORT)
 
 demo: $(READY) ## draw in the browser and see what each layer does, on http://127.0.0.1:8000 or another DEMO_PORT=...
 	@python -m crosscheck demo --port $(DEMO_PORT) $(CHECKPOINTS)

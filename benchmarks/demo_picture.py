@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SIZE = {"width": 1280, "height": 800}
+WIDTH, HEIGHT = 1280, 800
 # Shares of the paper.
 STROKES = [[(0.24, 0.22), (0.5, 0.48), (0.78, 0.76)], [(0.25, 0.76), (0.5, 0.5), (0.75, 0.2)]]
 EXPLAINED = "() => document.getElementById('why').textContent.includes('speaks for')"
@@ -21,10 +21,11 @@ EXPLAINED = "() => document.getElementById('why').textContent.includes('speaks f
 def main(address: str, file: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        page = browser.new_page(viewport=SIZE, color_scheme="light")
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         box = page.locator("#drawing").bounding_box()
+        assert box is not None, "the paper is not shown"
         for stroke in STROKES:
             at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
             page.mouse.move(*at[0])

@@ -44,5 +44,6 @@ def main(space: Path) -> None:
         style.save(figures.draw_front(trials, base, setup.search.constraints, sentence), picture)
         write_json(folder / "report.json", findings)
         document.write_markdown(search_report.build_document(findings, picture), folder / "report.md")
-    runs.finish(findings["trials"])
-    print(*search_report.summary(findings), f"Report: {report / 'report.md'}", sep="\n")
+    summary = search_report.summary(findings)
+    tracking.record_report(runs, summary, report, findings["trials"])
+    print(*summary, f"Report: {report / 'report.md'}", sep="\n")

@@ -97,10 +97,8 @@ def read_result(metrics: Any) -> Score | None:
     test = metrics.get("test") if isinstance(metrics, dict) else None
     names = ("n", "accuracy", "accuracy_low", "accuracy_high", "log_loss")
     values = [test.get(name) if isinstance(test, dict) else None for name in names]
-    if not all(isinstance(value, int | float) for value in values):
-        return None
-    n, *figures = values
-    return Score(int(n), *map(float, figures))
+    found = [float(value) for value in values if isinstance(value, int | float)]
+    return Score(int(found[0]), *found[1:]) if len(found) == len(names) else None
 
 
 def list_differences(params: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:

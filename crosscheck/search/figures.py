@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -150,7 +151,7 @@ def _break(near: Axes, far: Axes) -> None:
     near.spines["right"].set_visible(False)
     far.spines["left"].set_visible(False)
     far.tick_params(axis="y", left=False)
-    look = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 9, "linestyle": "none", "color": "black", "clip_on": False}
+    look: dict[str, Any] = {"marker": [(-0.5, -1), (0.5, 1)], "markersize": 9, "linestyle": "none", "color": "black", "clip_on": False}
     near.plot([1, 1], [0, 1], transform=near.transAxes, **look)
     far.plot([0, 0], [0, 1], transform=far.transAxes, **look)
 

@@ -54,7 +54,8 @@ def main(study: Path) -> None:
     for line in study_report.describe_coverage(plan):
         print(line)
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
-    report_tracking.record_report(plan, table, [report, plan.folder / answers_table.FILE])
+    tables = [plan.folder / name for name in (answers_table.FILE, "numbers.json", "summary.json")]
+    report_tracking.record_report(plan, table, [report, *tables])
 
 
 def draw(plan: Plan, found: Overview, table: AnswersTable, packed: PackedImages) -> NamedFigures:

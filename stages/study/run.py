@@ -123,7 +123,7 @@ def record(plan: Plan, planned: PlannedRun, stored: StoredResult | None, runs: N
         name = f"{planned.variant} seed {planned.seed}"
         raise InputError(f"{plan.results}: the result of {name} was removed while the study ran; run it again")
     timing = result_cache.read_timing(result_cache.timing_file(plan.timings, planned))
-    runs.record(tracking.child(planned, stored, timing))
+    runs.record(tracking.child(plan, planned, stored, timing))
     return stored.result
 
 

@@ -11,6 +11,8 @@ import pytest
 from helpers.image_folders import draw_toy_images
 from helpers.project import Project, copy_project, runs_of, stages_run
 
+from crosscheck.tracking.tags import CHECKPOINT, hidden, recorded
+
 
 def contents(project: Project) -> dict[str, bytes]:
     """Every result in the working tree."""
@@ -48,7 +50,7 @@ def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_repr
     assert contents(project) == before
     newest, restored = runs_of(project)
     assert [run.data.tags["crosscheck.origin"] for run in (newest, restored)] == ["trained", "restored"]
-    assert newest.data.tags["crosscheck.checkpoint"] == restored.data.tags["crosscheck.checkpoint"]
+    assert newest.data.tags[hidden(CHECKPOINT)] == restored.data.tags[hidden(CHECKPOINT)]
     assert newest.data.metrics["test/accuracy"] == restored.data.metrics["test/accuracy"]
 
 
@@ -126,8 +128,17 @@ def test_every_experiment_is_recorded_under_its_name_in_the_store_of_the_root(ex
     baseline = explored.project.run("git", "rev-parse", "HEAD").stdout.strip()
     for name in ("no-pool", "slow-lr", "wider"):
         assert "test/accuracy" in named[name].data.metrics
-        assert "crosscheck.recorded.pictures" in named[name].data.tags
+        assert hidden(recorded("pictures")) in named[name].data.tags
         assert named[name].data.tags["mlflow.source.git.commit"] == baseline
+    different = {
+        "no-pool": "`model.pool` none, not max",
+        "sharper": "`visualize.dpi` 50, not 40",
+        "slow-lr": "`train.lr` 0.01, not 0.1",
+        "wider": "`model.channels` 3, not 2",
+    }
+    for name, said in different.items():
+        note = named[name].data.tags["mlflow.note.content"]
+        assert note.endswith(f"Different from commit {baseline[:8]}: {said}.")
 
 
 @pytest.mark.slow

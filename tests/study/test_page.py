@@ -16,6 +16,7 @@ from crosscheck.study import answers_table, at_a_glance, looks, overview_figures
 from crosscheck.study.analysis import Overview
 from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.plans import Plan
+from crosscheck.tracking import notes
 from stages.study import compare
 
 
@@ -196,10 +197,10 @@ def test_the_plot_of_differences_draws_each_verdict_as_it_is(plan: Plan, table: 
 
 
 def test_a_note_for_mlflow_is_the_table_and_never_too_long(table: AnswersTable) -> None:
-    assert report_tracking.note(table) == answers_table.markdown(table.rows)
+    opening = "**Pooling & <other> things**: 6 variants, 36 runs. All of it is in the artifact `report/report.html`."
+    assert report_tracking.note(table) == f"{opening}\n\n{answers_table.markdown(table.rows)}"
     many = table.model_copy(update={"rows": table.rows * 8})
-    assert len(report_tracking.note(many)) <= report_tracking.LONGEST_NOTE
-    assert report_tracking.note(many).count("\n") == 2 + 8 * len(table.rows) - 1
-    assert (
-        len(report_tracking.note(table.model_copy(update={"rows": table.rows * 200}))) <= report_tracking.LONGEST_NOTE
-    )
+    assert len(report_tracking.note(many)) <= notes.LONGEST
+    assert report_tracking.note(many).count("\n") == 2 + 2 + 8 * len(table.rows) - 1
+    too_many = report_tracking.note(table.model_copy(update={"rows": table.rows * 200}))
+    assert len(notes.note_tags(too_many)[notes.NOTE_TAG]) == notes.LONGEST
