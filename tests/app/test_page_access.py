@@ -46,7 +46,6 @@ PLANTED = {
     "letters of": "verdict.style.fontSize = '9px'",
     "application without a name": "drawing.removeAttribute('aria-label')",
     "slider without a name": "document.querySelector('label[for=epoch]').remove()",
-    "meter without a name": "document.querySelector('meter').removeAttribute('aria-label')",
     "button without a name": "undo.textContent = ''",
     "image without a name": "document.querySelector('canvas.map').removeAttribute('aria-label')",
     "target of": "undo.style.cssText = 'min-height: 0; height: 20px; padding: 0'",
