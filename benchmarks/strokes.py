@@ -35,7 +35,7 @@ def main(address: str) -> None:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(address)
-        page.wait_for_selector("#layers figure")
+        page.wait_for_selector("body[data-ready]")
         page.evaluate(LISTEN)
         print("network          pen             server             stroke to picture")
         for radio in page.get_by_role("radio").all():

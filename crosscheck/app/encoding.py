@@ -39,6 +39,15 @@ def encode(image: Tensor, verdict: Verdict, responses: dict[str, Tensor]) -> byt
     return json.dumps(header, allow_nan=False).encode() + b"\n" + b"".join(planes)
 
 
+def encode_occlusion(occlusion: NDArray[np.float32], label: int) -> bytes:
+    """The map of what speaks for class `label`, float32 (height, width) in nats of log odds, positive for it.
+
+    A line of JSON, then a byte for each value: 255 is `high`, 0 is -high.
+    """
+    layer, levels = _quantised("occlusion", _as_maps(torch.from_numpy(occlusion)[None]), signed=True)
+    return json.dumps({"label": label, **layer}, allow_nan=False).encode() + b"\n" + levels
+
+
 def _as_maps(values: Tensor) -> Tensor:
     """Float (channels, height, width), limited in number and size; a vector becomes one map, row by row."""
     if values.ndim == 1:
@@ -50,9 +59,9 @@ def _as_maps(values: Tensor) -> Tensor:
     return functional.adaptive_avg_pool2d(values[:MOST_CHANNELS], (height, width))
 
 
-def _quantised(name: str, maps: Tensor) -> tuple[dict[str, Any], bytes]:
+def _quantised(name: str, maps: Tensor, signed: bool = False) -> tuple[dict[str, Any], bytes]:
     channels, height, width = maps.shape
-    signed = bool((maps < 0).any())
+    signed = signed or bool((maps < 0).any())
     # The image keeps its grey levels; of a layer, the strongest response of any channel is full scale.
     high = 255.0 if name == "image" else float(maps.abs().max())
     shares = maps / high if high else maps

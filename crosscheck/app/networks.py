@@ -1,5 +1,6 @@
-"""The networks that there are to choose from: the trained one with its snapshots, and other checkpoints beside it."""
+"""The networks to choose from: the trained one with its snapshots, and other checkpoints."""
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +18,10 @@ from crosscheck.training import snapshots
 
 @dataclass(frozen=True)
 class LoadedNetwork:
-    """A network under a name, with what is known of it.
+    """A network with its name.
 
-    `preparation` is how its images are made, `learnt` what it was trained on where that can be told, and `epochs` are
-    its states after so many epochs of training.
+    `preparation`: how its images are prepared; `learnt`: its detector of unlike images, if there is one; `epochs`: its
+    snapshots, by the number of epochs trained.
     """
 
     name: str
@@ -31,19 +32,29 @@ class LoadedNetwork:
 
 
 def find(checkpoint: Path, detector: Path, states: Path, split: Path, others: tuple[Path, ...]) -> list[LoadedNetwork]:
-    """The trained network `checkpoint`, then `others`, or all the checkpoints beside it where none is named.
+    """The trained network `checkpoint`, then `others`, or all checkpoints in its folder where none is named.
 
-    What the first was trained on stands in `detector`; for the others it is learnt again from `split`, if they
-    were trained on images of that kind. Raises InputError where there is no network at all, and for a damaged one.
+    Each file is there once, however often and by whichever path it is named. The detector of unlike images of the
+    first is in `detector`. For the others it is fitted again from `split`, if they were trained on images of that
+    kind. Raises InputError where there is no network at all, and for a damaged one.
     """
-    files = [checkpoint] if checkpoint.exists() else []
-    files += others or sorted(file for file in checkpoint.parent.glob("*.pt") if file != checkpoint)
+    named = [checkpoint] if checkpoint.exists() else []
+    named += others or sorted(checkpoint.parent.glob("*.pt"))
+    files = _drop_repeated(named)
     if not files:
         raise InputError(f"{checkpoint}: not found; there is no network yet: run `make repro` first")
     stems = [file.stem for file in files]
     # Two files of one name in different folders are told apart by their paths.
     names = [stem if stems.count(stem) == 1 else str(file) for file, stem in zip(files, stems, strict=True)]
     return [_variant(name, file, checkpoint, detector, states, split) for name, file in zip(names, files, strict=True)]
+
+
+def _drop_repeated(files: list[Path]) -> list[Path]:
+    """`files` without those that an earlier path leads to, also by a link."""
+    once: dict[str, Path] = {}
+    for file in files:
+        once.setdefault(os.path.realpath(file), file)
+    return list(once.values())
 
 
 def _variant(name: str, file: Path, checkpoint: Path, detector: Path, states: Path, split: Path) -> LoadedNetwork:
@@ -53,7 +64,7 @@ def _variant(name: str, file: Path, checkpoint: Path, detector: Path, states: Pa
         is_first = file == checkpoint
         learnt = ood.load_detector(detector, sha256(file)) if is_first else _learn(trained, file, split)
     except InputError as error:
-        print(f"warning: {file}: nothing will be said to be unlike its training images: {error}", file=sys.stderr)
+        print(f"warning: {file}: the demo cannot tell what is unlike its training images: {error}", file=sys.stderr)
         learnt = None
     epochs = _epochs(trained, states) if file == checkpoint and states.exists() else {}
     return LoadedNetwork(name, trained, preparation, learnt, epochs)

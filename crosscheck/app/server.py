@@ -1,4 +1,4 @@
-"""Serves the page to draw on: its files, the list of networks, and what a network makes of an image.
+"""Serves the page to draw on: its files, the list of networks, what a network makes of an image, and why.
 
 Whatever comes from the page is checked here; other sites cannot talk to the server, since it answers to the names of
 this machine only and takes nothing that a foreign page may send unasked.
@@ -6,19 +6,24 @@ this machine only and takes nothing that a foreign page may send unasked.
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.staticfiles import StaticFiles
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
 
 from crosscheck.app import encoding
+from crosscheck.app.explaining import Explainer, Occlude, StoppedError
 from crosscheck.app.networks import LoadedNetwork
 from crosscheck.data import decoding
-from crosscheck.evaluation import classify
+from crosscheck.evaluation import classify, ood
 from crosscheck.network import backbones, inference
 from crosscheck.network.model import parameter_count
 from crosscheck.reporting.style import POSITIVE, SIGNED, colormap
@@ -44,10 +49,20 @@ class Choice(BaseModel):
     epoch: int | None = Field(default=None, ge=0)
 
 
-def app(variants: list[LoadedNetwork], threads: int) -> FastAPI:
-    """The server's routes, for `variants` to choose from; `threads` are for the large ones."""
+@dataclass(frozen=True)
+class Look:
+    """What a network makes of an image: uint8 (1, channels, height, width), with the response of each layer."""
+
+    image: Tensor
+    responses: dict[str, Tensor]
+    verdict: classify.Verdict
+
+
+def app(variants: list[LoadedNetwork], threads: int, occlude: Occlude) -> FastAPI:
+    """The server's routes, for `variants` to choose from; `threads` are for large networks, `occlude` explains."""
     made = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     made.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    explainer = Explainer(occlude)
 
     @made.middleware("http")
     async def add_headers(request: Request, respond: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -67,23 +82,46 @@ def app(variants: list[LoadedNetwork], threads: int) -> FastAPI:
     async def look(request: Request, choice: Annotated[Choice, Query()]) -> Response:
         variant, net = chosen(variants, choice)
         content = await body(request)
+        explainer.stop()
         began = time.perf_counter()
-        found = decoding.decode_bytes(content, "", variant.preparation)
-        if found.pixels is None:
-            raise HTTPException(422, found.note or "this file is not an image in a format that is read here")
-        image = classify.batch([found.pixels])
-        torch.set_num_threads(threads_for(net, threads))
-        responses = inference.responses(net, image)
-        if not all(bool(torch.isfinite(values).all()) for values in responses.values()):
-            raise HTTPException(422, "this network's answers are not numbers: its training diverged")
-        learnt = variant.learnt if choice.epoch is None else None
-        (verdict,) = classify.classify(responses, learnt)
-        answer = encoding.encode(image, verdict, responses)
+        seen = looked(net, decoded(content, variant), variant.learnt if choice.epoch is None else None, threads)
+        answer = encoding.encode(seen.image, seen.verdict, seen.responses)
         timing = {"Server-Timing": f"look;dur={1000 * (time.perf_counter() - began):.1f}"}
         return Response(answer, media_type="application/octet-stream", headers=timing)
 
+    @made.post("/explain")
+    async def explain(request: Request, choice: Annotated[Choice, Query()]) -> Response:
+        """Why the network takes the image for the class that it names; no content where a next question stopped it."""
+        variant, net = chosen(variants, choice)
+        pixels = decoded(await body(request), variant)
+        label = looked(net, pixels, None, threads).verdict.label
+        try:
+            found = await explainer.explain(net, variant.trained, pixels, label, threads_for(net, threads))
+        except StoppedError:
+            return Response(status_code=204)
+        return Response(encoding.encode_occlusion(found, label), media_type="application/octet-stream")
+
     made.mount("/", StaticFiles(directory=PAGE, html=True))
     return made
+
+
+def decoded(content: bytes, variant: LoadedNetwork) -> NDArray[np.uint8]:
+    """The image that was sent, uint8 (height, width, channels), as `variant` takes it. Raises HTTPException."""
+    found = decoding.decode_bytes(content, "", variant.preparation)
+    if found.pixels is None:
+        raise HTTPException(422, found.note or "it is not an image in a format that Crosscheck reads")
+    return found.pixels
+
+
+def looked(net: nn.Sequential, pixels: NDArray[np.uint8], learnt: ood.OodDetector | None, threads: int) -> Look:
+    """What `net` makes of `pixels`, uint8 (height, width, channels). Raises HTTPException where it is not a number."""
+    image = classify.batch([pixels])
+    torch.set_num_threads(threads_for(net, threads))
+    responses = inference.responses(net, image)
+    if not all(bool(torch.isfinite(values).all()) for values in responses.values()):
+        raise HTTPException(422, "this network's answers are not numbers: its training diverged")
+    (verdict,) = classify.classify(responses, learnt)
+    return Look(image, responses, verdict)
 
 
 def described(variant: LoadedNetwork) -> dict[str, Any]:
@@ -111,7 +149,7 @@ def palette(name: str) -> list[list[int]]:
     return colours
 
 
-def chosen(variants: list[LoadedNetwork], choice: Choice) -> tuple[LoadedNetwork, torch.nn.Sequential]:
+def chosen(variants: list[LoadedNetwork], choice: Choice) -> tuple[LoadedNetwork, nn.Sequential]:
     if choice.network >= len(variants):
         raise HTTPException(404, f"there are {len(variants)} networks")
     variant = variants[choice.network]
@@ -122,7 +160,7 @@ def chosen(variants: list[LoadedNetwork], choice: Choice) -> tuple[LoadedNetwork
     return variant, variant.epochs[choice.epoch]
 
 
-def threads_for(net: torch.nn.Sequential, most: int) -> int:
+def threads_for(net: nn.Sequential, most: int) -> int:
     """How many threads answer soonest for one image."""
     return most if sum(weights.nbytes for weights in net.parameters()) > LARGE_NETWORK else 1
 

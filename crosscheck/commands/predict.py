@@ -1,11 +1,11 @@
-"""Says of which class images are, with what probability, or that they are unlike all the network was trained on.
+"""Classifies images: prints the class and its probability, or `unknown` if an image is unlike all training images.
 
     python -m crosscheck predict IMAGE_OR_FOLDER ... [--json]
 
-Images are prepared as for training, by the same code and the checkpoint's own description. A file that cannot be read,
-and a folder without an image, is a line on stderr; the others go on, and the exit status at the end is 1. Files of a
-folder that are not images are passed over. Below the table, a line on stderr counts the answers. `--json` writes an
-object a line instead.
+Images are prepared as for training; the checkpoint says how. A folder is read with its sub-folders, and files in it
+that are not images are skipped. A file that cannot be read gets a line on stderr, and so does a folder without an
+image; the other images are still classified, and the exit status is 1. The last line, on stderr, counts the answers.
+`--json` prints one JSON object per line instead of the table.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from crosscheck.evaluation import classify, ood
 from crosscheck.network import inference, model_card
 from crosscheck.pipeline import paths as pipeline
 
-# Told of a file that cannot be used: its name and the reason.
+# Takes the name of a file that cannot be used, and the reason.
 Refuse = Callable[[str, str], None]
 UNKNOWN = "unknown"
 # A class name may have 255 letters, and a data set thousands of classes.
@@ -76,7 +76,7 @@ def decoded(images: tuple[Path, ...], data: DataParams, bad: list[str]) -> Itera
 
 
 def decoded_in_folder(root: Path, data: DataParams, refuse: Refuse) -> Iterator[tuple[str, decoding.Pixels]]:
-    """Name and pixels of every image in a folder; `refuse` hears of bad ones, and of a folder without any image."""
+    """Name and pixels of every image in a folder; `refuse` gets bad ones, and a folder without an image."""
     try:
         paths = image_folder.files(root)
     except InputError as error:
@@ -127,7 +127,7 @@ def as_line(name: str, verdict: classify.Verdict, data_set: DataSet, json: bool)
 
 
 def table_line(data_set: DataSet, label: str, probability: str, ood_score: str, name: str) -> str:
-    """The name comes last, since nobody knows yet how long the longest is."""
+    """A line of the table. The name comes last, since the longest one is not known yet."""
     width = max(columns(shown(each)) for each in [*data_set.classes, UNKNOWN])
     label = shown(label)
     return f"{label}{' ' * (width - columns(label))}  {probability:>11}  {ood_score:>9}  {printable(name)}"

@@ -16,6 +16,7 @@ from crosscheck.network.model import MAPS
 AT_ONCE = 16
 
 Map = NDArray[np.float32]
+Network = Callable[[Tensor], Tensor]
 LogOdds = Callable[[Tensor], Tensor]
 
 
@@ -40,17 +41,15 @@ def reasons(net: nn.Sequential, checkpoint: Checkpoint, image: NDArray[np.uint8]
     times its number of positions: by how much, linearly, the log odds would rise if its channels were everywhere as
     they are here; never negative.
     """
-    pixels = torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
-
-    def log_odds(images: Tensor) -> Tensor:
-        logits: Tensor = net(images)
-        others = torch.arange(logits.shape[1]) != answer
-        return logits[:, answer] - logits[:, others].logsumexp(dim=1)
-
-    return Reasons(_occlusion(log_odds, checkpoint, pixels), _grad_cam(log_odds, net, pixels))
+    return Reasons(occlude(net, checkpoint, image, answer), _grad_cam(_log_odds(net, answer), net, _pixels(image)))
 
 
-def _occlusion(log_odds: LogOdds, checkpoint: Checkpoint, pixels: Tensor) -> Map:
+def occlude(net: Network, checkpoint: Checkpoint, image: NDArray[np.uint8], answer: int) -> Map:
+    """The map `occlusion` of `reasons` alone: it takes forward passes only, and `net` may be any function.
+
+    `net` takes float32 (n, channels, height, width) and returns logits (n, classes), `AT_ONCE` images at a time.
+    """
+    pixels, log_odds = _pixels(image), _log_odds(net, answer)
     height, width = window(checkpoint)
     channels = pixels.shape[1]
     with torch.inference_mode():
@@ -62,6 +61,19 @@ def _occlusion(log_odds: LogOdds, checkpoint: Checkpoint, pixels: Tensor) -> Map
             perturbations_per_eval=AT_ONCE,
         )
     return np.asarray(found[0].mean(dim=0).numpy(), dtype=np.float32)
+
+
+def _pixels(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(image.transpose(2, 0, 1)[None].astype(np.float32))
+
+
+def _log_odds(net: Network, answer: int) -> LogOdds:
+    def log_odds(images: Tensor) -> Tensor:
+        logits = net(images)
+        others = torch.arange(logits.shape[1]) != answer
+        return logits[:, answer] - logits[:, others].logsumexp(dim=1)
+
+    return log_odds
 
 
 def _grad_cam(log_odds: LogOdds, net: nn.Sequential, pixels: Tensor) -> Map:

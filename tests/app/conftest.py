@@ -1,12 +1,14 @@
 """A demo that runs: `make demo` in a small project."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from helpers.demo import DATA_SET, checkpoint, drawings, train
+from helpers.demo_page import DemoPage
 from helpers.project import Project, make_project
 from helpers.servers import free_port, stop, wait_for
 
@@ -17,7 +19,10 @@ from crosscheck.network.checkpoint import save_checkpoint
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with a trained network, its state before training as a snapshot, and another network beside it."""
+    """A project with a trained network, its state before training as a snapshot, and two other networks.
+
+    `other` is not trained. `silent` is the trained one with a last layer that gives 0 for everything.
+    """
     project = make_project(tmp_path_factory.mktemp("demo") / "project")
     models, split = project.folder / "models", project.folder / "data" / "split"
     images, val = drawings(0, 150), drawings(150, 60)
@@ -37,6 +42,10 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Project:
     digest = sha256(models / "model.pt")
     ood.save_detector(ood.fit_detector(made.net, images, val, digest), models / "ood_detector.npz")
     save_checkpoint(checkpoint(head="convolution", hidden=[], channels=3), models / "other.pt")
+    with torch.no_grad():
+        for weights in list(made.net.children())[-1].parameters():
+            weights.zero_()
+    save_checkpoint(made, models / "silent.pt")
     return project
 
 
@@ -54,6 +63,21 @@ def address(played: Project) -> Iterator[str]:
         wait_for(f"http://127.0.0.1:{port}/networks", server, log)
         yield f"http://127.0.0.1:{port}"
         printed = log.read_text(encoding="utf-8").splitlines()
-        assert printed == [f"http://127.0.0.1:{port} shows model, other; Ctrl-C ends it"]
+        assert printed == [f"http://127.0.0.1:{port} shows model, other, silent; Ctrl-C stops it"]
     finally:
         stop(server)
+
+
+@pytest.fixture
+def open_page(browser: Any, address: str) -> Iterator[Callable[..., DemoPage]]:
+    """Opens the demo in a window with these options. At the end, the browser may have complained of nothing."""
+    opened: list[DemoPage] = []
+
+    def run(**options: Any) -> DemoPage:
+        opened.append(DemoPage(browser.new_page(**options), address))
+        return opened[-1]
+
+    yield run
+    for page in opened:
+        page.page.close()
+    assert [page.problems for page in opened] == [[]] * len(opened)

@@ -1,7 +1,11 @@
 """The server of the page to draw on, without a browser."""
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import torch
 from helpers.demo import checkpoint, drawings, picture
 from helpers.project import Project, make_project
 from helpers.repository import ROOT
-from helpers.servers import ask
+from helpers.servers import ask, free_port, stop, wait_for
 
 from crosscheck.app import networks, server
 from crosscheck.commands import demo
@@ -52,18 +56,21 @@ def test_the_answer_holds_what_each_layer_computes(address: str, played: Project
 @pytest.mark.parametrize(
     ("method", "path", "body", "content_type", "status", "said"),
     [
-        ("POST", "/look?network=0", b"no image", "image/png", 422, "not an image in a format that is read here"),
+        ("POST", "/look?network=0", b"no image", "image/png", 422, "not an image in a format that Crosscheck reads"),
         ("POST", "/look?network=0", b"", "image/png", 422, "not an image"),
         ("POST", "/look?network=0", picture(np.zeros((9, 9), np.uint8))[:40], "image/png", 422, ""),
         ("POST", "/look?network=0", b"{}", "application/json", 415, "send an image"),
         ("POST", "/look?network=0", b"a=b", "text/plain", 415, "send an image"),
-        ("POST", "/look?network=2", b"x", "image/png", 404, "there are 2 networks"),
+        ("POST", "/look?network=3", b"x", "image/png", 404, "there are 3 networks"),
         ("POST", "/look?network=-1", b"x", "image/png", 422, "greater than or equal to 0"),
         ("POST", "/look?network=0.5", b"x", "image/png", 422, "valid integer"),
         ("POST", "/look?network=0&epoch=7", b"x", "image/png", 404, "no snapshot of model after epoch 7"),
         ("POST", "/look?network=1&epoch=0", b"x", "image/png", 404, "no snapshot of other after epoch 0"),
         ("POST", "/look?network=0&more=1", b"x", "image/png", 422, "not permitted"),
         ("POST", "/look", b"x", "image/png", 422, "required"),
+        ("POST", "/explain?network=0", b"no image", "image/png", 422, "not an image in a format that Crosscheck reads"),
+        ("POST", "/explain?network=3", b"x", "image/png", 404, "there are 3 networks"),
+        ("POST", "/explain?network=0", b"{}", "application/json", 415, "send an image"),
         ("GET", "/look?network=0", b"", "image/png", 404, ""),
         ("GET", "/../params.yaml", b"", "", 404, ""),
         ("GET", "/%2e%2e/server.py", b"", "", 404, ""),
@@ -117,6 +124,18 @@ def test_networks_whose_files_have_one_name_are_told_apart_by_their_paths(tmp_pa
     assert [variant.name for variant in found] == ["model", "b"]
 
 
+def test_a_checkpoint_that_is_named_twice_is_listed_once(tmp_path: Path) -> None:
+    trained, other, nothing = tmp_path / "model.pt", tmp_path / "other.pt", tmp_path / "none"
+    for file in (trained, other):
+        save_checkpoint(checkpoint(), file)
+    (tmp_path / "link.pt").symlink_to(other)
+    detour = tmp_path / "sub" / ".." / "other.pt"
+    (tmp_path / "sub").mkdir()
+    named = (other, trained, other, detour, tmp_path / "link.pt")
+    found = networks.find(trained, nothing, nothing, nothing, named)
+    assert [variant.name for variant in found] == ["model", "other"]
+
+
 def test_only_a_large_network_gets_all_threads() -> None:
     small, large = (torch.nn.Sequential(torch.nn.Linear(n, n, device="meta")) for n in (1000, 10_000))
     assert [server.threads_for(net, 4) for net in (small, large)] == [1, 4]
@@ -129,6 +148,25 @@ def test_no_file_of_the_page_names_another_host() -> None:
         assert "//" not in file.read_text(encoding="utf-8").replace("// ", "").replace("\n//", ""), file.name
 
 
+def test_ctrl_c_ends_it_without_an_error(played: Project, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "demo.log"
+    command = [sys.executable, "-m", "crosscheck", "demo", "--port", str(port)]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command, cwd=played.folder, env=played.env, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/networks", server, log)
+        os.killpg(server.pid, signal.SIGINT)
+        assert server.wait(timeout=60) == 0
+    finally:
+        if server.poll() is None:
+            stop(server)
+    assert log.read_text(encoding="utf-8").splitlines() == [
+        f"http://127.0.0.1:{port} shows model, other, silent; Ctrl-C stops it"
+    ]
+
+
 def test_what_keeps_the_page_from_coming_up_is_one_line(played: Project, address: str, tmp_path: Path) -> None:
     def fault(folder: Path, *words: str) -> str:
         done = Project(folder).run("python", "-m", "crosscheck", "demo", *words, check=False)
@@ -138,17 +176,19 @@ def test_what_keeps_the_page_from_coming_up_is_one_line(played: Project, address
 
     port = address.rpartition(":")[2]
     assert fault(played.folder, "--port", port) == (
-        f"error: a demo runs at http://127.0.0.1:{port} and shows model, other; open it, or choose another: "
-        f"make demo DEMO_PORT={int(port) + 1}"
+        f"error: a demo runs at http://127.0.0.1:{port} and shows model, other, silent; "
+        f"open it, or choose another port: make demo DEMO_PORT={int(port) + 1}"
     )
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         taken = silent.getsockname()[1]
-        refused = f"error: port {taken} cannot be used (Address already in use); choose another: make demo DEMO_PORT="
+        refused = (
+            f"error: port {taken} cannot be used (Address already in use); choose another port: make demo DEMO_PORT="
+        )
         assert fault(played.folder, "--port", str(taken)).startswith(refused)
     assert fault(played.folder, "--port", "70000") == (
-        "error: port 70000 cannot be used (ports go from 0 to 65535); choose another: make demo DEMO_PORT=8001"
+        "error: port 70000 cannot be used (ports go from 0 to 65535); choose another port: make demo DEMO_PORT=8001"
     )
     bare = make_project(tmp_path / "bare").folder
     missing = "error: models/model.pt: not found; there is no network yet: run `make repro` first"

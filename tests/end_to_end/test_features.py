@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import mlflow
 import numpy as np
 import onnxruntime
 import pytest
-import uvicorn
+from helpers.demo import serving
 from helpers.features import FEATURES, Built, build, inside
 from helpers.search import SHIPPED, change_space
 from helpers.servers import ask
@@ -25,8 +24,10 @@ import stages.study.run
 from crosscheck.app import networks, server
 from crosscheck.commands import demo, export, predict, search
 from crosscheck.core.errors import InputError
+from crosscheck.explain import attributions
 from crosscheck.pipeline import paths
 from crosscheck.study import result_files
+from crosscheck.tracking.tags import CHECKPOINT, hidden
 
 pytestmark = [pytest.mark.soak, pytest.mark.ci]
 # Of probabilities, which stand in a table with 6 decimals.
@@ -81,6 +82,9 @@ def test_the_demo_answers_as_evaluate_did(built: Built) -> None:
         answer = ask(address, "POST", "/look?network=0", content, content_type="image/png")
         assert answer.status == 200
         header = json.loads(answer.read().partition(b"\n")[0])
+        why = ask(address, "POST", "/explain?network=0", content, content_type="image/png")
+        assert why.status == 200
+        assert json.loads(why.read().partition(b"\n")[0])["label"] == header["label"]
     assert [each["name"] for each in listed] == ["model"]
     assert header["probabilities"] == pytest.approx(expected, abs=CLOSE)
 
@@ -91,15 +95,8 @@ def served() -> Iterator[str]:
     at = paths.read_paths_by_stage("train", "fit_ood")
     trained = at["train"]
     found = networks.find(trained["checkpoint"], at["fit_ood"]["detector"], trained["snapshots"], trained["split"], ())
-    with demo.listen(0) as listener:
-        running = uvicorn.Server(uvicorn.Config(server.app(found, 1), log_level="warning"))
-        thread = Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join()
+    with demo.listen(0) as listener, serving(server.app(found, 1, attributions.occlude), listener) as address:
+        yield address
 
 
 def test_the_exported_network_answers_as_evaluate_did(built: Built) -> None:
@@ -113,7 +110,7 @@ def test_the_model_in_mlflow_answers_as_evaluate_did(built: Built, store: str) -
     client = mlflow.MlflowClient(store)
     experiment = client.get_experiment_by_name("crosscheck").experiment_id
     digest = built.read("models/model.json")["sha256"]
-    (run,) = client.search_runs([experiment], f"tags.`crosscheck.checkpoint` = '{digest}'")
+    (run,) = client.search_runs([experiment], f"tags.`{hidden(CHECKPOINT)}` = '{digest}'")
     assert run.info.status == "FINISHED"
     assert "test/accuracy" in run.data.metrics
     logged = [each for each in client.search_logged_models([experiment]) if each.source_run_id == run.info.run_id]

@@ -1,10 +1,16 @@
-"""The networks of a demo: trained in seconds, with drawings for them."""
+"""The networks of a demo, trained in seconds, with drawings for them, and its server in a thread."""
 
 import io
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import numpy as np
 import torch
+import uvicorn
+from fastapi import FastAPI
 from PIL import Image
 from torch.nn import functional
 
@@ -53,3 +59,16 @@ def picture(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@contextmanager
+def serving(app: FastAPI, listener: socket.socket) -> Iterator[str]:
+    """The address of `app`, which a thread serves at `listener`."""
+    running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = Thread(target=running.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        running.should_exit = True
+        thread.join()

@@ -1,7 +1,7 @@
 // Shows what each layer made of the drawing: a small picture for each channel, all of a layer on one scale.
 
 const IMAGE = "The image as the network gets it";
-const LARGEST_UNIT = 12; // px
+const LARGEST_UNIT = 8; // px
 const isVector = (layer) => layer.name.startsWith("hidden") && layer.channels === 1 && layer.total > 1;
 const number = (value) => (value === 0 ? "0" : Math.abs(value) < 100 ? value.toPrecision(2) : value.toFixed(0));
 
@@ -61,7 +61,10 @@ function caption(layer, colours) {
   bar.className = "scale";
   const stops = [0, 51, 102, 153, 204, 255].map((level) => `rgb(${colours[level].join(",")})`);
   bar.style.background = `linear-gradient(to right, ${stops.join(",")})`;
-  return [`${text}. Scale ${layer.signed ? number(-layer.high) : 0}`, bar, number(layer.high)];
+  const range = document.createElement("span");
+  range.className = "bar";
+  range.append(String(layer.signed ? number(-layer.high) : 0), bar, number(layer.high));
+  return [`${text}. `, range];
 }
 
 function empty(layer) {

@@ -13,7 +13,7 @@ export class Sheet {
     this.state = document.getElementById("pen-state");
     canvas.addEventListener("pointerdown", (event) => this.#pointer(event, true));
     canvas.addEventListener("pointermove", (event) => this.#pointer(event, false));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (this.last = null));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (event) => this.#lift(event));
     canvas.addEventListener("keydown", (event) => this.#key(event));
     canvas.addEventListener("keyup", (event) => this.held.delete(event.key));
     canvas.addEventListener("blur", () => {
@@ -75,14 +75,16 @@ export class Sheet {
     if (this.past.length > MOST_UNDONE) this.past.shift();
   }
 
+  // One finger draws; a second one would make strokes from one to the other.
   #pointer(event, first) {
     if (first) {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || this.last) return;
       event.preventDefault();
+      this.finger = event.pointerId;
       this.canvas.focus({ focusVisible: false });
       this.canvas.setPointerCapture(event.pointerId);
       this.#remember();
-    } else if (!this.last) {
+    } else if (!this.last || event.pointerId !== this.finger) {
       return;
     }
     const began = performance.now();
@@ -95,6 +97,10 @@ export class Sheet {
     }
     this.#paint();
     this.changed(began);
+  }
+
+  #lift(event) {
+    if (event.pointerId === this.finger) this.last = null;
   }
 
   #key(event) {
