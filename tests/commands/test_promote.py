@@ -68,6 +68,11 @@ def test_the_champion_is_the_checkpoint_at_hand_and_promoting_twice_changes_noth
         assert champion().tags[hidden(CHECKPOINT)] == first
         assert client().get_run(champion().run_id).data.tags[hidden(CHECKPOINT)] == first
         assert len(client().search_model_versions("name = 'crosscheck'")) == 1
+    assert "A network with 148 parameters: channels 2" in champion().description
+    assert "`champion`" in client().get_registered_model("crosscheck").description
+    (logged,) = client().search_logged_models([client().get_run(champion().run_id).info.experiment_id])
+    assert logged.name == "conv-2-2-max-dense" and logged.tags["mlflow.note.content"].startswith("A network with 148")
+    client().update_registered_model("crosscheck", "mine")
     answers = mlflow.pyfunc.load_model("models:/crosscheck@champion").predict(np.zeros((3, 1, 16, 16), dtype=np.uint8))
     assert answers.shape == (3, 2)
 
@@ -75,6 +80,7 @@ def test_the_champion_is_the_checkpoint_at_hand_and_promoting_twice_changes_noth
     promote.main()
     assert champion().tags[hidden(CHECKPOINT)] == second != first
     assert int(champion().version) == 2
+    assert client().get_registered_model("crosscheck").description == "mine"
 
     for name in ("model.pt", "model.json"):
         shutil.copy(folder / "kept" / name, folder / "models" / name)
