@@ -154,7 +154,7 @@ def test_every_picture_and_control_has_a_name(open_page: Callable[..., DemoPage]
     page.stroke(CIRCLE)
     page.see("circles, ")
     nameless = page.page.evaluate(
-        "() => [...document.querySelectorAll('canvas, meter, input, button')].filter(each => !(each.ariaHidden"
+        "() => [...document.querySelectorAll('canvas, input, button')].filter(each => !(each.ariaHidden"
         " || each.ariaLabel || [...each.labels ?? []].some(label => label.textContent.trim())"
         " || each.textContent.trim()))"
         ".map(each => each.outerHTML)"

@@ -22,10 +22,10 @@ export function inShort(answer, classes) {
 export function showClasses(classes) {
   const rows = classes.map((name) => {
     const row = document.createElement("li");
-    const [label, share, bar] = ["span", "span", "meter"].map((tag) => document.createElement(tag));
+    const [label, share, bar] = ["span", "span", "div"].map((tag) => document.createElement(tag));
     label.textContent = name;
-    bar.max = 1;
-    bar.setAttribute("aria-label", `probability of ${name}`);
+    bar.className = "share";
+    bar.append(document.createElement("span"));
     row.append(label, share, bar);
     return row;
   });
@@ -38,7 +38,7 @@ export function showVerdict(answer, classes) {
   const rows = element("odds").children;
   answer.probabilities.forEach((share, label) => {
     rows[label].children[1].textContent = percent(share);
-    rows[label].children[2].value = share;
+    rows[label].children[2].firstChild.style.width = `${100 * share}%`;
   });
 }
 
