@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from crosscheck.data.dataset import Subset
 from crosscheck.evaluation import predictions
 from crosscheck.explain import activations, alternatives, animation, attributions, figures, probes, text
-from crosscheck.explain.glossary import link_words
+from crosscheck.explain.glossary import Entry, link_words
 from crosscheck.explain.layer_pictures import (
     compute_values,
     save_picture,
@@ -32,11 +32,12 @@ def write_layers(study: Subject) -> list[Section]:
     told = []
     for response in activations.find_responses(study.trained.net, study.layers, scanned, study.batch):
         name = response.layer.name
+        linked: set[Entry] = set()
         size, values, favourites = text.describe_layer(response, scanned.labels, study.classes)
         blocks: list[Block] = [
             *describe_backbone(study, name),
-            Paragraph(link_words(size)),
-            Paragraph(link_words(values)),
+            Paragraph(link_words(size, linked)),
+            Paragraph(link_words(values, linked)),
             Paragraph(favourites),
             *show_kernels(study, name),
             show_responses(study, response),

@@ -85,13 +85,14 @@ ENTRIES = [
 ]
 
 
-def link_words(sentence: str) -> Words:
+def link_words(sentence: str, linked: set[Entry] | None = None) -> Words:
     """The sentence, in which the first appearance of each word leads to its meaning.
 
+    `linked`: words that need no link any more; those of this sentence are added.
     Not for sentences with names of classes: a class may be called "dead".
     """
     parts: list[Part] = []
-    linked: set[Entry] = set()
+    linked = set() if linked is None else linked
     end = 0
     for match in _pattern().finditer(sentence):
         entry = ENTRIES[(match.lastindex or 1) - 1]

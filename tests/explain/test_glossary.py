@@ -4,7 +4,7 @@ import re
 
 from helpers.repository import ROOT
 
-from crosscheck.explain.glossary import ENTRIES, link_words, write_glossary
+from crosscheck.explain.glossary import ENTRIES, Entry, link_words, write_glossary
 from crosscheck.reporting.document import Link, Page, Terms, plain_text
 
 GLOSSARY = (ROOT / "docs" / "reference" / "glossary.md").read_text(encoding="utf-8")
@@ -43,6 +43,12 @@ def test_the_first_appearance_of_each_word_is_a_link() -> None:
     sentence = "The nearest neighbour (1-NN) on pixels."
     assert linked(sentence) == [("nearest neighbour (1-NN)", "word-nearest-neighbour-1-nn")]
     assert plain_text(link_words(sentence)) == sentence
+
+
+def test_a_word_is_linked_once_in_sentences_that_share_what_is_linked() -> None:
+    shared: set[Entry] = set()
+    assert link_words("9 channels.", shared) != "9 channels."
+    assert link_words("No channel.", shared) == "No channel."
 
 
 def test_parts_of_other_words_are_no_links() -> None:
