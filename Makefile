@@ -13,14 +13,13 @@ EXTRA_STAMPS := $(EXTRAS:%=.venv/.ready-for-%)
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
-export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 .DEFAULT_GOAL := help
 .PHONY: help environment develop $(EXTRAS) repro test test-slow check audit bench ui verify study study-quick sync experiments search champion clean demo predict export bench-scale concepts
 
-help: ## list what there is to make
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-environment: $(READY) ## make .venv with what running needs; every other command does it, too
+environment: $(READY) ## make .venv with what running needs; other targets do it themselves
 
 develop: $(DEVELOP) ## make .venv with what tests and checks need
 
@@ -30,22 +29,22 @@ s3: .venv/.ready-for-s3 ## add DVC remotes that speak S3 to .venv
 
 postgresql: .venv/.ready-for-postgresql ## add servers on PostgreSQL to .venv
 
-repro: $(READY) ## run what has changed of the pipeline, and print the result
+repro: $(READY) ## run the stages that have changed, and print the result
 	@python -m crosscheck protect dvc.yaml
 	dvc repro
 	@# In a fresh clone DVC skips the stage track, whose inputs are those of dvc.lock. An outage of the tracking server is
-	@# reported, and is no reason to hide the result.
+	@# reported, and does not hide the result.
 	-@python -m crosscheck sync
 	@python -m crosscheck summary
 
 # Which tests `make test` runs.
-MARKS ?= not soak
+MARKS ?= not slow and not soak
 
-test: $(DEVELOP) ## run the tests
+test: $(DEVELOP) ## run the tests that take seconds
 	pytest -n 2 --dist worksteal -m "$(MARKS)"
 
-test-slow: $(DEVELOP) ## run the tests that take minutes each: kills, full disks, clones, servers
-	pytest -n 2 --dist worksteal -m soak $(TESTS)
+test-slow: $(DEVELOP) ## run the others: experiments, kills, full disks, clones, servers
+	pytest -n 2 --dist worksteal -m "slow or soak" $(TESTS)
 
 bench-scale: $(DEVELOP) ## time and memory of each stage for 2,000 to 200,000 images; COUNTS="2000 20000" for fewer
 	python -m benchmarks.scale --counts $(COUNTS) --results benchmarks/results
@@ -57,16 +56,11 @@ check: $(DEVELOP) ## lint, formatting, types, and the order of imports
 	lint-imports --no-logo --no-cache
 
 audit: .venv/audit/.ready ## ask a vulnerability service, on the network, about every release in .venv
-	@# An activated environment would only confuse the auditor, which is told where to look.
+	@# An activated environment would confuse the auditor, which is told where to look.
 	env -u VIRTUAL_ENV .venv/audit/bin/pip-audit --progress-spinner off --path "$$(python -c 'import site; print(*site.getsitepackages())')" $(AUDIT)
 
-ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=...
-	@python -m crosscheck ui
-	@# The address may hold a password, so it is neither printed nor a word of a command, which others can see.
-	@case "$$MLFLOW_TRACKING_URI" in http*) ;; \
-	*) MLFLOW_BACKEND_STORE_URI="$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" \
-	    exec mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 ;; \
-	esac
+ui: $(READY) ## open the MLflow UI on http://127.0.0.1:5000, or on another PORT=..., and print where the runs are
+	@python -m crosscheck ui --port $(PORT)
 
 demo: $(READY) ## draw in the browser and see what each layer does, on http://127.0.0.1:8000 or another DEMO_PORT=...
 	@python -m crosscheck demo --port $(DEMO_PORT) $(CHECKPOINTS)
@@ -77,17 +71,17 @@ predict: $(READY) ## classify images: make predict IMAGES='file.png folder'
 export: $(READY) ## write the network to models/model.onnx, for programs without PyTorch
 	python -m crosscheck export --onnx models/model.onnx
 
-verify: $(READY) ## run the committed pipeline again in a clone and say what is identical
+verify: $(READY) ## run the committed pipeline again in a clone, and compare every output
 	@python -m crosscheck verify
 
-# The file of a study; what it writes goes to a folder of its name beside it.
+# The file of a study. It writes to a folder with the same name, in the same place.
 STUDY ?= study/variants.yaml
 
-# For one machine of several: SHARD=3/8 does a part of the runs, and compares nothing.
+# For one machine of several: SHARD=3/8 does a part of the runs, without a report.
 SHARD ?=
 RUN_STUDY = python -m stages.study.run --study '$(STUDY)' $(if $(SHARD),--shard '$(SHARD)')
 
-study: $(READY) ## run what is new of study/variants.yaml and compare; STUDY=mine/study.yaml for one of your own, SHARD=3/8 for a part
+study: $(READY) ## run what is missing of study/variants.yaml, and compare; STUDY=mine/study.yaml for your own, SHARD=3/8 for a part
 ifeq ($(STUDY),study/variants.yaml)
 	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
@@ -107,16 +101,16 @@ study-quick: $(READY) ## run four variants of the study with four seeds, in a fe
 	python -m stages.study.compare --study study/quick.yaml
 	@python -m crosscheck answers --study study/quick.yaml
 
-sync: $(READY) ## bring MLflow up to date with the current results, as after an outage
+sync: $(READY) ## record the current results in MLflow, for example after an outage
 	python -m crosscheck sync
 
 bench: $(DEVELOP) ## compare speed and memory with the original script on an idle machine; one row: BENCH='--rows epoch-base'
 	python -m benchmarks.run $(BENCH)
 
-experiments: $(READY) ## table of the experiments of this commit: what differs, and how they fared
-	@dvc exp show --only-changed --drop 'Created|Executor|.*/|(train|val)\.(loss|accuracy)$$|test\.(?!accuracy$$|log_loss$$)' --keep 'test\.accuracy$$'
+experiments: $(READY) ## list the experiments of this commit: their test accuracy with its interval, and what differs
+	@python -m crosscheck experiments
 
-search: $(READY) ## look for small networks that are as accurate; goes on where it stopped
+search: $(READY) ## search for small networks that are as accurate; goes on where it stopped
 	@python -m crosscheck protect dvc.yaml
 	dvc repro split
 	python -m crosscheck search --space search/space.yaml
@@ -143,13 +137,14 @@ clean: ## remove what make installed and the caches of the tools; results, DVC c
 # Running needs fewer packages than testing, so each has a stamp. It holds a checksum of what was installed. While pip is at
 # work it has another name, which stays where pip fails half-way; where it fails before it changed anything, the
 # environment is what it was. pip builds in a copy, since it would leave the folders build and crosscheck.egg-info here.
+# It compiles nothing: that takes 44 s, and Python compiles what it imports.
 define install
 @wanted=$$(cat pyproject.toml constraints.txt | cksum); \
 if [ "$$(cat $@ 2>/dev/null)" = "$$wanted" ]; then touch $@; exit 0; fi; \
 PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv || exit 1; \
 if [ -e $@ ]; then mv $@ $@.unfinished; else : > $@.unfinished; fi; \
 before=$$(python -m pip freeze 2>/dev/null); scratch=$$(mktemp -d); cp pyproject.toml README.md "$$scratch"; \
-python -m pip install --quiet --disable-pip-version-check -c constraints.txt "$$scratch$(1)"; status=$$?; \
+python -m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt "$$scratch$(1)"; status=$$?; \
 rm -rf "$$scratch"; \
 if [ $$status = 0 ]; then echo "$$wanted" > $@; rm -f $@.unfinished; exit 0; fi; \
 if [ -s $@.unfinished ] && [ "$$(python -m pip freeze 2>/dev/null)" = "$$before" ]; then \
@@ -175,7 +170,7 @@ $(EXTRA_STAMPS): .venv/.ready-for-%: pyproject.toml constraints.txt
 	$(call install,[$*])
 	@cp $@ $(READY)
 
-# The auditor has an environment of its own, so that it neither changes nor audits itself.
+# The auditor has a separate environment, so that it neither changes nor audits itself.
 .venv/audit/.ready: $(READY)
 	PATH='$(OUTER_PATH)' $(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pip-audit

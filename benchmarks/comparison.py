@@ -1,4 +1,4 @@
-"""Two sides of a comparison: each run in a process of its own, in turn, several times."""
+"""Two sides of a comparison: each run in a separate process, in turn, several times."""
 
 import json
 import os

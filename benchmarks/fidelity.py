@@ -4,7 +4,7 @@
     make bench BENCH='--rows fidelity --networks base --seeds 2'
 
 First step by step: from the same initial weights, on the same batches, the losses of an epoch. Then as a whole: each
-side trains with seeds of its own, so a seed means nothing to the other side, and what comes of it is compared as two
+side has its own seeds, so a seed means nothing to the other side, and what comes of it is compared as two
 samples. Takes an hour and a half with all seeds, nearly all of it `no_pool`. Writes fidelity.json and fidelity.md.
 """
 

@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def hash_of(threads: int, setting: dict[str, str]) -> str:
-    """SHA-256 of the weights after training with so many threads under these environment variables."""
+    """SHA-256 of the weights after training with these threads and environment variables."""
     words = [sys.executable, "-c", TRAIN, str(threads), str(Path("data") / "split"), json.dumps(setting)]
     done = subprocess.run(words, env=unpinned(), capture_output=True, text=True, check=True)
     return str(json.loads(done.stdout)["hash"])

@@ -264,7 +264,7 @@ def study(setting: Setting) -> list[Row]:
 
 
 def study_file(seeds: int, test_images: int) -> dict[str, Any]:
-    """A study of STUDIED with the shipped recipe and so many test images of each class, the rest to train on.
+    """A study of STUDIED with the shipped recipe and this many test images of each class, the rest to train on.
 
     There are no validation images: the reference has none.
     """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.scale --counts 2000 20000 200000 --results benchmarks/results
 
-Each count goes through synthesize, split, two epochs of a small network and evaluate, in a clone of its own that is
+Each count goes through synthesize, split, two epochs of a small network and evaluate, in a separate clone that is
 removed afterwards; after each stage DVC hashes and caches its outputs, which is timed apart. `inspect` and a split that
 keeps groups of ten images together look at the same folder. Shares of test and validation images are those of
 params.yaml. Writes scale.json, scale.md and scale.png after each count. Linux only. An
@@ -38,7 +38,7 @@ from crosscheck.reporting import style
 from crosscheck.tracking import store
 
 STAGES = ("synthesize", "split", "train", "evaluate")
-# What is no stage of the pipeline, so that DVC has nothing to hash.
+# What is not a stage of the pipeline, so that DVC has nothing to hash.
 INSPECT, GROUPED = "inspect", "split by groups"
 MEASURED = (*STAGES, INSPECT, GROUPED)
 # All digits of a file's name but the last.
@@ -108,7 +108,7 @@ def measure(count: int, scratch: Path) -> dict[str, Any]:
 
 
 def run_alone(words: list[str], clone: Path, log: Path) -> dict[str, float]:
-    """What a command takes that is no stage."""
+    """What a command takes that is not a stage."""
     return asdict(processes.run(words, clone, log)) | {"dvc_seconds": 0.0}
 
 
@@ -199,7 +199,7 @@ def draw(found: list[dict[str, Any]]) -> Figure:
         memory_axis.plot(counts, [each["own_bytes"] / 2**20 for each in usage], label=stage, **look)
     time_axis.plot([], [], color="black", linestyle=":", label="DVC, hashing its outputs")
     time_axis.set_ylabel("wall time (s)")
-    memory_axis.set_ylabel("peak memory of its own, all processes (MiB)")
+    memory_axis.set_ylabel("own peak memory, all processes (MiB)")
     for axis in (time_axis, memory_axis):
         axis.set(xscale="log", yscale="log", xlabel="images")
         axis.set_xticks(counts, [f"{count:,}" for count in counts])

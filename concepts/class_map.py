@@ -102,7 +102,7 @@ def choose(looked: Looked) -> tuple[float, int]:
 
 
 def draw(trained: Checkpoint, threshold: float, apart: int, seed: int) -> Figure:
-    """A board with the marks that were found, beside the map of each class."""
+    """A board with the marks that were found, and the map of each class."""
     drawn, _ = board.draw(seed)
     probabilities = board.class_map(trained.net, drawn)
     found = board.find(probabilities, threshold, apart)

@@ -75,7 +75,7 @@ def data_set(size: int, classes: list[str] = CLASSES) -> DataSet:
 
 
 def shifted(subset: Subset, across: int, down: int) -> Subset:
-    """The images moved to the right and down by so many px; what leaves on one side does not come back."""
+    """The images moved right and down by these numbers of px; what leaves on one side does not come back."""
     images = np.full_like(subset.images, PAPER)
     height, width = images.shape[1:3]
     rows, columns = slice(max(0, down), height + min(0, down)), slice(max(0, across), width + min(0, across))
@@ -114,5 +114,5 @@ def summary(values: list[float]) -> dict[str, float]:
 
 
 def write(figures: Path, name: str, numbers: dict[str, Any]) -> None:
-    """Write the numbers of a lesson beside its pictures."""
+    """Write the numbers of a lesson to the folder of its pictures."""
     write_json(figures / f"{name}.json", numbers)

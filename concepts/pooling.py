@@ -24,7 +24,10 @@ TRAIN, TEST, EPOCHS = 300, 200, 20
 SHIFTS = (0, 2, 4)
 SEEDS = range(3)
 POOLS = ("none", "max", "avg", "stride")
-LOOKS = dict(zip(POOLS, zip((style.GREY, style.BLUE, style.GREEN, style.VERMILION), "Dos^", strict=True), strict=True))
+# As in the pictures of the study, where max pooling is the first variant that is compared, and no pooling the last.
+LOOKS = {
+    pool: (style.CLASS_COLORS[at], style.CLASS_MARKS[at]) for at, pool in enumerate(("max", "avg", "stride", "none"))
+}
 
 
 def main(figures: Path) -> None:

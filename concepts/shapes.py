@@ -44,7 +44,7 @@ def base() -> nn.Sequential:
 
 
 def measure_layers(net: nn.Sequential) -> list[dict[str, Any]]:
-    """For each layer that has a shape of its own: its kind, what it takes and gives for one batch, its parameters."""
+    """For each layer that changes the shape: its kind, what it takes and gives for one batch, its parameters."""
     found: list[dict[str, Any]] = []
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:

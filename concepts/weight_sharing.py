@@ -2,7 +2,7 @@
 
     python -m concepts.weight_sharing --figures docs/concepts
 
-A dense layer, a layer whose values each see 3 x 3 px through weights of their own, and a convolution. What follows
+A dense layer, a layer whose values each see 3 x 3 px through their own weights, and a convolution. What follows
 them is the same: ReLU, the mean of each channel, one weight per channel and class.
 """
 
@@ -44,7 +44,7 @@ class Dense(nn.Module):
 
 
 class Local(nn.Module):
-    """Each of the values sees 3 x 3 px, through nine weights and a bias of its own."""
+    """Each of the values sees 3 x 3 px, through its own nine weights and bias."""
 
     def __init__(self) -> None:
         super().__init__()

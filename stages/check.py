@@ -3,8 +3,8 @@
     python -m stages.check --schema data/params.schema.json
 
 The schema does not depend on the parameters' values, so a changed parameter passes here and reruns only the
-stages that read it. A wrong one stops here, before DVC removes the outputs of a later stage. So does a file that
-stands in an output's folder and that the project did not write.
+stages that read it. A wrong one stops here, before DVC removes the outputs of a later stage. So does a file
+in an output's folder that the project did not write.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scores the trained network on the test set, once, beside two baselines that say what the task is worth.
+"""Scores the trained network on the test set, once, with two baselines that show how hard the task is.
 
     python -m stages.evaluate --split data/split --checkpoint models/model.pt --card models/model.json \\
         --metrics metrics/test.json --classes metrics/classes.csv --confusion metrics/confusion.csv \\
@@ -90,7 +90,7 @@ def load_trained(checkpoint: Path, card: Path, split: Path) -> Checkpoint:
 def predict(
     trained: Checkpoint, subset: dataset.Subset, paths: list[str], params: EvaluateParams, device: torch.device
 ) -> Predictions:
-    """The probabilities of every image of `subset`. Raises InputError where the network's answers are no numbers."""
+    """The probabilities of every image of `subset`. Raises InputError where the network's answers are not numbers."""
     net = trained.net.to(device).to(memory_format=torch.channels_last)
     logits = inference.compute_logits(net, subset, params.batch_size)
     if not torch.isfinite(logits).all():

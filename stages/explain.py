@@ -1,12 +1,13 @@
-"""Leads through the network layer by layer: a page, its pictures, and an animation of the training.
+"""Explains the network layer by layer: a page, its pictures, and an animation of the training.
 
     python -m stages.explain --split data/split --checkpoint models/model.pt --card models/model.json \\
-        --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv --report report
+        --snapshots models/snapshots --curve metrics/curve.csv --predictions metrics/predictions.csv \\
+        --metrics metrics/test.json --report report
 
 `report` gets report.html, which holds all of its pictures, the pictures and the animation's frames as PNG, and
 training.gif.
-Channels look for what excites them among training images; probes are fitted on training images and scored on
-validation images; test images are only shown.
+The patches that excite a channel most come from training images. Probes are fitted on training images and scored on
+validation images. Test images are only shown.
 """
 
 from concurrent.futures.process import BrokenProcessPool
@@ -14,11 +15,13 @@ from pathlib import Path
 
 from crosscheck.core import bits, cli, devices, processes
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import fresh_folder
+from crosscheck.core.files import fresh_folder, read_json
 from crosscheck.core.params import load_section
 from crosscheck.data import dataset
 from crosscheck.evaluation.predictions import read_predictions_for
 from crosscheck.explain import chapters
+from crosscheck.explain.glossary import write_glossary
+from crosscheck.explain.opening import write_opening
 from crosscheck.explain.subject import Subject
 from crosscheck.network import model_card
 from crosscheck.reporting import document, fonts
@@ -28,7 +31,14 @@ TITLE = "What the network learnt"
 
 
 def main(
-    split: Path, checkpoint: Path, card: Path, snapshots: Path, curve: Path, predictions: Path, report: Path
+    split: Path,
+    checkpoint: Path,
+    card: Path,
+    snapshots: Path,
+    curve: Path,
+    predictions: Path,
+    metrics: Path,
+    report: Path,
 ) -> None:
     compute = load_section("compute")
     bits.warn(compute.portable, compute.device)
@@ -52,8 +62,8 @@ def main(
                 "the animation's process was killed, most likely for lack of memory; set train.snapshots to 0 in "
                 "params.yaml for a report without an animation"
             ) from None
-        opening = map(document.Paragraph, chapters.summary(study, history))
-        document.write_html(document.Document(TITLE, [*opening, *told]), folder / "report.html")
+        opening = write_opening(study, history, read_json(metrics)["test"])
+        document.write_html(document.Document(TITLE, [*opening, *told, write_glossary()]), folder / "report.html")
 
 
 def begin(split: Path, checkpoint: Path, card: Path, folder: Path) -> Subject:

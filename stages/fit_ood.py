@@ -1,9 +1,9 @@
-"""Learns what the network was trained on, so that `predict` can say of an image that it is unlike all of that.
+"""Fits the out-of-distribution detector, so that `predict` can say that an image is unlike all training images.
 
     python -m stages.fit_ood --split data/split --checkpoint models/model.pt --card models/model.json \\
         --detector models/ood_detector.npz
 
-From training and validation images alone: whether the limit keeps its word is for the test images to show.
+It uses training and validation images only. The test images show whether the limit is right.
 """
 
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""Tells MLflow what the other stages made.
+"""Records the results of the other stages in MLflow.
 
     python -m stages.track --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --metrics metrics/test.json --predictions metrics/predictions.csv \\
         --suspects metrics/suspect_labels.csv --samples data/samples.png --plots plots --report report
 
-It has no outputs: tracking observes, and decides nothing. An outage of the tracking server is a warning, and `make
-sync` records the rest later. `train` itself tells MLflow of each epoch as it passes.
+It has no outputs, because tracking decides nothing. An outage of the tracking server is a warning, and `make sync`
+records the rest later. `train` itself records each epoch as it ends.
 """
 
 from pathlib import Path

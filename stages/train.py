@@ -4,9 +4,9 @@
         --snapshots models/snapshots --machine .crosscheck/machine.json \\
         --curve metrics/curve.csv --metrics metrics/train.json
 
-`card` is the checkpoint's description in JSON with its SHA-256; `snapshots` are states on the way to it. `machine`
-names what trained it, the processor included; neither git nor DVC keeps that file, since the same bits from another
-machine are not another result. Progress shows on a terminal only.
+`card` is the checkpoint's description in JSON with its SHA-256. `snapshots` are states during the training. `machine`
+names what trained it, the processor included. Neither git nor DVC keeps that file, because the same bits from another
+machine are the same result. Progress is shown on a terminal only.
 """
 
 import sys

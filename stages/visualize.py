@@ -1,4 +1,4 @@
-"""Draws what the network learnt and how it fares: kernels, feature maps, training curves, mistakes, calibration.
+"""Draws what the network learnt and how good it is: kernels, feature maps, training curves, mistakes, calibration.
 
     python -m stages.visualize --split data/split --checkpoint models/model.pt --card models/model.json \\
         --curve metrics/curve.csv --calibration metrics/calibration.csv \\
@@ -136,7 +136,9 @@ def draw_answers(
 
     def answer(row: int) -> image_grids.AnsweredImage:
         actual, predicted = classes[answered.labels[row]], classes[answered.predicted[row]]
-        return image_grids.AnsweredImage(test.images[row], actual, predicted, float(confidence[row]))
+        return image_grids.AnsweredImage(
+            test.images[row], actual, predicted, float(confidence[row]), answered.paths[row]
+        )
 
     title = f"Test images, true and predicted class (n = {len(chosen)} of {len(test)})"
     yield "examples", image_grids.draw_answers([answer(row) for row in chosen], title, "")
@@ -163,7 +165,7 @@ def draw_charts(
     kept = curves.kept(history, keep).epoch if keep == "best" else None
     yield "curves", charts.draw_training_curves(history, described.guess, sizes, kept)
     yield "confusion", charts.draw_confusion_matrix(counts, classes)
-    yield "calibration", charts.draw_reliability(bins)
+    yield "calibration", charts.draw_reliability(bins, len(classes))
 
 
 def draw_augmentation(described: ModelCard, data_set: dataset.DataSet, split: Path) -> NamedFigures:

@@ -36,6 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
         share()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that no process waits at the end for the last of them."""
+    minutes, seconds = ({item.path for item in items if item.get_closest_marker(name)} for name in ("soak", "slow"))
+    items.sort(key=lambda item: (item.path not in minutes, item.path not in seconds))
+
+
 def pytest_runtest_setup() -> None:
     """Once a test has loaded MLflow, new stores take their tables from a copy."""
     if "mlflow.store.db.utils" in sys.modules:

@@ -11,7 +11,7 @@ from benchmarks.folders.pictures import Picture, generator, image_of
 from crosscheck.core.params import SynthesizeParams
 from crosscheck.data import synthetic
 
-# Drawn so many times larger, then made smaller, so that edges are smooth.
+# Drawn this many times larger, then made smaller, so that edges are smooth.
 FINE = 4
 MARK_WIDTH, MARK_HEIGHT = 45, 36
 PLAIN = {"rotation": 0.0, "stroke_spread": 0.0, "noise": 0.0, "displacement": 0.0}
@@ -34,7 +34,7 @@ def built_in(count: int, size: int, difficulty: dict[str, float]) -> Iterator[Pi
 
 
 def marks(counts: Sequence[int]) -> Iterator[Picture]:
-    """Blanks, crosses and noughts by hand, photographed: so many of each, 45 x 36 px, grey paper, JPEG."""
+    """Blanks, crosses and noughts by hand, photographed: `counts` of each class, 45 x 36 px, grey paper, JPEG."""
     for class_index, (class_name, pen) in enumerate(MARKS.items()):
         for index in range(counts[class_index]):
             random = generator(1, class_index, index)

@@ -39,7 +39,7 @@ class Wanted:
 
 def measure(wanted: Wanted, target: Path) -> str:
     """Measure the folders that are wanted and write all to `target`, after each; the table as Markdown."""
-    # A side is a process of its own and takes every core, unlike this one.
+    # A side is a separate process and takes every core, unlike this one.
     machine = devices.fingerprint() | {"threads": str(os.cpu_count())}
     found = results.kept(machine, target)
     others = available_peers()
@@ -68,7 +68,7 @@ def available_peers() -> list[str]:
 
 
 def measure_one(name: str, recipe: Recipe, folder: Path, wanted: Wanted, others: Sequence[str]) -> Result:
-    """One folder. Where ours fails there is no split, and so nothing to hold the others against."""
+    """One folder. Where ours fails there is no split, and so nothing to compare the others with."""
     with cloned(wanted.project) as clone:
         said: dict[str, Any] = {}
         try:
@@ -97,7 +97,7 @@ def advice(said: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def peer_answer(peer: str, recipe: Recipe, folder: Path, clone: Path, seconds: float) -> Answer:
-    """What `peer` gives in a process of its own, on the clone's split."""
+    """What `peer` gives in a separate process, on the clone's split."""
     options = ["--peer", peer, "--images", folder, "--manifest", clone / ours.MANIFEST, "--seconds", seconds]
     return Answer(**report_of(module("benchmarks.folders.peers", *options, *(["--flips"] if recipe.flips else []))))
 

@@ -1,1 +1,1 @@
-"""What people run, beside the stages that DVC runs."""
+"""The commands that people run. DVC runs the stages."""

@@ -1,4 +1,4 @@
-"""Prints the answers of a study in a table, as `make study` does at its end.
+"""Prints the table of a study's answers, as `make study` does at its end.
 
     python -m crosscheck answers --study study/variants.yaml
     python -m crosscheck answers --markdown

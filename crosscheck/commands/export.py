@@ -1,10 +1,10 @@
-"""Writes the trained network as ONNX, for programs without PyTorch, and shows that it answers as PyTorch does.
+"""Writes the trained network as ONNX, for programs without PyTorch, and checks that it answers as PyTorch does.
 
     python -m crosscheck export --onnx models/model.onnx
 
-It takes what the checkpoint takes: uint8 (n, channels, height, width) as `images`, for any n, and any height and width
-where the head is of convolutions; `logits` is float32 (n, classes). The file's metadata say classes and preprocessing.
-It follows from the checkpoint alone, to the byte, and appears only if both agree on every test image.
+The network takes `images`, uint8 (n, channels, height, width), for any n. With a head of convolutions it takes any
+height and width. It gives `logits`, float32 (n, classes). The file's metadata hold the classes and the preprocessing.
+The same checkpoint gives the same bytes. The file appears only if both agree on every test image.
 """
 
 import json
@@ -74,7 +74,9 @@ def convert(trained: Checkpoint, digest: str, file: Path) -> None:
     """Write `trained`, whose checkpoint has the SHA-256 `digest`, as ONNX. Raises InputError where it is too large."""
     size = sum(weights.nbytes for weights in trained.net.state_dict().values())
     if size > LARGEST:
-        raise InputError(f"the network's weights have {size} bytes, but a file of ONNX holds at most {LARGEST}")
+        raise InputError(
+            f"the network's weights have {size} bytes, but an ONNX file holds at most {LARGEST}; train a smaller one"
+        )
     described = trained.data_set
     # Two images, since an exporter may take a dimension of length 1 for a constant.
     example = torch.zeros((2, described.channels, described.height, described.width), dtype=torch.uint8)
@@ -122,6 +124,6 @@ def difference(found: Tensor, expected: Tensor) -> float:
     if others or not gap <= TOLERANCE * max(1.0, float(expected.abs().max())):
         raise InputError(
             f"onnxruntime does not agree with PyTorch: {others} of {len(expected)} test images get another class, and "
-            f"logits differ by up to {gap:.1e}; nothing was written"
+            f"logits differ by up to {gap:.1e}; nothing was written; install the pinned releases: `make environment`"
         )
     return gap

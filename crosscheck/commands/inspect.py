@@ -1,11 +1,11 @@
-"""Looks at a folder of images and says what to run: its classes, what the images are like, fitting parameters.
+"""Looks at a folder of images and recommends what to run: its classes, what the images are like, parameters.
 
     python -m crosscheck inspect FOLDER [--json] [--write]
 
-Nothing is changed, and a sample is enough: it takes seconds for 100,000 files. Every value comes with its reason;
+It changes nothing. It looks at a sample, so 100,000 files take seconds. Every value comes with its reason;
 docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words
-to run one after the other. `--write` puts the values into params.yaml, where comments and all other values stay; then
-run `dvc repro`. A folder that cannot be trained on is a line on stderr that says what is missing, with exit status 1.
+to run one after the other. `--write` puts the values into params.yaml and keeps comments and all other values; then run
+`dvc repro`. If a folder cannot be trained on, a line on stderr says what is missing, and the exit status is 1.
 """
 
 from json import dumps
@@ -74,7 +74,7 @@ def estimate(found: Inspection, params: Params) -> dict[str, float]:
 
 
 def count_passes(params: Params, images: int, train: int) -> int:
-    """About how many of so many images, `train` of them for training, the stages after the training look at."""
+    """About how many of `images`, `train` of them for training, the stages after the training look at."""
     # `fit_ood` looks at all but the test images, `evaluate` at all but the training images; val counts once here.
     held = max(1, images - train)
     return images + workload.count_passes(params.explain, params.data.height, params.data.width, train, held)

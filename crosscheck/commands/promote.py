@@ -2,14 +2,14 @@
 
     python -m crosscheck promote
 
-Whoever loads `models:/crosscheck@champion` from then on gets this model.
+From then on, everybody who loads `models:/crosscheck@champion` gets this model.
 """
 
 from crosscheck.core.errors import InputError
 from crosscheck.data import dataset
 from crosscheck.network import model_card
 from crosscheck.pipeline import paths
-from crosscheck.tracking import registry, stage_logging, store
+from crosscheck.tracking import models, registry, stage_logging, store
 
 
 def main() -> None:
@@ -19,10 +19,8 @@ def main() -> None:
     recorder = stage_logging.open_run(at["card"])
     stage_logging.network(recorder, at["checkpoint"], at["card"], dataset.read(at["split"], "train", trained.data_set))
     if recorder.failed or recorder.run_id is None:
-        raise InputError(
-            "without MLflow there is no registry; do what the warning above says and run `make champion` again"
-        )
-    version = registry.make_champion(recorder.run_id, card.sha256)
+        raise InputError("the registry needs MLflow; do what the warning above says and run `make champion` again")
+    version = registry.make_champion(recorder.run_id, card.sha256, models.describe_model(card))
     print(
         f"models:/{registry.MODEL}@{registry.ALIAS} is version {version}: {card.parameter_count:,} parameters, "
         f"checkpoint {card.sha256[:12]}, at {store.shown_uri()}"

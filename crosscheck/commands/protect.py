@@ -2,8 +2,8 @@
 
     python -m crosscheck protect dvc.yaml
 
-DVC empties the folder of an output before it runs the stage, and `check`, the first stage, does not always run: not
-where nothing changed. This looks at the same folders each time, in a fraction of a second.
+DVC empties the folder of an output before it runs the stage. `check`, the first stage, does not run if nothing has
+changed. This command looks at the same folders each time, in a fraction of a second.
 """
 
 from pathlib import Path

@@ -3,9 +3,9 @@
     python -m crosscheck prove_equal
     python -m crosscheck prove_equal --begin
 
-It runs tiny runs of every kind. Where each one is the same byte for byte as in `crosscheck/study/proofs.json`, the
-code's hash is added there: commit the file. Where one is not, the study has to run again. If that is meant, `--begin`
-makes the results of the current code the ones that later code is compared with.
+It does tiny runs of every kind. If each one is the same byte for byte as in `crosscheck/study/proofs.json`, the code's
+hash is added there: commit the file. If one differs, the study has to run again. If you want that, `--begin` takes the
+results of the current code as those that later code is compared with.
 """
 
 import sys
@@ -61,6 +61,6 @@ def check_releases(before: dict[str, str], now: dict[str, str]) -> None:
 def begin_anew(known: Proof, fresh: Proof) -> None:
     """Replace the list. Raises InputError where the results are the same, and the list would only be shortened."""
     if (known.releases, known.results) == (fresh.releases, fresh.results):
-        raise InputError("the results are those that are known; run this without --begin")
+        raise InputError("the results have not changed; run this without --begin")
     proofs.write(fresh)
     print(f"begun: later code is compared with these {len(fresh.results)} tiny results; commit {proofs.FILE.name}")

@@ -5,7 +5,7 @@
     python -m crosscheck suspects [EXPERIMENT ...]
 
 Gathers the answers of a cross-validation's experiments to their test images. Without names it takes the experiments of
-the current commit that have folds. They may differ in nothing but the fold. Writes a table and a picture of the images
+the current commit that have folds. They may differ in the fold only. Writes a table and a picture of the images
 whose labels are doubted most into the folder `suspects`, or another --report.
 """
 

@@ -2,7 +2,7 @@
 
     python -m crosscheck sync
 
-It does by hand what the stage `track` does. For use after `dvc exp apply`, or after an outage of the tracking server.
+It does what the stage `track` does. Use it after `dvc exp apply`, or after an outage of the tracking server.
 """
 
 from crosscheck.core.errors import InputError

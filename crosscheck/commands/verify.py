@@ -2,10 +2,10 @@
 
     python -m crosscheck verify
 
-What is verified is the last commit, also where the project is a sub-folder of its git repository. Exit status 0: every
-output is the same bit for bit, or nothing promises that and the test accuracies agree within 0.02. It is promised for
-portable results of the same releases, on every machine, and for native ones on the machine that made them. Nothing of
-the working tree is touched.
+It verifies the last commit; the project may be a sub-folder of its git repository. The exit status is 0 if every output
+is the same bit for bit. That is promised for portable results of the same releases on every machine, and for native
+ones on the machine that made them. Where it is not promised, the status is 0 if the test accuracies agree within 0.02.
+The working tree is not touched.
 """
 
 import json
@@ -49,7 +49,7 @@ def main() -> None:
         elif outdated := changed_since(committed["stages"], rebuilt["stages"]):
             raise InputError(f"{LOCK} was committed with other {outdated[0]}; run `dvc repro` and commit its results")
         elif promised := promise(before, after, at["train"]["machine"], clone):
-            raise InputError(f"the outputs differ, and {promised}; this is a defect")
+            raise InputError(f"the outputs differ, but {promised}; this is a defect: report it with the lines above")
         else:
             check_tolerance(committed["stages"], at["evaluate"]["metrics"], cache, clone)
 
@@ -175,7 +175,9 @@ def check_tolerance(committed: dict[str, Any], metrics: Path, cache: Path, clone
             f"{name}: {before[name]:.4f} -> {after[name]:.4f}, {'within' if gap <= TOLERANCE else 'beyond'} {TOLERANCE}"
         )
     if any(abs(before[name] - after[name]) > TOLERANCE for name in COMPARED):
-        raise InputError(f"the accuracies differ by more than {TOLERANCE}")
+        raise InputError(
+            f"the accuracies differ by more than {TOLERANCE}; this is a defect: report it with the lines above"
+        )
 
 
 def _hashes(lock: dict[str, Any], stage: str, kind: str) -> dict[str, str]:
@@ -199,5 +201,7 @@ def _output(words: list[str], folder: Path) -> str:
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()[-1]
-        raise InputError(f"`{' '.join(words)}` failed in {folder} with status {done.returncode}: {last}")
+        raise InputError(
+            f"`{' '.join(words)}` failed in {folder} with status {done.returncode}; fix this first: {last}"
+        )
     return done.stdout.strip()

@@ -41,7 +41,9 @@ def imported(node: ast.stmt) -> dict[str, str]:
     if not isinstance(node, ast.ImportFrom):
         return {}
     if node.level or node.module is None or any(each.name == "*" for each in node.names):
-        raise InputError(f"`{ast.unparse(node)}`: relative, or of everything; name the package and what is imported")
+        raise InputError(
+            f"`{ast.unparse(node)}`: a relative import, or one of everything; name the package and what is imported"
+        )
     return {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
 
 
@@ -206,7 +208,7 @@ class Project:
         for number, part in enumerate(parts[1:], start=1):
             if part in module.statements:
                 return Definition(module.name, part), parts[number + 1 :]
-            # A package that imports a module of its own binds that module.
+            # A package that imports its own module binds that module.
             if part in module.imports and module.imports[part] != f"{module.name}.{part}":
                 return self.look_up(".".join([module.imports[part], *parts[number + 1 :]]))
             inner = self.module(f"{module.name}.{part}")

@@ -43,7 +43,7 @@ def fresh_folder(folder: Path, marked: bool = False) -> Iterator[Path]:
 
 
 def write_file(path: Path, write: Callable[[Path], Any], vouched: bool = False) -> None:
-    """Let `write` fill a temporary file beside `path`, flush it to the disk and put it in the place of `path`.
+    """Let `write` fill a temporary file next to `path`, flush it to the disk and put it in the place of `path`.
 
     Raises InputError, and leaves `path` as it is, where a file stands there that the project did not write. `vouched`
     is for names that nobody else uses, in a folder that holds the project's mark.

@@ -49,7 +49,7 @@ def _doubtful(path: Path) -> list[Path]:
 def _refusal(path: Path, file: Path) -> str:
     what = "was changed since, or Crosscheck did not write it"
     if file == path:
-        return f"{path}: stands where a result would be written, and {what}; move it away and run this again"
+        return f"{path}: is in the place of a result, but {what}; move it away and run this again"
     return f"{file}: {what}, and {path} is about to be replaced; move the file out of that folder and run this again"
 
 
@@ -125,7 +125,7 @@ def _signature(file: Path) -> tuple[int, int]:
 
 
 def folder_for(file: Path) -> Path:
-    """The folder for what is made of `file`: beside it, with its name. Raises InputError where it has no ending."""
+    """The folder for what is made of `file`: next to it, with its name. Raises InputError where it has no ending."""
     if not file.suffix:
         raise InputError(f"{file}: its results would go to a folder of this name; rename the file to {file.name}.yaml")
     return file.with_suffix("")

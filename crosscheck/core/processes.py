@@ -1,4 +1,4 @@
-"""Processes beside the first: pools of them, what each does at its start, and one that works while a block runs."""
+"""Processes besides the first: pools of them, what each does at its start, and one that works while a block runs."""
 
 import errno
 import multiprocessing
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 # Where Linux keeps semaphores.
 SEMAPHORES = "/dev/shm"  # noqa: S108 - only named, not written to
-# The thread of a memory allocator, which pandas' Arrow brings along: it is ready for a copy, and starts anew in it.
+# The thread of a memory allocator, which pandas' Arrow brings along: it is ready for a copy, and starts again in it.
 SELF_STARTING = {"jemalloc_bg_thd"}
 NEED = "processes side by side need semaphores"
 MOUNT = f"mount it writable, for example with `mount -t tmpfs tmpfs {SEMAPHORES}`"
@@ -55,7 +55,7 @@ def pool(
 
 
 def may_be_copied() -> bool:
-    """Whether a copy of this process can work on, so that it need not load all libraries anew, which takes seconds.
+    """Whether a copy of this process can work on, so that it need not load all libraries again, which takes seconds.
 
     In a copy the other threads are missing, those of OpenMP in torch as well: who waits for one waits for ever. A
     process that has computed nothing yet has none but those that start again in a copy.

@@ -1,4 +1,4 @@
-"""Where the project is, and what stands in its root folder under a fixed name."""
+"""Where the project is, and what has a fixed name in its root folder."""
 
 import os
 from pathlib import Path

@@ -15,7 +15,7 @@ Record = TypeVar("Record")
 
 
 def cell(name: str) -> str:
-    """A name as it stands in a table: bytes of file names that are not UTF-8 are escaped."""
+    """A name as a table has it: bytes of file names that are not UTF-8 are escaped."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

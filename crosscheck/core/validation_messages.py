@@ -41,7 +41,7 @@ def describe_error(error: ValidationError, kind: type[BaseModel], where: tuple[s
 
 
 def describe_damage(error: ValidationError) -> str:
-    """The first problem of `error` in a file that the project wrote, and that nobody should mend by hand."""
+    """The first problem of `error` in a file that the project wrote, and that nobody should fix by hand."""
     problem = error.errors()[0]
     key = ".".join(_printable(str(part)) for part in problem["loc"] if not _is_union_tag(part)) or "the file"
     if problem["type"] == "missing":

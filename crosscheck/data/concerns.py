@@ -30,20 +30,20 @@ def _of_classes(found: Inspection) -> Iterator[str]:
     if few := [name for name, count in counts.items() if count < FEW]:
         which = f"{len(few)} classes have" if len(few) > 1 else "one class has"
         yield (
-            f"{which} fewer than {FEW} images, such as {least!r} with {counts[least]}: what the test says of it is "
-            "uncertain; add images"
+            f"{which} fewer than {FEW} images, such as {least!r} with {counts[least]}: the test can say little of it; "
+            "add images"
         )
     if found.together.groups:
         yield (
-            f"the files come in {found.together.groups} groups, such as {found.together.example!r}; no group is torn "
-            "apart, as if each were one patient or one video; if they are not, set split.group_by to none"
+            f"the files come in {found.together.groups} groups, such as {found.together.example!r}; each stays in one "
+            "subset, as one patient or one video should; if the groups mean nothing, set split.group_by to none"
         )
 
 
 def _of_files(found: Inspection) -> Iterator[str]:
     sample, listing = found.sample, found.listing
     if listing.missing:
-        yield f"{len(listing.missing)} files that the table names are not there: {listed(list(listing.missing))}"
+        yield f"{len(listing.missing)} files that the table names do not exist: {listed(list(listing.missing))}"
     if listing.unlisted:
         yield f"{len(listing.unlisted)} images are not in the table and not used: {listed(listing.unlisted)}"
     if sample.unreadable:
@@ -51,7 +51,7 @@ def _of_files(found: Inspection) -> Iterator[str]:
         yield f"{len(sample.unreadable)} of {sample.files} files of the sample cannot be read, such as {path!r}: {note}"
     if others := inspection.other_names(found.listing):
         shown = listed([ending or "no ending" for ending, _ in others.most_common()])
-        yield f"{others.total()} files are not named like images ({shown}); those that are no image are ignored"
+        yield f"{others.total()} files are not named like images ({shown}); those that are not images are ignored"
     if found.listing.ignored:
         yield f"{len(found.listing.ignored)} files or folders are ignored: {listed(found.listing.ignored)}"
 
@@ -65,11 +65,11 @@ def _of_duplicates(found: Inspection) -> Iterator[str]:
             f"{listed(same.groups[0][:2])}; copies stay in one subset"
         )
     if contrary := same.apart(zip(found.listing.paths, found.listing.labels, strict=True)):
-        yield f"{len(contrary)} groups of copies stand in two classes, such as {listed(contrary[0][:2])}: one is wrong"
+        yield f"{len(contrary)} groups of copies are in two classes, such as {listed(contrary[0][:2])}: one is wrong"
     if leaks := same.apart(zip(found.listing.paths, found.listing.subsets, strict=True)):
         yield (
-            f"{len(leaks)} groups of copies stand in two of the folder's subsets, such as {listed(leaks[0][:2])}: the "
-            "test would ask what was learnt by heart"
+            f"{len(leaks)} groups of copies are in two of the folder's subsets, such as {listed(leaks[0][:2])}: the "
+            "test would repeat images of the training"
         )
 
 

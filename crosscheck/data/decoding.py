@@ -24,7 +24,7 @@ from crosscheck.data.dataset import DataSet
 
 Pixels = NDArray[np.uint8]
 
-# Raster formats with a signature of their own; nothing else (EPS runs a program, TGA has no signature) is decoded.
+# Raster formats that have a signature; nothing else (EPS runs a program, TGA has no signature) is decoded.
 # Each must be one that Pillow opens by this name: an unknown one fails every file that the names before it do not take.
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "PCX", "PNG", "PPM", "SGI", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
@@ -70,7 +70,7 @@ def data_params(data_set: DataSet, where: str) -> DataParams:
         return DataParams.model_validate({"images": where, **fields})
     except ValidationError as error:
         problem = validation_messages.describe_error(error, DataParams, ("data_set",))
-        raise InputError(f"{where}: its description of images is wrong ({problem})") from None
+        raise InputError(f"{where}: its description of images is wrong ({problem}); make the file again") from None
 
 
 def decode(root: Path, path: str, data: DataParams) -> Decoded:

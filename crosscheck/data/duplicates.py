@@ -28,7 +28,7 @@ class Duplicates:
         return sum(len(paths) - 1 for paths in self.groups)
 
     def apart(self, places: Iterable[tuple[str, object]]) -> list[list[str]]:
-        """The groups that stand in two or more places, given path and place of all files; an empty text is no place."""
+        """The groups that are in two or more places, given the place of each file's path; an empty text is none."""
         grouped = {path for paths in self.groups for path in paths}
         place_of = {path: place for path, place in places if path in grouped}
         return [paths for paths in self.groups if len({place_of[path] for path in paths} - {""}) > 1]

@@ -1,7 +1,7 @@
 """Guesses from names which images belong together, as those of one patient, video or page do.
 
-Keeping images together that do not belong together costs next to nothing; tearing apart those that do makes the test
-ask for what was learnt by heart.
+To keep images together that do not belong together costs almost nothing. To separate those that do puts images like
+those of the training into the test.
 """
 
 import re
@@ -16,7 +16,7 @@ from crosscheck.data.image_folder import Listing
 ALONE, FOLDER = "none", "folder"
 # `patient12_03.png`, `video-7_0012.jpg`: what stands before the last number, if it holds a number itself.
 NUMBERED = r"([^/]*[0-9][^/]*)[_-][0-9]+\.[A-Za-z]+$"
-# Fewer groups could not be dealt out by shares.
+# Fewer groups could not be split by shares.
 FEWEST_GROUPS, LARGEST_SHARE = 8, 0.2
 
 

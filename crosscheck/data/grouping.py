@@ -132,7 +132,7 @@ def _connect(equals: NDArray[np.int64], groups: Sequence[str]) -> NDArray[np.int
     """
     # An image without a group is alone: no group has a name that begins with a line break.
     fellows = first_of_equals(name or f"\n{at}" for at, name in enumerate(groups))
-    # Equal pixels connect groups. Most images have pixels of their own, so this graph is small.
+    # Equal pixels connect groups. Most images share their pixels with no other, so this graph is small.
     copies = np.flatnonzero(equals != np.arange(len(equals)))
     touched, ends = np.unique(fellows[np.stack([equals[copies], copies])], return_inverse=True)
     edges = np.ones(len(copies), dtype=bool), tuple(ends.reshape(2, -1))

@@ -53,7 +53,7 @@ def find(root: Path, layout: Layout = "auto", labels: str = "none") -> Listing:
 
     `layout` and `labels` are as in the section `data` of params.yaml.
 
-    Hidden names, leftovers of other programs, files beside the class folders, and links to folders that are in `root`
+    Hidden names, leftovers of other programs, files next to the class folders, and links to folders that are in `root`
     anyway are listed as ignored; links to other folders are among the paths, for the reader to refuse.
     Raises InputError for a missing folder, one that can be read in two ways, ready-made subsets or a table that cannot
     be used, fewer than two classes, a class without any file or without one to train on, a link in the place of a class
@@ -106,7 +106,7 @@ def _list_folders(root: Path, layout: Layout) -> Listing:
 
 
 def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[str]) -> Iterator[_ClassFolder]:
-    """The class folders of ready-made subsets, in sorted order; what lies beside them on the way goes to `ignored`."""
+    """The class folders of ready-made subsets, in sorted order; what is next to them on the way goes to `ignored`."""
     ignored.extend(ready.beside)
     for subset, path in sorted(ready.folders.items(), key=lambda item: os.fsencode(item[1])):
         steps = path.split("/")
@@ -116,7 +116,7 @@ def _folders_in_subsets(root: Path, ready: ready_subsets.Subsets, ignored: list[
 
 
 def _folders_in_classes(root: Path, ready: SubsetsInClasses, ignored: list[str]) -> Iterator[_ClassFolder]:
-    """The folders of the subsets of each class, in sorted order; what lies beside them goes to `ignored`."""
+    """The folders of the subsets of each class, in sorted order; what is next to them goes to `ignored`."""
     ignored.extend(ready.beside)
     for name, subsets in ready.folders.items():
         for inside in _class_folders(root, f"{name}/", ignored):
@@ -133,7 +133,7 @@ def _list_table(root: Path, name: str) -> Listing:
     matched = labels_table.match(root, name, rows, walked.files(root, ""))
     classes = sorted({row.label for row in rows})
     if len(classes) < 2:
-        raise InputError(f"{root / name}: names only the label {classes[0]!r}; it takes two or more")
+        raise InputError(f"{root / name}: names only the label {classes[0]!r}; name images of two labels or more")
     class_names.check(root / name, classes, "labels")
     label_of = {label: index for index, label in enumerate(classes)}
     found = matched.rows.values()
@@ -185,8 +185,8 @@ def check_apart(root: Path, output: Path) -> None:
     images, written = root.resolve(), output.resolve()
     if images.is_relative_to(written) or written.is_relative_to(images):
         raise InputError(
-            f"params.yaml: data.images is {str(root)!r}, and {str(output)!r}, which is overwritten, is not apart from "
-            "it; move the images to a folder of their own"
+            f"params.yaml: data.images is {str(root)!r}, in the same place as {str(output)!r}, which is overwritten; "
+            "move the images to a separate folder"
         )
 
 
@@ -207,7 +207,7 @@ def _class_folders(root: Path, prefix: str, ignored: list[str]) -> list[str]:
             ignored.append(prefix + entry.name)
     if linked:
         raise InputError(
-            f"{folder}: holds links where class folders belong ({layout.listed(linked)}), and they are not followed; "
+            f"{folder}: holds links in place of class folders ({layout.listed(linked)}), which are not followed; "
             "put the folders themselves there, or remove the links"
         )
     return classes

@@ -20,7 +20,7 @@ from crosscheck.data.sightings import Header, Sample
 
 # As large as they come up to here; larger ones are reduced to it, and tiny ones enlarged so that three poolings fit.
 LONGEST, SHORTEST = 96, 32
-# With so many images an epoch at full size takes an hour.
+# With this many images an epoch at full size takes an hour.
 MANY, LONGEST_OF_MANY = 20_000, 64
 # From the narrowest tenth of the images to the widest: stretching would change a shape that much.
 UNEQUAL_SHAPES = 1.5
@@ -95,7 +95,10 @@ def inspect_folder(root: Path) -> Inspection:
     sample = sightings.look(root, sightings.within_budget(files, headers), stretched, listing.has_links)
     if not sample.seen:
         path, note = next(iter(sample.unreadable.items()))
-        raise InputError(f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}")
+        raise InputError(
+            f"{root}: none of the images that were looked at can be read, such as {path!r}: {note}; save them again in "
+            "a format that is read (docs/reference/image-folders.md)"
+        )
     return Inspection(
         root=root,
         layout=listing.read_as,

@@ -31,10 +31,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Matched:
-    """The rows of a table beside the files of the folder.
+    """The rows of a table, compared with the files of the folder.
 
     `rows`: by path, those of files that are there; `missing`: those of files that are not there, with their labels;
-    `hidden`: paths of hidden files and leftovers, which are no images; `unlisted`: images that no row names;
+    `hidden`: paths of hidden files and leftovers, which are not images; `unlisted`: images that no row names;
     `others`: files that are not named like images, and that no row names.
     """
 

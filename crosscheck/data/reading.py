@@ -94,7 +94,7 @@ def _neither(root: Path, names: list[str]) -> InputError:
 
 
 def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
-    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is no class, most likely.
+    """Raise InputError where one of several folders in `root` holds ready-made subsets: it is most likely not a class.
 
     `is_in_each`: all of the folders hold subsets. Then these have to hold the same folders.
     """
@@ -116,7 +116,7 @@ def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
 
 def too_few(root: Path, folders: list[str]) -> str:
     """What to say of a folder with fewer than two class folders."""
-    needs = "it takes two or more sub-folders, one per class, with images in each"
+    needs = "make two or more sub-folders, one per class, with images in each"
     table = next((entry.name for entry in walk.sorted_entries(root) if entry.name.lower().endswith(".csv")), None)
     if table:
         needs += f", or data.labels in params.yaml set to {table!r}, if it names the label of each image"

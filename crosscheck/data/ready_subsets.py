@@ -27,7 +27,7 @@ def read(root: Path, top: list[str]) -> Subsets:
     """The subsets in `root`, whose folders are `top`.
 
     Raises InputError where two folders are the same subset, where nothing is there to train on, and where the folders
-    in the training images are no classes.
+    in the training images are not classes.
     """
     at = by_subset(root, top)
     train = _find_train(root, at)
@@ -45,7 +45,7 @@ def read(root: Path, top: list[str]) -> Subsets:
     beside = [name for name in top if name not in {path.split("/")[0] for path in paths.values()}]
     unread = [name for name in beside if name not in at.values() and holds_images(root / name)]
     if unread:
-        remarks.append(f"the images in {listed(unread)}, beside the subsets, are ignored")
+        remarks.append(f"the images in {listed(unread)}, next to the subsets, are ignored")
     return Subsets(paths, beside, remarks)
 
 

@@ -18,7 +18,7 @@ def summarize(found: dict[str, Any]) -> str:
         *remarks,
     ]
     if remarks:
-        lines.append("report.json beside the manifest lists them all")
+        lines.append("report.json, next to the manifest, lists them all")
     return "\n".join(lines)
 
 
@@ -70,7 +70,7 @@ def _remarks(found: dict[str, Any]) -> list[str]:
         lines.append(f"{len(found['duplicates'])} groups of images have the same pixels; {stays} in one subset")
     if found["duplicates_across_classes"]:
         count = len(found["duplicates_across_classes"])
-        lines.append(f"warning: {count} of these groups stand in more than one class, so labels contradict")
+        lines.append(f"warning: {count} of these groups are in more than one class, so labels contradict each other")
     for subset, missing in found["fewer_than_asked"].items():
         if missing:
             lines.append(

@@ -55,8 +55,8 @@ def check(
     named = [subset for subset in DRAWN if subset in given]
     if params.folds and named:
         raise InputError(
-            f"params.yaml: split.folds is {params.folds}, but the folder has a {named[0]} part of its own, which stays "
-            "as it is; set split.folds to 0"
+            f"params.yaml: split.folds is {params.folds}, but the folder has its own {named[0]} part, which stays as "
+            "it is; set split.folds to 0"
         )
     total = Counter(labels)
     for label, name in enumerate(classes):
@@ -65,7 +65,7 @@ def check(
             raise InputError(f"the class {name!r} holds no image; put images into its folder or move the folder away")
         if count == 1:
             raise InputError(
-                f"the class {name!r} has one image; it takes two or more, so that it is both trained and tested"
+                f"the class {name!r} has one image; it needs two or more, to train and to test with; add images"
             )
         if params.folds > count:
             raise InputError(
@@ -105,7 +105,7 @@ def check_groups(sizes: dict[str, list[int]], drawn: Sequence[str], units: Units
         if held[label] < needed:
             raise InputError(
                 f"the class {name!r} has {_count(held[label], 'group')} of images that stay together, the largest of "
-                f"{_count(_sizes_of_class(units, label).max(), 'image')}; it takes {needed} or more"
+                f"{_count(_sizes_of_class(units, label).max(), 'image')}; it needs {needed} groups or more"
             )
 
 

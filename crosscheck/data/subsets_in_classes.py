@@ -62,7 +62,7 @@ def _parts(folder: Path, inside: list[str]) -> dict[str, str]:
 
 
 def refuse_mixture(root: Path, top: list[str], found: SubsetsInClasses) -> None:
-    """Raise InputError where images lie beside the subsets, so that `root` could be read in two ways."""
+    """Raise InputError where images are next to the subsets, so that `root` could be read in two ways."""
     if not found.unsorted:
         return
     raise InputError(

@@ -70,7 +70,7 @@ def fit_detector(net: nn.Sequential, train: Subset, val: Subset, checkpoint: str
 
     The limit is the distance that all but `MISTAKEN` of the validation images keep, counted so that the same holds on
     average for images drawn like them (split conformal prediction, Vovk et al., 2005); with fewer than 99, the largest.
-    Without validation images, training images take their place, each beside the others.
+    Without validation images, training images take their place, each compared with the others.
     """
     seen = _features_of(net, Subset(train.images[:MOST_NEIGHBOURS], train.labels[:MOST_NEIGHBOURS]))
     mean, deviation = seen.mean(0), seen.std(0, correction=0)

@@ -76,7 +76,7 @@ class Story:
 def draw_frames(story: Story) -> NamedFigures:
     """A figure for each scene, all on the same scales.
 
-    It is one figure, in which only what moves is changed: to make its axes anew takes longer than to draw them.
+    It is one figure, in which only what moves is changed: to make the axes again takes longer than to draw them.
     """
     figure, first = new_figure((10, 5.2), layout=None), story.scenes[0]
     title = figure.suptitle("", fontsize=12)

@@ -4,38 +4,26 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from crosscheck.data import dataset
 from crosscheck.data.dataset import Subset
 from crosscheck.evaluation import predictions
-from crosscheck.explain import activations, animation, attributions, figures, probes, text
+from crosscheck.explain import activations, alternatives, animation, attributions, figures, probes, text
+from crosscheck.explain.glossary import link_words
+from crosscheck.explain.layer_pictures import (
+    compute_values,
+    save_picture,
+    show_kernels,
+    show_patches,
+    show_responses,
+)
 from crosscheck.explain.receptive_fields import BACKBONE
 from crosscheck.explain.subject import Subject
-from crosscheck.network import inference, model
+from crosscheck.network import model
 from crosscheck.network.checkpoint import load_checkpoint
-from crosscheck.reporting import image_grids, style
+from crosscheck.reporting import style
 from crosscheck.reporting.document import Animation, Block, Paragraph, Picture, Section
 from crosscheck.training import curves, snapshots
-
-UNITS, PER_CLASS = 64, 20
-
-
-def summary(study: Subject, history: list[curves.Epoch]) -> list[str]:
-    """What stands above the chapters."""
-    described, kept, guess = study.trained.data_set, curves.kept(history, study.keep), study.guess
-    trained = f"{kept.epoch} of {history[-1].epoch} epochs" if study.keep == "best" else f"{kept.epoch} epochs"
-    which = ", since the validation loss was lowest then" if study.keep == "best" else ""
-    # Where one class is much larger than the others, a high accuracy says little.
-    beside = "" if guess.even else f"; always naming the most frequent class gives {guess.accuracy:.2%}"
-    return [
-        f"A network with {model.parameter_count(study.trained.net):,} parameters, for images of {described.height} x "
-        f"{described.width} px of {len(described.classes)} classes, after {trained}{which}; training accuracy "
-        f"{kept.train_accuracy:.2%} in the last{beside}.",
-        "Where a picture compares with untrained weights, these are the weights that the training began with: "
-        "what they can already do is not learnt.",
-    ]
 
 
 def write_layers(study: Subject) -> list[Section]:
@@ -44,15 +32,17 @@ def write_layers(study: Subject) -> list[Section]:
     told = []
     for response in activations.find_responses(study.trained.net, study.layers, scanned, study.batch):
         name = response.layer.name
-        heading = f"{name}, which sees {text.seen(response.layer)}"
+        size, values, favourites = text.describe_layer(response, scanned.labels, study.classes)
         blocks: list[Block] = [
             *describe_backbone(study, name),
-            *map(Paragraph, text.describe_layer(response, scanned.labels, study.classes)),
+            Paragraph(link_words(size)),
+            Paragraph(link_words(values)),
+            Paragraph(favourites),
             *show_kernels(study, name),
             show_responses(study, response),
-            show_patches(study, response, scanned),
+            *show_patches(study, response, scanned),
         ]
-        told.append(Section(heading, blocks, name))
+        told.append(Section(f"{name}: {text.name_parts(name, study.trained)}", blocks, name))
     return told
 
 
@@ -65,65 +55,6 @@ def describe_backbone(study: Subject, name: str) -> list[Paragraph]:
     return [Paragraph(text.describe_backbone(study.trained.params, convolutions))]
 
 
-def save_picture(study: Subject, name: str, figure: Figure, caption: str) -> Picture:
-    """Save the figure as NAME.png among the report's pictures."""
-    file = study.pictures / f"{name}.png"
-    style.save(figure, file, study.params.dpi)
-    return Picture(file, caption)
-
-
-def show_kernels(study: Subject, name: str) -> list[Picture]:
-    """The kernels of the layer `name`, where it has any; of a backbone, those of its first convolution."""
-    pictures: list[Picture] = []
-    for part in study.trained.net.get_submodule(name).modules():
-        if isinstance(part, torch.nn.Conv2d) and not (pictures and name == BACKBONE):
-            figure = image_grids.draw_kernels(part.weight.detach().numpy(), name)
-            caption = f"The kernels of {name}, on one scale: red adds, blue subtracts."
-            pictures.append(save_picture(study, f"kernels_{name}", figure, caption))
-    return pictures
-
-
-def show_responses(study: Subject, response: activations.Response) -> Picture:
-    """Of maps: the response to the first test image of each class; of single values: to 20 of each class."""
-    name, names = response.layer.name, study.classes[: study.params.classes]
-    if response.layer.has_maps:
-        channels = response.drawn(study.params.channels)
-        examples = activations.one_of_each_class(study.shown_test)
-        values = compute_values(study.trained.net, name, examples)[:, channels]
-        maps = figures.DrawnMaps(values, channels, response.dead[channels])
-        title = f"{name}: responses to n = {len(examples)} test images, one of each class, on one scale"
-        figure = figures.draw_maps(maps, examples, [names[label] for label in examples.labels], title)
-    else:
-        units = response.drawn(UNITS)
-        examples = dataset.first_of_each_class(study.shown_test, PER_CLASS)
-        values = compute_values(study.trained.net, name, examples)[:, units]
-        which = "" if len(units) == response.channels else f", the {len(units)} that vary most"
-        title = f"{name}: {response.channels:,} units{which}, for n = {len(examples)} test images"
-        figure = figures.draw_units(values, units, examples.labels, names, title)
-    return save_picture(study, f"responses_{name}", figure, f"{title}.")
-
-
-def show_patches(study: Subject, response: activations.Response, scanned: Subset) -> Picture:
-    """The parts of the images `scanned` to which the layer's channels respond most."""
-    channels = response.drawn(study.params.channels)
-    unit = "channel" if response.layer.has_maps else "unit"
-    seen = f"the receptive fields where each {unit}" if response.layer.step else "the images to which each unit"
-    title = f"{response.layer.name}: {seen} responds most, of n = {len(scanned):,} training images"
-    figure = figures.draw_patches(response, channels, scanned, study.params.patches, title)
-    which = "the first" if response.layer.step else "those that vary most,"
-    cut = f"; {which} {len(channels)} of {response.channels:,} {unit}s" if len(channels) < response.channels else ""
-    once = "; at most one of an image" if response.layer.step else ""
-    caption = f"{title}, the strongest first, with the value{once}{cut}."
-    return save_picture(study, f"patches_{response.layer.name}", figure, caption)
-
-
-def compute_values(net: torch.nn.Sequential, name: str, subset: Subset) -> NDArray[np.float32]:
-    """What the layer `name` gives for a few images, float32 (n, channels, ...)."""
-    pixels = torch.from_numpy(subset.images.transpose(0, 3, 1, 2).copy())
-    found = next(values for each, values in inference.outputs(net, pixels) if each == name)
-    return np.asarray(found.numpy())
-
-
 def write_probes(study: Subject) -> Section:
     """What each layer knows: linear probes, and the test images in two dimensions, trained against untrained."""
     names = [probes.IMAGE, *(layer.name for layer in study.layers)]
@@ -132,19 +63,19 @@ def write_probes(study: Subject) -> Section:
     probing = study.probing
     found = probes.LayerAccuracies(shown, *(probing.accuracies(net, names, study.batch, study.threads) for net in nets))
     fitted, scored = len(probing.fitted), len(probing.scored)
-    cut = f", first {probes.MOST_CLASSES} classes" if len(study.classes) > probes.MOST_CLASSES else ""
+    cut = f" Only the first {probes.MOST_CLASSES} classes are used." if len(study.classes) > probes.MOST_CLASSES else ""
     caption = (
-        f"Logistic regression on what each layer gives, maps averaged over a grid of at most {probes.GRID} x "
-        f"{probes.GRID} cells; fitted on n = {fitted} training images, scored on n = {scored} {probing.source} "
-        f"images{cut}."
+        "How well the classes can be told apart at each layer: by logistic regression on what the layer gives, maps "
+        f"averaged over a grid of at most {probes.GRID} x {probes.GRID} cells. It is fitted on training images; the "
+        f"accuracy is that on {probing.source} images.{cut}"
     )
     chart = figures.draw_probes(found, probing.chance, fitted, scored)
     blocks: list[Block] = [
-        Paragraph(text.describe_probes(found)),
-        save_picture(study, "probes", chart, caption),
+        Paragraph(link_words(text.describe_probes(found))),
+        save_picture(study, "probes", chart, caption, alternatives.describe_probes(found)),
         show_views(study, names, shown),
     ]
-    return Section("Linear probes", blocks, "probes")
+    return Section("Linear probes: what each layer knows", blocks, "probes")
 
 
 def show_views(study: Subject, names: list[str], shown: list[str]) -> Picture:
@@ -158,7 +89,8 @@ def show_views(study: Subject, names: list[str], shown: list[str]) -> Picture:
     ]
     title = f"Test images at each layer, along two principal components (n = {len(some)})"
     figure = figures.draw_views(seen, some.labels, drawn, title)
-    return save_picture(study, "views", figure, f"{title}. Only shown: nothing is fitted to their classes.")
+    caption = "A point is an image. Where colours lie apart, the layer tells the classes apart. The axes know no class."
+    return save_picture(study, "views", figure, caption, alternatives.describe_views(title, seen))
 
 
 def write_attributions(study: Subject, answered: predictions.Predictions) -> Section:
@@ -185,9 +117,12 @@ def write_attributions(study: Subject, answered: predictions.Predictions) -> Sec
             f"Reasons for {len(found)} of {len(rows)} {word} answers (n = {n} test images): "
             "red speaks for the answer, blue against it"
         )
-        caption = f"{title}. Trained and untrained share a scale; below each map, its extremes."
-        pictures.append(save_picture(study, f"attribution_{word}", figures.draw_attributions(found, title), caption))
-    return Section("Attribution", [*map(Paragraph, sentences), *pictures], "attribution")
+        instead = alternatives.describe_attributions(title, found)
+        caption = "Trained and untrained share a scale. Below each map stand its lowest and its highest value."
+        figure = figures.draw_attributions(found, title)
+        pictures.append(save_picture(study, f"attribution_{word}", figure, caption, instead))
+    blocks: list[Block] = [*map(Paragraph, map(link_words, sentences)), *pictures]
+    return Section("Attribution: which part of an image decides", blocks, "attribution")
 
 
 def attribution(study: Subject, row: int, answer: int) -> figures.Attribution:
@@ -214,7 +149,7 @@ def write_animation(study: Subject, folder: Path, history: list[curves.Epoch]) -
     kept = curves.kept(history, study.keep).epoch if study.keep == "best" else None
     words = text.describe_training(history, study.guess, list(files), kept)
     if files:
-        blocks: list[Block] = [Paragraph(words), animate(study, files, history, kept)]
+        blocks: list[Block] = [Paragraph(link_words(words)), animate(study, files, history, kept)]
     else:
         blocks = [Paragraph(f"There is no animation: {left_out or 'train.snapshots is 0'}. {words}")]
     return Section("Training animation", blocks, "animation")
@@ -233,7 +168,8 @@ def animate(study: Subject, files: dict[int, Path], history: list[curves.Epoch],
     gif = study.folder / "training.gif"
     animation.write_gif(list(drawn), gif)
     captions = [animation.caption(epoch, history, study.guess, kept) for epoch in files]
-    return Animation([Picture(file, caption) for file, caption in zip(drawn, captions, strict=True)], gif)
+    frames = zip(drawn, captions, alternatives.describe_frames(story), strict=True)
+    return Animation([Picture(file, caption, instead=instead) for file, caption, instead in frames], gif)
 
 
 def scene(study: Subject, epoch: int, net: torch.nn.Sequential, examples: Subset) -> animation.Scene:

@@ -51,6 +51,11 @@ class Subject:
         return self.folder / "pictures"
 
     @property
+    def kernels(self) -> Path:
+        """The kernels stand apart: DVC's page of plots has them from `visualize`, and lists the other pictures here."""
+        return self.folder / "kernels"
+
+    @property
     def classes(self) -> list[str]:
         return self.trained.data_set.classes
 

@@ -2,16 +2,28 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from crosscheck.core.params import ModelParams
 from crosscheck.data.guessing import Guess
 from crosscheck.explain.activations import Response
 from crosscheck.explain.probes import LayerAccuracies
-from crosscheck.explain.receptive_fields import Layer
+from crosscheck.explain.receptive_fields import BACKBONE, Layer
+from crosscheck.network import model
+from crosscheck.network.checkpoint import Checkpoint
 from crosscheck.reporting.sentences import Sentences
 from crosscheck.training.curves import Epoch, plateau_end
 
 MOST_LISTED = 12
+# What the parts of a layer are called, apart from its convolution.
+PARTS: dict[type[nn.Module], str] = {
+    nn.BatchNorm2d: "batch normalisation",
+    nn.MaxPool2d: "max pooling",
+    nn.AvgPool2d: "average pooling",
+    nn.ReLU: "ReLU",
+    nn.Linear: "dense layer",
+    model.Average: "global average",
+}
 
 
 def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[str]) -> list[str]:
@@ -31,6 +43,21 @@ def describe_layer(response: Response, labels: NDArray[np.int64], classes: list[
         values,
         _say("favourites", unit, members, alike, MOST_LISTED),
     ]
+
+
+def name_parts(name: str, trained: Checkpoint) -> str:
+    """What the layer `name` of the network consists of, in the order in which an image goes through."""
+    if name == BACKBONE:
+        return f"{trained.params.backbone} of timm"
+    layer = trained.net.get_submodule(name)
+    return ", ".join(filter(None, map(_name_part, [layer, *layer.children()])))
+
+
+def _name_part(part: nn.Module) -> str:
+    if isinstance(part, nn.Conv2d):
+        stride = f" with stride {part.stride[0]}" if part.stride[0] > 1 else ""
+        return f"{part.kernel_size[0]} x {part.kernel_size[1]} convolution{stride}"
+    return PARTS.get(type(part), "")
 
 
 def seen(layer: Layer) -> str:

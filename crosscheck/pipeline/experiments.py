@@ -27,7 +27,7 @@ def place(folder: Path) -> str:
     inside = whole.is_relative_to(root())
     named = whole.relative_to(root()).as_posix() if inside else whole.as_posix()
     if inside and whole == root():
-        raise InputError(f"{folder}: is the project itself; put the images into a folder of their own")
+        raise InputError(f"{folder}: is the project itself; put the images into a separate folder")
     if "${" in named:
         raise InputError(f"{folder}: has '${{' in its path, which DVC takes for a variable; rename the folder")
     if not named.isprintable() or os.fsencode(named).decode("utf-8", "replace") != named:

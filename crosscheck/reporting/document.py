@@ -3,12 +3,14 @@
 import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from crosscheck.core.files import write_text
+from crosscheck.reporting.diagrams import Diagram
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,15 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Page:
+    """Words that lead to another file; `path` is relative to the folder of this document."""
+
+    text: str
+    path: str
+    kind: ClassVar = "page"
+
+
+@dataclass(frozen=True)
 class Mark:
     """A sign that stands for a word. The word is its title, and what a screen reader says in its place.
 
@@ -56,7 +67,7 @@ class Break:
     kind: ClassVar = "break"
 
 
-Part = str | Code | Strong | Link | Mark | Break
+Part = str | Code | Strong | Link | Page | Mark | Break
 # Plain text, or text with other parts in it.
 Words = str | Sequence[Part]
 
@@ -71,6 +82,23 @@ class Paragraph:
 class Bullets:
     items: Sequence[Words]
     kind: ClassVar = "bullets"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word with its meaning; links lead to `anchor`."""
+
+    name: str
+    meaning: Words
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Words that the document uses, and what they mean."""
+
+    terms: Sequence[Term]
+    kind: ClassVar = "terms"
 
 
 @dataclass(frozen=True)
@@ -89,14 +117,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file with a caption.
+    """A PNG file with a caption, which says how to read it.
 
     `captioned`: whether the caption stands below the picture. `instead`: what those are told who cannot see it, where
-    that is not the caption.
+    that is not the caption: what is in the picture, and what stands in its title.
     """
 
     file: Path
-    caption: str
+    caption: Words
     captioned: bool = True
     instead: str = ""
     kind: ClassVar = "picture"
@@ -104,7 +132,7 @@ class Picture:
     @property
     def alternative(self) -> str:
         """The text in the place of the picture."""
-        return self.instead or self.caption
+        return self.instead or plain_text(self.caption)
 
     @property
     def source(self) -> str:
@@ -141,7 +169,7 @@ class Section:
         return self.name or "-".join(spaced.split())
 
 
-Block = Paragraph | Bullets | Table | Picture | Animation | Section
+Block = Paragraph | Bullets | Terms | Table | Diagram | Picture | Animation | Section
 
 
 @dataclass(frozen=True)
@@ -152,19 +180,20 @@ class Document:
     blocks: Sequence[Block]
 
     def __post_init__(self) -> None:
-        anchors = [block.anchor for block in _walk(self.blocks) if isinstance(block, Section)]
+        anchors = [anchor for block in _walk(self.blocks) for anchor in _anchors(block)]
         twice = {anchor for anchor in anchors if anchors.count(anchor) > 1}
         if twice:
             raise ValueError(f"two sections have the anchor {min(twice)!r}; give one of them another name")
 
     @property
-    def animated(self) -> bool:
-        return any(isinstance(block, Animation) for block in _walk(self.blocks))
+    def opening(self) -> list[Block]:
+        """What stands above the first section, and above the contents."""
+        return list(takewhile(lambda block: not isinstance(block, Section), self.blocks))
 
     @property
-    def folds(self) -> bool:
-        """Whether any section is folded."""
-        return any(isinstance(block, Section) and block.folded for block in _walk(self.blocks))
+    def body(self) -> Sequence[Block]:
+        """The first section and all below."""
+        return self.blocks[len(self.opening) :]
 
 
 def _walk(blocks: Sequence[Block]) -> Iterator[Block]:
@@ -172,6 +201,21 @@ def _walk(blocks: Sequence[Block]) -> Iterator[Block]:
         yield block
         if isinstance(block, Section):
             yield from _walk(block.blocks)
+
+
+def _anchors(block: Block) -> list[str]:
+    if isinstance(block, Terms):
+        return [term.anchor for term in block.terms]
+    return [block.anchor] if isinstance(block, Section) else []
+
+
+def plain_text(words: Words) -> str:
+    """The words alone, for where nothing else may stand."""
+    parts = [words] if isinstance(words, str) else words
+    return "".join(
+        part if isinstance(part, str) else part.word if isinstance(part, Mark) else getattr(part, "text", " ")
+        for part in parts
+    )
 
 
 def write_markdown(document: Document, file: Path) -> None:

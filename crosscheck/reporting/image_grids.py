@@ -25,29 +25,36 @@ from crosscheck.reporting.style import (
     grid,
     show_image,
     shown,
+    shown_path,
 )
 
 MOST_CLASSES = 20
-MAPS_IN_A_ROW, KERNELS_IN_A_ROW = 12, 9
-# Three lines below an image, in inches.
-LABEL = 0.55
-# The width of a map in inches; between maps and, for a line, above each, as shares of it.
-MAP_SIDE, SPACE, LABEL_SPACE = 1.12, 0.07, 0.22
+# More maps in a row would be too small where a page shows the picture at its own width.
+MAPS_IN_A_ROW, KERNELS_IN_A_ROW, IMAGES_IN_A_ROW = 6, 9, 4
+# A line below an image and the space around all of them, in inches.
+LINE, AROUND = 0.15, 0.1
+# The width of a map in inches; between maps and, for two lines, above each, as shares of it.
+MAP_SIDE, SPACE, LABEL_SPACE = 1.12, 0.07, 0.34
+HAIR = 0.01
 
 
 @dataclass(frozen=True)
 class AnsweredImage:
-    """What the network said of one image: uint8 (height, width, channels), its classes by name, its confidence."""
+    """What the network said of one image: uint8 (height, width, channels), its classes by name, its confidence.
+
+    `path`: the image's file in the user's folder.
+    """
 
     image: NDArray[np.uint8]
     actual: str
     predicted: str
     confidence: float
+    path: str
 
 
 @dataclass(frozen=True)
 class CaptionedImage:
-    """An image, uint8 (height, width, channels), with three lines to stand below it, and their colour."""
+    """An image, uint8 (height, width, channels), with the lines that stand below it, and their colour."""
 
     image: NDArray[np.uint8]
     caption: str
@@ -83,28 +90,37 @@ def draw_changes(rows: dict[str, NDArray[np.uint8]], title: str) -> Figure:
     return figure
 
 
-def draw_kernels(weights: NDArray[np.float32], layer: str) -> Figure:
-    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0."""
+def name_kernels(weights: NDArray[np.float32], layer: str) -> str:
+    """The title of `draw_kernels`."""
     outputs, inputs, height, width = weights.shape
-    drawn = weights[:MOST_CHANNELS, :MOST_CHANNELS]
     cut = "" if max(outputs, inputs) <= MOST_CHANNELS else f", the first {MOST_CHANNELS} channels"
+    return f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
+
+
+def draw_kernels(weights: NDArray[np.float32], layer: str, first: int = 0, last: int = MOST_CHANNELS) -> Figure:
+    """The kernels of one convolution, float32 (out, in, height, width), on one scale that is symmetric about 0.
+
+    Drawn are those of the output channels from `first` to `last`, exclusive; the scale is that of all.
+    """
+    inputs, height, width = weights.shape[1:]
+    kernels = weights[:MOST_CHANNELS, :MOST_CHANNELS]
+    drawn = kernels[first:last]
     tiles = drawn if inputs > 1 else in_rows(drawn[:, 0], KERNELS_IN_A_ROW)
     rows, columns = tiles.shape[:2]
     side = 0.8 if columns <= 12 else 0.5
-    title = f"Kernels of {layer}: n = {outputs} x {inputs} of {height} x {width} weights{cut}"
-    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, title)
-    axis, limit = axes[0, 0], float(np.abs(drawn).max()) or 1.0
+    figure, axes = grid(1, 1, columns * side, rows * side + 0.2, name_kernels(weights, layer))
+    axis, limit = axes[0, 0], float(np.abs(kernels).max()) or 1.0
     image = axis.imshow(mosaic(tiles), cmap=colormap(SIGNED), vmin=-limit, vmax=limit, interpolation="nearest")
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelsize=7, labelbottom=False, labeltop=True)
     x, y = np.arange(columns) * (width + 1) + (width - 1) / 2, np.arange(rows) * (height + 1) + (height - 1) / 2
     if inputs > 1:
         axis.set_xticks(x, [f"in {number}" for number in range(columns)])
-        axis.set_yticks(y, [f"out {number}" for number in range(rows)])
+        axis.set_yticks(y, [f"out {first + number}" for number in range(rows)])
     else:
         for number in range(len(drawn)):
             place = x[number % columns], y[number // columns] - height / 2
-            axis.annotate(f"out {number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
+            axis.annotate(f"out {first + number}", place, (0, 2), textcoords="offset points", ha="center", fontsize=7)
     figure.colorbar(image, ax=axis, label="weight", aspect=max(10, 3 * rows))
     return figure
 
@@ -132,7 +148,8 @@ def draw_feature_maps(steps: dict[str, NDArray[np.float32]], title: str) -> Figu
     """The maps of one block, a row for each step: float32 (channels, height, width) by the step's name.
 
     A row has one scale for all of its channels: symmetric where values are signed, from 0 where none is negative.
-    Each map tells its value farthest from 0, and those that are 0 everywhere are marked: a weak one is not a dead one.
+    Above each map stands its strongest value, the one farthest from 0. Maps that are 0 everywhere are marked: a weak
+    map is not a dead one.
     """
     total = max(len(maps) for maps in steps.values())
     channels = min(MOST_CHANNELS, total)
@@ -167,8 +184,9 @@ def _draw_sheet(axis: Axes, maps: NDArray[np.float32], columns: int, tall: float
         # Within the axes, so that the search for a layout need not measure it.
         place = left + 0.5, top - SPACE / 2
         axis.text(*place, label, fontsize=7, color=color, ha="center", va="bottom", in_layout=False)
-    axis.set_xlim(0, columns * (1 + SPACE) - SPACE)
-    axis.set_ylim(lines * (tall + LABEL_SPACE) - LABEL_SPACE, -LABEL_SPACE)
+    # A hair more than the maps, so that the frames of the outer ones are whole.
+    axis.set_xlim(-HAIR, columns * (1 + SPACE) - SPACE + HAIR)
+    axis.set_ylim(lines * (tall + LABEL_SPACE) - LABEL_SPACE + HAIR, -LABEL_SPACE)
     axis.spines[:].set_visible(False)
 
 
@@ -181,17 +199,17 @@ def _scale(maps: NDArray[np.float32]) -> ScalarMappable:
 def _label(channel: int, values: NDArray[np.float32]) -> tuple[str, str]:
     """The number of a channel and its value farthest from 0, and the colour to write them in."""
     if not values.any():
-        return f"{channel}: all 0", VERMILION
-    return f"{channel}: to {values.flat[np.abs(values).argmax()]:.2g}", "black"
+        return f"channel {channel}\nall 0", VERMILION
+    return f"channel {channel}\nstrongest {values.flat[np.abs(values).argmax()]:.2g}", "black"
 
 
 def draw_answers(shown_answers: list[AnsweredImage], title: str, nothing: str) -> Figure:
-    """Images with their true and their predicted class; `nothing` is said where there is none."""
+    """Images with their true and their predicted class and their files; `nothing` is said where there is none."""
     captioned = [
         CaptionedImage(
             answer.image,
             f"true: {shown(answer.actual, 18)}\npredicted: {shown(answer.predicted, 18)}\n"
-            f"confidence {answer.confidence:.1%}",
+            f"confidence {answer.confidence:.1%}\n{shown_path(answer.path)}",
             VERMILION if answer.actual != answer.predicted else "black",
         )
         for answer in shown_answers
@@ -201,10 +219,12 @@ def draw_answers(shown_answers: list[AnsweredImage], title: str, nothing: str) -
 
 def draw_captioned(images: list[CaptionedImage], title: str, nothing: str) -> Figure:
     """Images with the lines below them; `nothing` is said where there is none."""
-    columns = min(4, max(1, len(images)))
-    rows = max(1, -(-len(images) // columns))
+    rows = max(1, -(-len(images) // IMAGES_IN_A_ROW))
+    # As many in each row, where that is possible: a last row of one would look lost.
+    columns = max(1, -(-len(images) // rows))
     tallest = max((fit_height(each.image, 2.3) for each in images), default=0.5)
-    figure, axes = grid(rows, columns, 2.3, tallest + LABEL, title, margin=0.2, head=0.15)
+    lines = max((each.caption.count("\n") + 1 for each in images), default=0)
+    figure, axes = grid(rows, columns, 2.3, tallest + AROUND + LINE * lines, title, margin=0.2, head=0.15)
     for axis, each in zip(axes.flat, images, strict=False):
         show_image(axis, each.image)
         axis.set_anchor("N")

@@ -1,4 +1,4 @@
-"""Sentences of a report, as macros of a template: a module computes what stands in them, and they stand beside it."""
+"""Sentences of a report, as macros of a template next to the module that computes the values in them."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -9,10 +9,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 
 class Sentences:
-    """The macros of the text file that stands beside a module under its name.
+    """The macros of the text file in a module's folder that has its name.
 
-    Filters that every template has: `count` a noun, numbers `grouped` by thousands, with so many `decimals`, with so
-    many `significant` digits, with their sign (`signed`), and shares in `percent`. `filters` are further ones.
+    Filters that every template has: `count` a noun, numbers `grouped` by thousands, with a number of `decimals` or of
+    `significant` digits, with their sign (`signed`), and shares in `percent`. `filters` are further ones.
     """
 
     def __init__(self, module: str, **filters: Callable[..., str]) -> None:

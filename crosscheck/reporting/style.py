@@ -118,3 +118,8 @@ def shown(name: str, length: int = 1000) -> str:
     name = " ".join(name.encode("utf-8", "backslashreplace").decode("utf-8").split())
     name = name if len(name) <= length else name[: length - 1] + "…"
     return name.replace("$", r"\$")
+
+
+def shown_path(path: str, length: int = 26) -> str:
+    """A path of a file as matplotlib may print it: its end, which is what tells it from others."""
+    return shown(path if len(path) <= length else "…" + path[1 - length :])

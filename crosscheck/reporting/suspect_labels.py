@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from crosscheck.evaluation.suspect_labels import MOST, Suspect
 from crosscheck.reporting import image_grids, style
 
-# Letters of a path below an image; its end is what tells it from others.
-LONGEST_PATH = 26
-
 
 def draw_suspects(found: Sequence[Suspect], images: Sequence[NDArray[np.uint8]], who: str, among: str) -> Figure:
     """The first of those found: `images`, each uint8 (height, width, channels), are theirs, in this order.
@@ -22,7 +19,7 @@ def draw_suspects(found: Sequence[Suspect], images: Sequence[NDArray[np.uint8]],
         image_grids.CaptionedImage(
             image,
             f"label: {style.shown(each.label, 18)}\nrather {style.shown(each.suggested, 18)}, {each.probability:.1%}\n"
-            f"{style.shown(each.path if len(each.path) <= LONGEST_PATH else '…' + each.path[1 - LONGEST_PATH :])}",
+            f"{style.shown_path(each.path)}",
         )
         for each, image in zip(found, images, strict=False)
     ]

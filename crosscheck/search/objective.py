@@ -223,7 +223,7 @@ def on_plateau(history: list[Epoch], stop: EarlyStopping, train: Guess, val: Gue
 
 
 def run_final(setup: Setup, wanted: ModelParams, recipe: TrainParams, evaluate: EvaluateParams) -> FinalResult:
-    """Train a finalist with a seed of its own, whatever its curve, and score it on the validation and test sets."""
+    """Train a finalist with one seed, whatever its curve, and score it on the validation and test sets."""
     known = pictures(setup.split, setup.train.images_per_class)
     began = time.perf_counter()
     trainer = start(setup, wanted, recipe)

@@ -1,6 +1,6 @@
 """The models that nothing beats in every objective, and the rules by which some of them are chosen.
 
-The rules stand here, and were here before any test set was opened: they see validation figures only.
+The rules are here, and were here before any test set was opened: they see validation figures only.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What a search found, as JSON and in words, which stand in report.txt.
+"""What a search found, as JSON and in words, which are in report.txt.
 
-Nothing in it depends on the clock: seconds stand in MLflow.
+Nothing in it depends on the clock: seconds are in MLflow.
 """
 
 import json
@@ -24,9 +24,17 @@ _say = Sentences(__file__)
 
 
 def findings(
-    study: Study, setup: Setup, candidates: list[Candidate], finals: list[Finalist], openings: list[int]
+    study: Study,
+    setup: Setup,
+    candidates: list[Candidate],
+    finals: list[Finalist],
+    openings: list[int],
+    base_accuracy: float | None,
 ) -> dict[str, Any]:
-    """The report as strict JSON; `openings`: how many trials there were at each reading of the test set."""
+    """The report as strict JSON; `openings`: how many trials there were at each reading of the test set.
+
+    `base_accuracy`: that of what params.yaml describes, on the validation images, or None where it is not known.
+    """
     search = setup.search
     best, least = pareto.winner(finals), pareto.smallest(finals, search.constraints.accuracy)
     stopped = _stopped(study)
@@ -42,7 +50,7 @@ def findings(
             "failed": states.count(TrialState.FAIL),
         },
         "constraints": search.constraints.model_dump(),
-        "baseline": asdict(setup.baseline),
+        "baseline": {**asdict(setup.baseline), "val_accuracy": base_accuracy},
         "front": [_described(each, setup) for each in candidates],
         "stopped": stopped,
         "rule": pareto.RULE,
@@ -102,7 +110,7 @@ def build_document(content: dict[str, Any], picture: Path) -> Document:
         f"Search {content['search']!r}",
         [
             Paragraph(_say("extent", content)),
-            Picture(picture, "Validation accuracy against parameters and cost", captioned=False),
+            Picture(picture, _say("picture")),
             Section("The answers", [Bullets(answers)]),
             Section("The finalists, with several seeds each", [Paragraph(finalists), _finalists_table(content)]),
             Section("Pareto front", [Paragraph(_say("front", content["repeats"])), _front_table(content["front"])]),
@@ -114,6 +122,11 @@ def build_document(content: dict[str, Any], picture: Path) -> Document:
 def summary(content: dict[str, Any]) -> list[str]:
     """The winner, the smallest that reaches the accuracy, and how to train them, a line each."""
     return [f"{sentence} `{command}`" if command else sentence for sentence, command in _answers(content)]
+
+
+def answer(content: dict[str, Any]) -> str:
+    """The winner in a sentence, or that there is none."""
+    return _answers(content)[0][0]
 
 
 def _answers(content: dict[str, Any]) -> list[tuple[str, str]]:

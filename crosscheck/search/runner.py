@@ -41,7 +41,7 @@ def read_setup(space: Path) -> Setup:
     model, train = load_section("model"), load_section("train")
     if backbones.is_used(model):
         raise InputError(
-            f"params.yaml: model.backbone is {model.backbone!r}, but a search tries convolutions of its own; set it to "
+            f"params.yaml: model.backbone is {model.backbone!r}, but a search builds its own convolutions; set it to "
             "none"
         )
     data = objective.pictures(split, train.images_per_class)
@@ -110,7 +110,7 @@ def explore(pool: ProcessPoolExecutor, setup: Setup, study: Study, runs: NestedR
     pending: set[Future[int]] = set()
     with tqdm(total=wanted.trials, unit="trial", disable=None) as bar:
         while True:
-            # Counted anew each time, since other machines may add to them.
+            # Counted again each time, since other machines may add to them.
             finished = sum(map(objective.was_trained, pareto.finished(study)))
             bar.update(finished - bar.n)
             in_time = time.monotonic() < deadline

@@ -17,7 +17,7 @@ from crosscheck.core.yaml_files import check_section, read_yaml
 from crosscheck.data.dataset import DataSet
 from crosscheck.network import shapes
 
-GUIDE = "docs/how-to/search.md"
+GUIDE = "docs/reference/search-space.md"
 Objective = Literal["accuracy", "parameters", "multiply_adds", "activations", "training_cost"]
 
 

@@ -24,7 +24,7 @@ SQLITE_SECONDS = 120
 
 
 def address() -> str:
-    """`CROSSCHECK_SEARCH_DATABASE`, any address that SQLAlchemy takes, or the sqlite file beside MLflow's."""
+    """`CROSSCHECK_SEARCH_DATABASE`, any address that SQLAlchemy takes, or the sqlite file next to MLflow's."""
     return store.anchored(os.environ.get(VARIABLE) or f"{addresses.SQLITE}{DATABASE}")
 
 

@@ -116,7 +116,7 @@ def sizes(plan: Plan, found: Overview) -> dict[str, list[Size]]:
 def numbers(plan: Plan, found: Overview, table: AnswersTable) -> dict[str, Any]:
     """The figures as strict JSON, without any that depend on the clock or the machine.
 
-    A baseline on which the variants do not agree, since their images differ, is null, and stands with each variant.
+    A baseline on which the variants do not agree, since their images differ, is null, and is given with each variant.
     """
     shared = baselines.shared(found.baselines.values())
     coverage = cross_validation.find(plan)

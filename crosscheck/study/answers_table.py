@@ -16,7 +16,7 @@ from crosscheck.study.measures import Measure
 FILE = "answers.json"
 Word = Literal["Better", "Worse", "Equivalent", "Hint", "Inconclusive"]
 HEADER = ("question", "answer", "evidence")
-# From so many columns on, a terminal has room for three columns of text side by side.
+# From this width in columns on, a terminal has room for three columns of text side by side.
 WIDE = 120
 SHARES_OF_WIDTH = (0.27, 0.36)
 GAP = "  "

@@ -1,6 +1,6 @@
 """The answers of a study at a glance: for each question a word, a plain sentence, and the evidence.
 
-The words stand in at_a_glance.txt.
+The words are in at_a_glance.txt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ from crosscheck.study.study_file import Question, Study
 # The word of a question with several pairs is the first of these that one of them has.
 WORDS: tuple[Word, ...] = ("Better", "Worse", "Equivalent", "Hint", "Inconclusive")
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
-# From this on a network is so many times another one's size, rather than about its size.
+# From this factor on, the text says how many times as large a network is; below, that the sizes are about equal.
 LARGER = 2.0
 
 _say = Sentences(__file__, probability=lambda value: f"{value:.2g}" if value >= 0.0001 else "below 0.0001")
 
 
 def tabulate(plan: Plan, runs: Mapping[str, Sequence[Run]], answers: Sequence[Answer]) -> AnswersTable:
-    """The table of the study's answers, which stand in the order of its file."""
+    """The table of the study's answers, in the order of its file."""
     rows = [
         _row(plan.study, plan.study.questions[name], [*mine])
         for name, mine in groupby(answers, key=lambda answer: answer.question)
@@ -34,7 +34,7 @@ def tabulate(plan: Plan, runs: Mapping[str, Sequence[Run]], answers: Sequence[An
 
 
 def word(finding: Finding) -> Word:
-    """The verdict on the second variant of a pair as it stands in tables."""
+    """The verdict on the second variant of a pair, as tables have it."""
     return _word(finding, finding.verdict)
 
 

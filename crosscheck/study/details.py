@@ -1,6 +1,6 @@
 """The details on the page of a study: a folded section for each thing that the answers rest on.
 
-The longer words stand in details.txt.
+The longer texts are in details.txt.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,7 +75,7 @@ def _convergence(plan: Plan, found: Overview, pictures: Mapping[str, Path]) -> S
 def _sizes(pictures: Mapping[str, Path]) -> list[Section]:
     if "sizes" not in pictures:
         return []
-    caption = "Test accuracy by number of training images, beside that of the nearest training image."
+    caption = "Test accuracy by number of training images, and of the nearest training image."
     instead = "Lines of accuracy that rise with the number of training images."
     return [
         _folded(

@@ -140,7 +140,7 @@ def draw_robustness(runs: Mapping[str, Sequence[Run]], looks: Mapping[str, Look]
 def _draw_corruption(axis: Axes, kind: str, runs: Sequence[Run], look: Look, label: str) -> None:
     """The mean accuracy of one variant's converged runs at each level, with their range; its legend alone without."""
     levels = GRID[kind]
-    # Two levels, such as swapped or not, are no quantity: there is nothing between them to draw a line through.
+    # Two levels, such as swapped or not, are not a quantity: there is nothing between them to draw a line through.
     two = len(levels) == 2
     drawn: dict[str, Any] = {"color": look.color, "marker": look.marker, "linestyle": "none" if two else look.line}
     if not runs:
@@ -169,8 +169,8 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
         guess = each[0].guess
         for run in each:
             curve = run.result.curve
-            color = VERMILION if run.failed else BLUE
-            axis.plot(curve.epoch, curve.train_loss, color=color, linewidth=1, alpha=0.8)
+            look = {"color": VERMILION, "linestyle": "--"} if run.failed else {"color": BLUE}
+            axis.plot(curve.epoch, curve.train_loss, linewidth=1, alpha=0.8, **look)
         axis.axhline(guess.loss, color=GREY, linestyle=":", linewidth=1)
         axis.set_title(f"{shown(name, 24)} (n = {len(each)})", fontsize=8)
         axis.set_yscale("log")
@@ -181,7 +181,9 @@ def draw_losses(runs: Mapping[str, Sequence[Run]]) -> Figure:
     figure.supxlabel("epoch", fontsize=9)
     figure.supylabel("training loss, nats", fontsize=9)
     plateau = "ln(classes)" if all_equal_odds(runs) else "guessing by class shares"
-    figure.suptitle(f"Every run's loss; dotted: the plateau, {plateau}; red: failed to converge", fontsize=10)
+    figure.suptitle(
+        f"Every run's loss; dotted: the plateau, {plateau}; red and dashed: failed to converge", fontsize=10
+    )
     return figure
 
 
@@ -201,7 +203,7 @@ def draw_sizes(lines: Mapping[str, Sequence[Size]], looks: Mapping[str, Look], c
             label = f"{shown(name, 24)} (n = {min(counts)} to {max(counts)})"
             errors = np.maximum(0, means[1:])
             axis.errorbar(at, means[0], yerr=errors, color=color, linestyle=looks[name].line, capsize=3, label=label)
-    # Variants of as many training images may be tested on other images: each of their baselines is shown.
+    # Variants with equal numbers of training images may be tested on other images: each of their baselines is shown.
     neighbours = sorted({(point.images, point.neighbour) for points in lines.values() for point in points})
     axis.plot(*zip(*neighbours, strict=True), color="black", marker="*", linewidth=0.8, label="nearest neighbour")
     _mark_chance(axis.axhline, chance)

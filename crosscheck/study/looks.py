@@ -43,7 +43,7 @@ SIGNS: dict[Word, Sign] = {
 
 
 def assign(study: Study) -> dict[str, Look]:
-    """A look for every variant; those that stand in one picture differ, as long as there are looks enough."""
+    """A look for every variant; those in one picture differ, as long as there are looks enough."""
     together = [question.compare for question in study.questions.values()]
     together.append([names[-1] for names in study.learning_curves.values()])
     numbers: dict[str, int] = {}

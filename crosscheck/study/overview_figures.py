@@ -25,7 +25,7 @@ MOST_EPOCHS = 20
 WIDTH, LINE, HEAD, FOOT = 5.8, 0.185, 0.62, 0.62
 # Where the axis ends and the figures begin, as shares of the width.
 AXIS, FIGURES = (0.03, 0.58), 0.6
-# An interval that is so many times as wide as the usual one is cut off, so that the others can be seen.
+# An interval wider than this multiple of the usual one is cut off, so that the others can be seen.
 WIDEST = 4.0
 BAND = "#D9D9D9"
 

@@ -1,6 +1,6 @@
 """The plan of a study: which variants of the parameters run with which seeds, and what they are to answer.
 
-A study file says so in YAML; docs/how-to/study.md explains it line by line. Every variant is `params.yaml`, then the
+A study file says so in YAML; docs/reference/study-file.md explains every key. Every variant is `params.yaml`, then the
 study's own `params`, then what the variant sets, by dotted names as in `dvc exp run -S`.
 """
 
@@ -32,7 +32,7 @@ class PlannedRun:
 class Plan:
     """A checked study with its runs, all variants of one seed before those of the next.
 
-    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written stands beside these
+    `file` describes it. `whole` is the file that it takes a part of, or `file` too. What is written is next to these
     files in folders of their names, so that two studies never share a folder.
     """
 
@@ -94,7 +94,7 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     for name, variant in study.variants.items():
         if study.vary_split and "split.fold" in variant.set:
             raise InputError(
-                f"{file}: the variant {name} sets 'split.fold', but with vary_split each seed takes a fold of its own; "
+                f"{file}: the variant {name} sets 'split.fold', but with vary_split each seed takes another fold; "
                 "remove it, or set vary_split to false"
             )
         for dotted in variant.set:
@@ -106,7 +106,10 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     resolved: dict[str, Params] = {}
     for name, each in study.variants.items():
         if each.extends is not None and each.extends not in resolved:
-            raise InputError(f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it")
+            raise InputError(
+                f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it; correct the "
+                "name, or move that variant up"
+            )
         resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
         combinations.check(params)
@@ -126,7 +129,7 @@ def _seeds(study: Study, variant: str) -> int:
 
 
 def _seeded(params: Params, seed: int, vary_split: bool) -> Params:
-    """With folds, so many seeds are a round of a cross-validation: one split, and each fold of it once."""
+    """With folds, as many seeds as folds are one cross-validation: one split, and each fold of it once."""
     train, split = params.train.model_copy(update={"seed": seed}), params.split
     if vary_split:
         of_split, fold = divmod(seed, split.folds) if split.folds else (seed, split.fold)

@@ -1,6 +1,6 @@
 """The page of a study, as blocks of a document: the answers at a glance, then the details, folded.
 
-The longer words stand in report.txt, the sections of the details in `details`.
+The longer texts are in report.txt, the sections of the details in `details`.
 """
 
 from collections.abc import Mapping

@@ -56,7 +56,7 @@ def read(folder: Path) -> PackedImages:
         labels = np.array([subsets[each.subset].labels[each.row] for each in rows], dtype=np.int64)
     except (OSError, ValueError, LookupError, csv.Error) as error:
         raise InputError(f"{file}: not the manifest of its folder ({error!r}); run this study again") from None
-    # Groups that follow from the paths are found anew, since a variant may set `split.group_by`.
+    # Groups that follow from the paths are found again, since a variant may set `split.group_by`.
     listed = read_json(folder / "report.json").get("groups", {}).get("named_by") == "labels"
     return PackedImages(
         data_set,
@@ -70,7 +70,7 @@ def read(folder: Path) -> PackedImages:
 
 
 def split_again(packed: PackedImages, params: SplitParams, train_images: int | Literal["all"] = "all") -> SplitImages:
-    """The subsets that `split` makes with these parameters, and of each class so many training images.
+    """The subsets that `split` makes with these parameters, with `train_images` training images of each class.
 
     Raises InputError where a class has too few images.
     """

@@ -103,8 +103,8 @@ def collect(plan: Plan, packed: PackedImages, folder: Path) -> dict[str, list[St
     if missing:
         more = f" and of {len(missing) - 1} more runs" if len(missing) > 1 else ""
         raise InputError(
-            f"{folder}: no result of {missing[0].variant} seed {missing[0].seed}{more} that is of the current "
-            "parameters, images, code and releases, and of this machine if it is native; run the study again"
+            f"{folder}: no valid result of {missing[0].variant} seed {missing[0].seed}{more}: parameters, images, "
+            "code or releases have changed, or it is native and of another machine; run the study again"
         )
     return found
 

@@ -1,6 +1,6 @@
 """The files of a study's results: `results/VARIANT.jsonl` with a line for each run, in the order of the seeds.
 
-They are meant for git, so a clone has them all. A shard writes to a file of its own, `VARIANT.3-of-8.jsonl`, and every
+They are meant for git, so a clone has them all. A shard writes to a separate file, `VARIANT.3-of-8.jsonl`, and every
 file `VARIANT.ANYTHING.jsonl` is read, too: results of other machines are added by copying their files. `fold` makes one
 file of them. A file is replaced as a whole, under a lock, so that no process loses a line of another one.
 """
@@ -82,7 +82,7 @@ def fold(folder: Path, variant: str, wanted: Mapping[int, Sequence[str]]) -> Non
         whole = file_for(folder, variant)
         if lines:
             _write(whole, lines)
-        # Last: a result that stands in two files does no harm.
+        # Last: a result that is in two files does no harm.
         for file in files:
             if file != whole:
                 remove_file(file, vouched=True)
@@ -146,7 +146,7 @@ def _writing(folder: Path) -> Iterator[None]:
         lock.acquire()
     except NotImplementedError:
         raise InputError(
-            f"{folder}: this storage has no locks; run each shard in a clone of its own, and copy the files together"
+            f"{folder}: this storage has no locks; run each shard in a separate clone, and copy the files together"
         ) from None
     try:
         yield

@@ -22,7 +22,7 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """As it stands in names of files: "3-of-8"."""
+        """As file names have it: "3-of-8"."""
         return f"{self.number}-of-{self.count}"
 
     def select(self, runs: Sequence[PlannedRun]) -> list[PlannedRun]:
@@ -36,7 +36,7 @@ class Shard:
 
 
 def parse(text: str) -> Shard | None:
-    """The shard that "3/8" stands for, or None where the text is empty. Raises InputError for another text."""
+    """The shard that "3/8" means, or None where the text is empty. Raises InputError for another text."""
     if not text:
         return None
     number, slash, count = text.partition("/")

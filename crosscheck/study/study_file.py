@@ -1,4 +1,4 @@
-"""The file of a study: its keys, typed and checked. docs/how-to/study.md explains it line by line."""
+"""The file of a study: its keys, typed and checked. docs/reference/study-file.md explains every key."""
 
 from typing import Annotated, Any, Literal
 
@@ -56,7 +56,7 @@ class Question(Section):
 
 
 class Reported(Section):
-    """What somebody else reported of a variant, to be shown beside what is found here."""
+    """What somebody else reported of a variant, to be shown with what is found here."""
 
     variant: Name
     accuracy: float | None = Field(default=None, ge=0, le=1, description="the accuracy that was reported")

@@ -1,4 +1,4 @@
-"""The sentences and the table rows of a study's report; the words stand in text.txt.
+"""The sentences and the table rows of a study's report; the words are in text.txt.
 
 A difference is always that of the second from the first.
 """
@@ -138,7 +138,7 @@ def _widest(wins: dict[int, int], paths: Sequence[str]) -> list[str]:
 
 
 def reported_row(reported: Reported, found: Overview) -> list[str]:
-    """What was reported of a variant, beside what its runs are like here."""
+    """What was reported of a variant, and what its runs are like here."""
     runs = found.runs[reported.variant]
     accuracies = [run.accuracy for run in runs if not run.failed]
     ours = _say("outcome", sum(run.failed for run in runs), len(runs), accuracies)
@@ -156,7 +156,7 @@ def _explained(reported: Reported, runs: Sequence[Run]) -> str:
 
 
 def describe_baselines(found: Mapping[str, Baseline]) -> list[str]:
-    """What one gets without training a network. Names stand where variants do not agree, since their images differ."""
+    """What one gets without training a network. Names are given if variants do not agree, since their images differ."""
     majority, neighbour = defaultdict(list), defaultdict(list)
     for name, each in found.items():
         majority[each.majority].append(name)

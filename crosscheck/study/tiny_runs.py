@@ -59,7 +59,7 @@ TRAIN: dict[str, Any] = {
     "snapshots": 0,
     "processes": 1,
 }
-# What each run changes in `model` and in `train`. The large layers are as large as those that have a way of their own.
+# What each run changes in `model` and in `train`. The large layers are large enough to be computed in another way.
 RUNS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "max pooling": ({}, {}),
     "average pooling": ({"pool": "avg"}, {}),
@@ -109,7 +109,7 @@ def run(name: str) -> str:
     """
     devices.prepare(COMPUTE)
     if bits.find_mode(COMPUTE.portable, COMPUTE.device) != "portable":
-        raise InputError("the bits of this machine are its own, so nothing can be proven here; use one with AVX2")
+        raise InputError("this machine computes native bits, so nothing can be proven here; use one with AVX2")
     kind = name.removeprefix("distortion, ")
     if kind in corruptions.GRID:
         return _distorted(kind)

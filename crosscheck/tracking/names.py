@@ -2,9 +2,18 @@
 
 import re
 
+from crosscheck.tracking.usage import PEAK_MEMORY
+
 SUBSET = re.compile(r"^(train|val|test)[._]")
 # A training's figures as a whole have shorter names where they are kept.
-WHOLE = {"accuracy": "val/accuracy", "epoch_seconds": "train/epoch_seconds", "seconds_per_epoch": "train/epoch_seconds"}
+WHOLE = {
+    "accuracy": "val/accuracy",
+    "epoch_seconds": "train/epoch_seconds",
+    "seconds_per_epoch": "train/epoch_seconds",
+    "training_seconds": "train/seconds",
+    "seconds": "system/process_seconds",
+    "peak_megabytes": PEAK_MEMORY,
+}
 # Numbers that follow from the parameters alone are parameters too.
 CONSTANTS = {
     "parameters": "parameter_count",

@@ -10,22 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from crosscheck.core.nesting import flatten
-from crosscheck.tracking import store
+from crosscheck.tracking import store, tags
 from crosscheck.tracking.names import split_constants
+from crosscheck.tracking.notes import note_tags, write_note
 from crosscheck.tracking.outages import try_to_record
 from crosscheck.tracking.run import Point, log_metrics, log_parameters
 
 PARENT_TAG = "mlflow.parentRunId"
-NOTE_TAG = "mlflow.note.content"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What the parent run is called, and the tags that tell it and the runs below it from all others."""
+    """What many trainings are called, and the tags that tell their parent run and the runs below it from all others."""
 
     name: str
-    parent_tag: str
-    child_tag: str
+    parent: str
+    child: str
 
     @property
     def command(self) -> str:
@@ -36,11 +36,12 @@ class Kind:
 class Child:
     """A run below the parent. `key` tells it from the others; `parameters` are given by section.
 
-    `figures` are of the training as a whole, `epochs` those of each epoch.
+    `figures` are of the training as a whole, `epochs` those of each epoch. `note` says in Markdown what came of it.
     """
 
     key: str
     name: str
+    note: str
     tags: dict[str, str]
     parameters: dict[str, dict[str, Any]]
     figures: dict[str, float]
@@ -78,11 +79,14 @@ class NestedRuns:
         self._attempt(once)
 
     def describe(self, note: str, paths: Sequence[Path]) -> None:
-        """Give the parent run a note, in Markdown, and files and folders as artifacts under their own names."""
+        """Give the parent run a note, in Markdown, and files and folders as artifacts under their own names.
+
+        A note that a user has written there stays.
+        """
 
         def tell() -> None:
             client = self._client()
-            client.set_tag(self.parent, NOTE_TAG, note)
+            write_note(client, self.parent, note)
             for path in paths:
                 if path.is_dir():
                     client.log_artifacts(self.parent, str(path), path.name)
@@ -102,8 +106,8 @@ class NestedRuns:
         self._attempt(close)
 
     def _create(self, client: Any, child: Child) -> None:
-        tags = {PARENT_TAG: self.parent, self.kind.child_tag: child.key, **child.tags}
-        run_id = client.create_run(self.experiment, run_name=child.name, tags=tags).info.run_id
+        own = {PARENT_TAG: self.parent, tags.hidden(self.kind.child): child.key, **note_tags(child.note), **child.tags}
+        run_id = client.create_run(self.experiment, run_name=child.name, tags=own).info.run_id
         measured, constants = split_constants(child.figures)
         log_parameters(client, run_id, constants | flatten(child.parameters))
         log_metrics(client, run_id, [(0, dict(measured)), *child.epochs])
@@ -115,10 +119,10 @@ class NestedRuns:
         client = mlflow.MlflowClient()
         if not self.parent:
             self.experiment = experiment
-            tags = {self.kind.parent_tag: self.identity(), "mlflow.source.name": self.kind.command}
+            own = {tags.hidden(self.kind.parent): self.identity(), "mlflow.source.name": self.kind.command}
             with store.lock():
-                found = client.search_runs([experiment], f"tags.`{self.kind.parent_tag}` = '{self.identity()}'")
-                run = found[0] if found else client.create_run(experiment, run_name=self.name, tags=tags)
+                found = tags.find_runs(client, experiment, self.kind.parent, self.identity())
+                run = found[0] if found else client.create_run(experiment, run_name=self.name, tags=own)
             self.parent = run.info.run_id
             client.update_run(self.parent, status="RUNNING")
             self.recorded = self._keys(client)
@@ -129,7 +133,7 @@ class NestedRuns:
         token = None
         while True:
             page = client.search_runs([self.experiment], f"tags.`{PARENT_TAG}` = '{self.parent}'", page_token=token)
-            keys |= {run.data.tags.get(self.kind.child_tag, "") for run in page}
+            keys |= {tags.read(run.data.tags, self.kind.child) for run in page}
             token = page.token
             if not token:
                 return keys

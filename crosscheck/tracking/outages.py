@@ -93,7 +93,7 @@ def _describe_schema(revision: str) -> tuple[str, str]:
     if not _is_known(revision):
         return (
             f"the database was made by a newer MLflow than the installed {version('mlflow')}",
-            "move it away, name another one in MLFLOW_TRACKING_URI, or install this project's environment anew "
+            "move it away, name another one in MLFLOW_TRACKING_URI, or install this project's environment again "
             "if that MLflow was its own",
         )
     file = addresses.sqlite_file(store.uri())

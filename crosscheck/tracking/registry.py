@@ -9,28 +9,37 @@ from zipfile import BadZipFile
 from crosscheck.core import addresses
 from crosscheck.core.errors import InputError
 from crosscheck.core.project import root
-from crosscheck.tracking import store
+from crosscheck.tracking import store, tags
+from crosscheck.tracking.notes import NOTE_TAG
 from crosscheck.tracking.outages import describe, explained, outages
-from crosscheck.tracking.run import CHECKPOINT_TAG
+from crosscheck.tracking.tags import CHECKPOINT
 
 MODEL, ALIAS = "crosscheck", "champion"
+DESCRIPTION = (
+    "Tells the classes of images apart. It takes images as uint8, (n, channels, height, width), and gives a logit for "
+    f"each class. The version with the alias `{ALIAS}` is the one that `make champion` chose last."
+)
 # What loading a model raises where its files are damaged, beside what a failing store raises.
 UNREADABLE: tuple[type[Exception], ...] = (
     RuntimeError, ValueError, LookupError, TypeError, EOFError, UnpicklingError, BadZipFile, ImportError,
 )  # fmt: skip
 
 
-def make_champion(run_id: str, checkpoint: str) -> int:
+def make_champion(run_id: str, checkpoint: str, description: str = "") -> int:
     """Let the alias name the version of the checkpoint with this SHA-256, which is made where there is none.
 
-    `run_id`: the MLflow run that has its model. Returns the version. Raises InputError where the store fails, and
-    where MLflow cannot load the model: then neither a version nor the alias is changed.
+    `run_id`: the MLflow run that has its model. `description`: of a new version, in Markdown; the run's own note is put
+    below it. Returns the version. Raises InputError where the store fails, and where MLflow cannot load the model: then
+    neither a version nor the alias is changed.
     """
     with explained("does not register the model"):
         mlflow, _ = store.connect()
         client = mlflow.MlflowClient()
         with store.lock():
-            version = _known(mlflow, client, checkpoint) or _register(mlflow, client, run_id, checkpoint)
+            version = _known(mlflow, client, checkpoint)
+            if not version:
+                version = _register(mlflow, client, run_id, checkpoint)
+                _describe(client, version, f"{description}\n\n{client.get_run(run_id).data.tags.get(NOTE_TAG, '')}")
             client.set_registered_model_alias(MODEL, ALIAS, version.version)
     return int(version.version)
 
@@ -38,7 +47,7 @@ def make_champion(run_id: str, checkpoint: str) -> int:
 def _known(mlflow: ModuleType, client: Any, checkpoint: str) -> Any:
     """A version of this checkpoint whose model can still be loaded, or None."""
     for version in client.search_model_versions(f"name = '{MODEL}'"):
-        if version.tags.get(CHECKPOINT_TAG) == checkpoint and not _problem(
+        if tags.read(version.tags, CHECKPOINT) == checkpoint and not _problem(
             mlflow, f"models:/{MODEL}/{version.version}"
         ):
             return version
@@ -58,9 +67,16 @@ def _register(mlflow: ModuleType, client: Any, run_id: str, checkpoint: str) -> 
         delete = store.typed(f"mlflow runs delete --run-id {run_id}")
         raise InputError(
             f"MLflow at {store.shown_uri()}: the model of the run {run_id} cannot be loaded ({problem}); "
-            f"run `{delete}`, then `make champion` records it anew"
+            f"run `{delete}`, then `make champion` records it again"
         )
-    return mlflow.register_model(address, MODEL, tags={CHECKPOINT_TAG: checkpoint})
+    return mlflow.register_model(address, MODEL, tags={tags.hidden(CHECKPOINT): checkpoint})
+
+
+def _describe(client: Any, version: Any, description: str) -> None:
+    """Describe a new version, and the model that it is of, unless a user has done so."""
+    client.update_model_version(MODEL, version.version, description.strip())
+    if not client.get_registered_model(MODEL).description:
+        client.update_registered_model(MODEL, DESCRIPTION)
 
 
 def _problem(mlflow: ModuleType, address: str) -> str:

@@ -41,7 +41,7 @@ def follow(database: Path, artifacts: Path) -> None:
             return
         if database.stat().st_nlink > 1:
             raise StoreError(
-                f"{database} is one file with that of {_path(before[0]).parent}, by a hard link",
+                f"{database} is the same file as that of {_path(before[0]).parent}, by a hard link",
                 "copy the project again, without hard links",
             )
         for place in before:

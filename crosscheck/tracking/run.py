@@ -2,24 +2,24 @@
 
 There is one run for each trained checkpoint, found again by the checkpoint's SHA-256. While it trains it has no
 checkpoint yet, and is found by a name that its training gave it before it was made. Every part of a run (curve, model,
-evaluation, pictures) leaves a tag with a hash of what was recorded, so that recording again adds nothing.
+evaluation, pictures) leaves a tag with a hash of what was recorded, so that recording again adds nothing. `tags` says
+where people see such tags, which is nowhere.
 """
 
 import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from crosscheck.tracking import store
+from crosscheck.tracking import store, tags
+from crosscheck.tracking.changes import find_commit
 from crosscheck.tracking.names import metric_name
 from crosscheck.tracking.outages import try_to_record
+from crosscheck.tracking.tags import CHECKPOINT, TRAINING
+from crosscheck.tracking.usage import Usage
 
-CHECKPOINT_TAG = "crosscheck.checkpoint"
-TRAINING_TAG = "crosscheck.training"
 ORIGIN_TAG = "crosscheck.origin"
 EXPERIMENT_TAG = "dvc.experiment"
 # What a tracking server takes at once, and the longest parameter that also an older one takes.
@@ -44,17 +44,19 @@ class Recorder:
         self.steps: set[tuple[str, int]] | None = None
         self.began = time.monotonic()
         self.waited = 0.0
+        self.usage = Usage()
 
-    def start(self, parameters: dict[str, Any], tags: dict[str, str], training: str, resumed: bool = False) -> None:
+    def start(self, parameters: dict[str, Any], machine: dict[str, str], training: str, resumed: bool = False) -> None:
         """Open the run of the training of this name, or go on with it where an interrupted one has made it."""
         self.training = training
 
         def open_run() -> None:
             mlflow, experiment = store.connect()
             client = mlflow.MlflowClient()
-            self.run_id = _find(client, experiment, TRAINING_TAG, training) if resumed else None
+            self.run_id = _find(client, experiment, TRAINING, training) if resumed else None
             if self.run_id is None:
-                self.run_id = _create(client, experiment, tags | {ORIGIN_TAG: "trained", TRAINING_TAG: training})
+                named = {ORIGIN_TAG: "trained", tags.hidden(TRAINING): training}
+                self.run_id = _create(client, experiment, machine | named)
                 self.is_new = True
             else:
                 client.update_run(self.run_id, status="RUNNING")
@@ -74,16 +76,16 @@ class Recorder:
             mlflow, experiment = store.connect()
             client = mlflow.MlflowClient()
             with store.lock():
-                self.run_id = _find(client, experiment, CHECKPOINT_TAG, checkpoint)
+                self.run_id = _find(client, experiment, CHECKPOINT, checkpoint)
                 training = store.unfinished(checkpoint)
                 if self.run_id is None and training:
                     # The store was out of reach when this training ended.
-                    self.run_id = _find(client, experiment, TRAINING_TAG, training)
+                    self.run_id = _find(client, experiment, TRAINING, training)
                     if self.run_id is not None:
                         _close(client, self.run_id, checkpoint)
                 if self.run_id is None:
-                    tags = {ORIGIN_TAG: "restored", CHECKPOINT_TAG: checkpoint}
-                    self.run_id = _create(client, experiment, tags)
+                    named = {ORIGIN_TAG: "restored", tags.hidden(CHECKPOINT): checkpoint}
+                    self.run_id = _create(client, experiment, named)
                     client.set_terminated(self.run_id)
                 # Also where it was found: an outage may have come between.
                 log_parameters(client, self.run_id, parameters)
@@ -101,16 +103,17 @@ class Recorder:
             raise
 
     def metrics(self, values: dict[str, float | None], step: int) -> None:
-        """Log the values of an epoch that has just ended; those that are None are left out.
+        """Log the values of an epoch that has just ended, but for those that are None, and what the process has used.
 
         A store that answers, but so slowly that it holds up the training, is told no more.
         """
+        told = {**values, **self.usage.look()}
 
         def log() -> None:
             if self.steps is None:
-                self.steps = set() if self.is_new else _steps(_client(), self.run_id, values)
+                self.steps = set() if self.is_new else _steps(_client(), self.run_id, told)
             known = self.steps
-            fresh = {name: value for name, value in values.items() if (metric_name(name), step) not in known}
+            fresh = {name: value for name, value in told.items() if (metric_name(name), step) not in known}
             log_metrics(_client(), self.run_id, [(step, fresh)])
             if self.waited > max(PATIENCE, SHARE * (time.monotonic() - self.began)):
                 raise TimeoutError(f"it answers too slowly, {self.waited:.0f} s so far")
@@ -133,12 +136,11 @@ class Recorder:
         """
 
         def once() -> None:
-            client = _client()
-            tag = f"crosscheck.recorded.{name}"
+            client, tag = _client(), tags.recorded(name)
             with store.lock():
-                if client.get_run(self.run_id).data.tags.get(tag) != content_hash:
+                if tags.read(client.get_run(self.run_id).data.tags, tag) != content_hash:
                     record()
-                    client.set_tag(self.run_id, tag, content_hash)
+                    client.set_tag(self.run_id, tags.hidden(tag), content_hash)
 
         self._attempt(once)
 
@@ -165,6 +167,10 @@ class Recorder:
             else:
                 client.log_artifact(self.run_id, str(path))
 
+    def tell(self, action: Callable[[Any, str], None]) -> None:
+        """Within a part: call `action` with MLflow's client and the id of the run."""
+        action(_client(), str(self.run_id))
+
     def _attempt(self, action: Callable[[], None]) -> None:
         if self.failed:
             return
@@ -181,28 +187,28 @@ def _client() -> Any:
     return MlflowClient()
 
 
-def _create(client: Any, experiment: str, tags: dict[str, str]) -> str:
+def _create(client: Any, experiment: str, own: dict[str, str]) -> str:
     name = os.environ.get("DVC_EXP_NAME", "")
     described = {
-        **tags,
+        **own,
         EXPERIMENT_TAG: name,
         "mlflow.source.name": "dvc exp run" if name else "dvc repro",
-        "mlflow.source.git.commit": _commit(),
+        "mlflow.source.git.commit": find_commit() or "none",
     }
     run = client.create_run(experiment, run_name=name or "workspace", tags=described)
     return str(run.info.run_id)
 
 
 def _find(client: Any, experiment: str, tag: str, value: str) -> str | None:
-    runs = client.search_runs([experiment], f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time DESC"])
+    runs = tags.find_runs(client, experiment, tag, value)
     name = os.environ.get("DVC_EXP_NAME", "")
     same_experiment = [run for run in runs if run.data.tags.get(EXPERIMENT_TAG) == name]
-    found = (same_experiment or list(runs))[:1]
+    found = (same_experiment or runs)[:1]
     return str(found[0].info.run_id) if found else None
 
 
 def _close(client: Any, run_id: str | None, checkpoint: str) -> None:
-    client.set_tag(run_id, CHECKPOINT_TAG, checkpoint)
+    client.set_tag(run_id, tags.hidden(CHECKPOINT), checkpoint)
     client.set_terminated(run_id)
 
 
@@ -237,13 +243,3 @@ def log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None
     fresh = [Param(name, str(value)[:LONGEST_VALUE]) for name, value in parameters.items() if name not in known]
     if fresh:
         client.log_batch(run_id, params=fresh)
-
-
-def _commit() -> str:
-    baseline = os.environ.get("DVC_EXP_BASELINE_REV")
-    if baseline:
-        return baseline
-    if shutil.which("git") is None:
-        return "none"
-    result = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    return result.stdout.strip() if result.returncode == 0 else "none"

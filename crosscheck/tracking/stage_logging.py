@@ -10,10 +10,11 @@ import numpy as np
 from crosscheck.core.files import read_json, sha256
 from crosscheck.core.nesting import flatten
 from crosscheck.data import dataset
-from crosscheck.data.dataset import Subset
+from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.network import model_card
 from crosscheck.network.checkpoint import load_checkpoint
 from crosscheck.network.model_card import Description
+from crosscheck.tracking import changes, data_sets, models, notes
 from crosscheck.tracking.run import Recorder
 from crosscheck.training import curves
 
@@ -38,9 +39,11 @@ def record(results: Results) -> Recorder:
     """Record all results in the run of their checkpoint; what it has already stays as it is."""
     recorder = open_run(results.card)
     curve(recorder, results.curve, results.card)
-    examples = dataset.read(results.split, "train", dataset.read_data_set(results.split))
-    network(recorder, results.checkpoint, results.card, examples)
+    data_set = dataset.read_data_set(results.split)
+    images(recorder, results, data_set)
+    network(recorder, results.checkpoint, results.card, dataset.read(results.split, "train", data_set))
     evaluation(recorder, results.metrics, results.predictions, results.suspects)
+    note(recorder, results.metrics, results.card)
     pictures(recorder, results.plots, results.samples)
     explanation(recorder, results.report)
     return recorder
@@ -73,6 +76,18 @@ def curve(recorder: Recorder, file: Path, card_file: Path) -> None:
     recorder.part("curve", sha256(file), record)
 
 
+def images(recorder: Recorder, results: Results, data_set: DataSet) -> None:
+    """The images that the network was trained, validated and tested on."""
+    digest = data_sets.digests(results.split)
+
+    def record() -> None:
+        card, test = model_card.read_card(results.card).data, read_json(results.metrics)["test"]
+        count = {"train": card.train_images, "val": card.val_images, "test": int(test["n"])}
+        recorder.tell(lambda client, run_id: data_sets.log_data_sets(client, run_id, data_set, digest, count))
+
+    recorder.part("images", " ".join(digest.values()), record)
+
+
 def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subset) -> None:
     """The model with its signature, for MLflow to load and serve: uint8 (n, channels, height, width) in, logits out."""
 
@@ -81,8 +96,8 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
         import torch
         from mlflow.models import infer_signature
 
-        loaded = load_checkpoint(checkpoint)
-        backbone = model_card.read_card(card_file).backbone
+        loaded, card = load_checkpoint(checkpoint), model_card.read_card(card_file)
+        backbone = card.backbone
         also_needed = [f"timm=={backbone.timm}"] if backbone else []
         # A copy, since the images are mapped read-only from their file.
         images = np.array(example.images[:2].transpose(0, 3, 1, 2), order="C")
@@ -91,11 +106,12 @@ def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subs
         with mlflow.start_run(run_id=recorder.run_id):
             mlflow.pytorch.log_model(
                 loaded.net,
-                name="model",
+                name=models.model_name(card),
                 signature=infer_signature(images, logits),
                 input_example=images,
                 pip_requirements=[f"torch=={torch.__version__.split('+')[0]}", "numpy", *also_needed],
                 metadata={"classes": loaded.data_set.classes},
+                tags={notes.NOTE_TAG: models.describe_model(card)},
             )
         recorder.files(card_file)
 
@@ -112,6 +128,16 @@ def evaluation(recorder: Recorder, metrics: Path, predictions: Path, suspects: P
         recorder.files(metrics, predictions, suspects)
 
     recorder.part("evaluation", content, record)
+
+
+def note(recorder: Recorder, metrics: Path, card_file: Path) -> None:
+    """What the run says of itself. It is written once: a later commit may have other parameters to compare with."""
+
+    def record() -> None:
+        text = notes.describe_scores(read_json(metrics)["test"], changes.find_changes())
+        recorder.tell(lambda client, run_id: notes.write_note(client, run_id, text))
+
+    recorder.part("note", sha256(metrics) + sha256(card_file), record)
 
 
 def pictures(recorder: Recorder, folder: Path, samples: Path) -> None:

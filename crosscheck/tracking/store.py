@@ -15,7 +15,7 @@ from crosscheck.core import addresses
 from crosscheck.core.errors import StoreError
 from crosscheck.core.files import new_file, remove_state, write_text
 from crosscheck.core.project import STATES, root
-from crosscheck.tracking import relocation
+from crosscheck.tracking import experiment, relocation
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -79,23 +79,33 @@ def connect() -> tuple[ModuleType, str]:
 
     address = uri()
     mlflow.set_tracking_uri(address)
-    name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
+    name = experiment_name()
     with lock():
         try:
-            experiment = mlflow.get_experiment_by_name(name)
+            found = mlflow.get_experiment_by_name(name)
         except ModuleNotFoundError as error:
             raise StoreError(
                 f"the Python package {error.name} is missing, which this kind of address needs",
                 "install it (`make postgresql` for psycopg2), or name another driver in MLFLOW_TRACKING_URI, as in postgresql+psycopg2://",
             ) from None
-        if experiment is None:
+        if found is None:
             # MLflow freezes this location as an absolute path; a server decides on its own.
             location = (root() / ARTIFACTS / _folder(name)).as_uri() if address.startswith("sqlite") else None
-            return mlflow, str(mlflow.create_experiment(name, artifact_location=location))
-        if experiment.lifecycle_stage == "deleted":
-            restore = typed(f"mlflow experiments restore --experiment-id {experiment.experiment_id}")
+            return mlflow, str(mlflow.create_experiment(name, artifact_location=location, tags=experiment.tags()))
+        if found.lifecycle_stage == "deleted":
+            restore = typed(f"mlflow experiments restore --experiment-id {found.experiment_id}")
             raise StoreError(f"the experiment {name!r} was deleted in MLflow", f"run `{restore}`")
-        return mlflow, str(experiment.experiment_id)
+        if name == DEFAULT_EXPERIMENT and experiment.KIND_TAG not in found.tags:
+            # An earlier version made it. What a user has set meanwhile stays.
+            for tag, value in experiment.tags().items():
+                if tag not in found.tags:
+                    mlflow.MlflowClient().set_experiment_tag(found.experiment_id, tag, value)
+        return mlflow, str(found.experiment_id)
+
+
+def experiment_name() -> str:
+    """The experiment in which all is recorded."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or DEFAULT_EXPERIMENT
 
 
 def prepare() -> None:

@@ -150,7 +150,9 @@ def _way_out() -> str:
         return f"GLOO_SOCKET_IFNAME is {wanted!r}: unset it, or set it to one of {', '.join(interfaces)}"
     names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     told = ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
-    return f"check {told}: the port must be free on the first host, and open to the others (docs/background/scaling.md)"
+    return (
+        f"check {told}: the port must be free on the first host, and open to the others (docs/how-to/several-hosts.md)"
+    )
 
 
 def _choose_gpu(device: torch.device) -> None:

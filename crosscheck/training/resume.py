@@ -1,8 +1,8 @@
 """Carries a training over an interruption: its state after each epoch, outside of DVC's outputs.
 
 DVC deletes a stage's outputs before it runs the stage, and `dvc exp run --temp` works in a folder that it throws away;
-so the state lies in `.checkpoints/<key>/` under the project's root. The key is a hash of all that decides the result,
-hence another experiment never finds it.
+so the state is in `.checkpoints/<key>/` under the project's root. The key is a hash of all that decides the result,
+so another experiment never finds it.
 """
 
 import hashlib
@@ -118,7 +118,7 @@ class Resumable:
                 print(f"warning: {file}: not readable ({problem}); going on from an earlier epoch", file=sys.stderr)
                 continue
             if not album.reaches(len(state["history"])):
-                print(f"warning: {file}: without its snapshots; going on from an earlier epoch", file=sys.stderr)
+                print(f"warning: {file}: its snapshots are missing; going on from an earlier epoch", file=sys.stderr)
                 continue
             trainer.restore(state)
             print(f"going on after epoch {len(trainer.history)} of {trainer.params.epochs}", file=sys.stderr)

@@ -25,7 +25,7 @@ LOOKED_AT = 8
 
 
 def estimate_training(params: Params, classes: int, images: int) -> float:
-    """About how many seconds a training on so many `images`, which are not counted exactly, would take.
+    """About how many seconds a training on about this number of `images` would take.
 
     Raises InputError where such a network cannot be built, or the device is not there.
     """

@@ -1,12 +1,12 @@
-"""Says what a study knows and what it does not: a page with the answers, and the figures as JSON.
+"""Writes the report of a study: a page with the answers, and the figures as JSON.
 
     python -m stages.study.compare --study study/variants.yaml
 
 The study's folder, which has the name of its file, gets `report`, answers.json, numbers.json and summary.json. `report`
-is a folder with report.md, its pictures, and report.html, which needs no other file. It tells of seconds and of this
-machine, so it is left to git; the figures in the other files do not. answers.json is the table at the top of the page,
-which `python -m crosscheck answers` prints; git has it, too, since documents quote it. MLflow gets all of it in the
-run of the study.
+is a folder with report.md, its pictures, and report.html, which needs no other file. It holds seconds and names
+this machine; the other files do not. answers.json is the table at the top of the page, which
+`python -m crosscheck answers` prints; it is in git, because documents quote it. MLflow gets all of it in the run of the
+study.
 """
 
 from pathlib import Path
@@ -54,7 +54,8 @@ def main(study: Path) -> None:
     for line in study_report.describe_coverage(plan):
         print(line)
     print(f"{report / 'report.html'}: {sum(map(len, found.runs.values()))} runs of {len(found.runs)} variants compared")
-    report_tracking.record_report(plan, table, [report, plan.folder / answers_table.FILE])
+    tables = [plan.folder / name for name in (answers_table.FILE, "numbers.json", "summary.json")]
+    report_tracking.record_report(plan, table, [report, *tables])
 
 
 def draw(plan: Plan, found: Overview, table: AnswersTable, packed: PackedImages) -> NamedFigures:

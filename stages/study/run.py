@@ -1,12 +1,12 @@
-"""Runs every variant of a study with every seed. A result stays good until what it follows from changes.
+"""Runs every variant of a study with every seed. A result stays valid until something that decides it changes.
 
     python -m stages.study.run --study study/variants.yaml
     python -m stages.study.run --study study/variants.yaml --shard 3/8
 
-Reads `dataset` and adds to `results` and `timings` in the study's folder, which has the name of its file. As many runs
-run side by side as there are cores, or as STUDY_WORKERS says. Stopped at any time, it goes on from the runs that have
-ended. With `--shard`, it does a part of the runs, for one machine of several. Their results go to files of their own;
-the command without `--shard` makes one of them. `results` is for git. `timings` is not: it tells of this machine.
+Reads `dataset` and adds to `results` and `timings` in the study's folder, which has the name of its file. One run
+goes on each core, or as many at a time as STUDY_WORKERS says. If it is stopped, it goes on from the runs that have
+ended. With `--shard`, it does a part of the runs, for one machine of several. Their results go to separate files; the
+command without `--shard` joins them. Commit `results`, but not `timings`, which are of this machine.
 """
 
 import os
@@ -121,9 +121,9 @@ def record(plan: Plan, planned: PlannedRun, stored: StoredResult | None, runs: N
     """Tell MLflow of a run; return its result. Raises InputError where it has none."""
     if stored is None:
         name = f"{planned.variant} seed {planned.seed}"
-        raise InputError(f"{plan.results}: the result of {name} was taken away meanwhile; run the study again")
+        raise InputError(f"{plan.results}: the result of {name} was removed while the study ran; run it again")
     timing = result_cache.read_timing(result_cache.timing_file(plan.timings, planned))
-    runs.record(tracking.child(planned, stored, timing))
+    runs.record(tracking.child(plan, planned, stored, timing))
     return stored.result
 
 

@@ -101,7 +101,7 @@ def test_a_network_too_large_for_the_format_is_refused(
 ) -> None:
     monkeypatch.setattr(export, "LARGEST", 100)
     made = network(params, DataSet(["a", "b"], 20, 20, 1, "stretch", 255))
-    with pytest.raises(InputError, match="a file of ONNX holds at most 100"):
+    with pytest.raises(InputError, match="an ONNX file holds at most 100"):
         export.convert(made, DIGEST, tmp_path / "model.onnx")
 
 

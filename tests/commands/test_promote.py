@@ -14,6 +14,7 @@ from helpers.repository import ROOT
 from crosscheck.commands import promote
 from crosscheck.core.errors import InputError
 from crosscheck.network import model_card
+from crosscheck.tracking.tags import CHECKPOINT, hidden
 from stages import train
 
 OUTPUTS = {
@@ -64,15 +65,15 @@ def test_the_champion_is_the_checkpoint_at_hand_and_promoting_twice_changes_noth
     for _ in range(2):
         promote.main()
         assert f"version 1: 148 parameters, checkpoint {first[:12]}" in capsys.readouterr().out
-        assert champion().tags["crosscheck.checkpoint"] == first
-        assert client().get_run(champion().run_id).data.tags["crosscheck.checkpoint"] == first
+        assert champion().tags[hidden(CHECKPOINT)] == first
+        assert client().get_run(champion().run_id).data.tags[hidden(CHECKPOINT)] == first
         assert len(client().search_model_versions("name = 'crosscheck'")) == 1
     answers = mlflow.pyfunc.load_model("models:/crosscheck@champion").predict(np.zeros((3, 1, 16, 16), dtype=np.uint8))
     assert answers.shape == (3, 2)
 
     second = trained(folder, 1)
     promote.main()
-    assert champion().tags["crosscheck.checkpoint"] == second != first
+    assert champion().tags[hidden(CHECKPOINT)] == second != first
     assert int(champion().version) == 2
 
     for name in ("model.pt", "model.json"):
@@ -93,5 +94,5 @@ def test_an_outage_of_the_store_is_an_error_since_the_registry_is_all_that_was_a
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(InputError, match="without MLflow there is no registry"):
+    with pytest.raises(InputError, match="the registry needs MLflow"):
         promote.main()

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 import pytest
 from dvc.lock import Lock
 from helpers.project import Project, runs_of, stages_run
-from helpers.tracking import all_that_is_recorded, check_run_is_complete, client_of, models
+from helpers.tracking import age, all_that_is_recorded, check_run_is_complete, client_of, models
 
 from crosscheck.core.errors import InputError
 from crosscheck.pipeline import paths
+from crosscheck.tracking.tags import hidden, recorded
 
 
 @pytest.mark.slow
@@ -29,6 +30,37 @@ def test_sync_rebuilds_a_run_in_a_new_store_and_adds_nothing_the_second_time(cop
     recorded = all_that_is_recorded(project)
     assert project.command("sync").stderr == ""
     assert all_that_is_recorded(project) == recorded
+
+
+@pytest.mark.slow
+def test_a_run_of_an_earlier_version_keeps_its_names_and_is_completed_once(copy_of_reproduced: Project) -> None:
+    """It gets what such a version did not record, and nothing that it had under another name."""
+    project = copy_of_reproduced
+    project.command("sync")
+    age(project)
+    (before,) = runs_of(project)
+    assert "test_accuracy" in before.data.metrics and "crosscheck.checkpoint" in before.data.tags
+    for _ in range(2):
+        assert project.command("sync").stderr == ""
+        (run,) = runs_of(project)
+        assert run.info.run_id == before.info.run_id
+        assert run.data.metrics == before.data.metrics
+        assert len(models(client_of(project))) == 1
+        assert len(run.inputs.dataset_inputs) == 3
+        assert "images are right" in run.data.tags["mlflow.note.content"]
+    assert "version 1" in project.command("promote").stdout
+
+
+def test_a_note_that_a_user_wrote_stays(copy_of_reproduced: Project) -> None:
+    project = copy_of_reproduced
+    project.command("sync")
+    (run,) = runs_of(project)
+    client = client_of(project)
+    client.set_tag(run.info.run_id, "mlflow.note.content", "mine")
+    client.delete_tag(run.info.run_id, hidden(recorded("note")))
+    project.command("sync")
+    (run,) = runs_of(project)
+    assert run.data.tags["mlflow.note.content"] == "mine"
 
 
 @pytest.mark.slow

@@ -1,11 +1,20 @@
 """The MLflow UI as a user sees it: `make ui`, opened in a real headless Chromium."""
 
 import json
+import os
+import re
+import signal
+import socket
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from helpers.project import Project
 from helpers.servers import free_port, stop, wait_for
@@ -13,32 +22,117 @@ from helpers.servers import free_port, stop, wait_for
 SECONDS = 1000.0
 
 
-@pytest.fixture(scope="module")
-def address(browser: Any, reproduced: Project) -> Iterator[str]:
-    """Where `make ui` shows the store of the reproduced project."""
-    port = free_port()
-    log = reproduced.folder.parent / "ui.log"
+@dataclass(frozen=True)
+class Shown:
+    """A project's store as `make ui` shows it: the address of MLflow's pages, and all that the command printed."""
+
+    pages: str
+    log: Path
+
+    @property
+    def last_line(self) -> str:
+        return self.log.read_text(encoding="utf-8").strip().splitlines()[-1]
+
+
+@contextmanager
+def shown(project: Project) -> Iterator[Shown]:
+    port, log = free_port(), project.folder.parent / "ui.log"
     # The environment of the tests stands for .venv.
     command = ["make", "-s", "-o", ".venv/.ready", "ui", f"PORT={port}"]
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=reproduced.folder, env=reproduced.env, stdout=output, stderr=output, start_new_session=True
+            command, cwd=project.folder, env=project.env, stdout=output, stderr=output, start_new_session=True
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/health", server, log)
-        yield f"http://127.0.0.1:{port}"
+        for _ in range(600):
+            if "The runs: " in log.read_text(encoding="utf-8"):
+                break
+            time.sleep(0.1)
+        yield Shown(f"http://127.0.0.1:{port}", log)
     finally:
         stop(server)
 
 
-@pytest.mark.slow
-def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
-    browser: Any, address: str, reproduced: Project, tmp_path: Path
-) -> None:
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+@pytest.fixture(scope="module")
+def ui(browser: Any, reproduced: Project) -> Iterator[Shown]:
+    with shown(reproduced) as found:
+        yield found
+
+
+@pytest.fixture
+def address(ui: Shown) -> str:
+    return ui.pages
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A page of a browser that has not been at MLflow before, and that reaches this server alone."""
+    fresh = browser.new_context(viewport={"width": 1400, "height": 1000})
+    page = fresh.new_page()
     page.set_default_timeout(120 * SECONDS)
     page.route(lambda url: not url.startswith((address, "blob:", "data:")), lambda route: route.abort())
+    yield page
+    fresh.close()
 
+
+@pytest.mark.slow
+def test_the_address_that_is_printed_last_opens_the_list_of_runs(page: Any, ui: Shown) -> None:
+    found = re.fullmatch(r"The runs: (\S+)", ui.last_line)
+    assert found
+    assert found[1] == f"{ui.pages}/#/experiments/1/runs?workflowType=machine_learning"
+    page.goto(found[1])
+    check_list_of_runs(page)
+
+
+@pytest.mark.slow
+def test_the_experiment_opens_with_its_runs_also_from_the_overview(page: Any, ui: Shown) -> None:
+    page.goto(f"{ui.pages}/#/experiments")
+    page.get_by_role("link", name="crosscheck", exact=True).first.click()
+    check_list_of_runs(page)
+
+
+def check_list_of_runs(page: Any) -> None:
+    """The runs with their data are there, and what is for language models is not."""
+    page.get_by_role("link", name="workspace").first.wait_for()
+    page.get_by_text("built-in").first.wait_for()
+    assert page.get_by_text("Detect Issues").count() == 0
+
+
+@pytest.mark.slow
+def test_the_page_of_a_run_says_what_it_is_and_shows_no_receipt(page: Any, ui: Shown, reproduced: Project) -> None:
+    page.goto(f"{ui.pages}/#/experiments/1/runs?workflowType=machine_learning")
+    page.get_by_role("link", name="workspace").first.click()
+    accuracy = json.loads(reproduced.read("metrics/test.json"))["test"]["accuracy"]
+    page.get_by_text(f"{accuracy:.2%}", exact=True).first.wait_for()
+    page.get_by_text("crosscheck.origin").first.wait_for()
+    text = page.inner_text("body")
+    assert "Without a network: " in text
+    assert json.loads(reproduced.read("models/model.json"))["sha256"] not in text
+    assert "conv-2-2-max-dense" in text
+
+
+@pytest.mark.slow
+def test_a_link_of_the_report_scrolls_to_its_chapter_within_mlflow(page: Any, ui: Shown) -> None:
+    page.goto(f"{ui.pages}/#/experiments/1/runs?workflowType=machine_learning")
+    page.get_by_role("link", name="workspace").first.click()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("report", exact=True).first.click()
+    page.get_by_text("report.html", exact=True).first.click()
+    frame = page.frame_locator("iframe.mlflow-html-iframe")
+    link = frame.locator("nav a").last
+    link.wait_for()
+    place = "link => document.getElementById(link.hash.slice(1)).getBoundingClientRect().top"
+    height = frame.locator("html").evaluate("page => innerHeight")
+    assert link.evaluate(place) > height
+    link.click()
+    assert -5 < link.evaluate(place) < height
+
+
+@pytest.mark.slow
+def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
+    page: Any, address: str, reproduced: Project, tmp_path: Path
+) -> None:
     page.goto(address)
     page.get_by_role("link", name="crosscheck", exact=True).first.wait_for()
     page.goto(f"{address}/#/experiments/1/runs")
@@ -70,7 +164,38 @@ def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
 
     with Image.open(reproduced.folder / "plots" / "curves.png") as drawn:
         assert width == drawn.width
-    page.close()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_pages_without_an_error(reproduced: Project) -> None:
+    with shown(reproduced) as found:
+        (command,) = [each for each in psutil.process_iter() if is_command(each, found.pages.rpartition(":")[2])]
+        os.killpg(os.getpgid(command.pid), signal.SIGINT)
+        command.wait(60)
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(found.pages, timeout=5)  # noqa: S310 - a loopback address
+        assert "Traceback" not in found.log.read_text(encoding="utf-8")
+
+
+def is_command(process: psutil.Process, port: str) -> bool:
+    try:
+        return {"crosscheck", "ui", port} <= set(process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def test_a_port_that_is_taken_is_one_line(reproduced: Project) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        done = reproduced.command("ui", "--port", str(port), check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"error: port {port} cannot be used (Address already in use); choose another: make ui"
+    )
+    assert len(done.stderr.splitlines()) == 1
+    assert "go from 1 to 65535" in reproduced.command("ui", "--port", "0", check=False).stderr
 
 
 def test_make_ui_without_a_store_says_what_to_run(project: Project) -> None:

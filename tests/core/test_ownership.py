@@ -107,7 +107,7 @@ def test_what_the_project_wrote_is_replaced_and_an_edit_of_it_is_not(in_folder: 
     Path("b.txt").write_text("edited by a user")
     with pytest.raises(InputError, match="was changed since"), fresh_folder(Path("out")):
         pytest.fail("the work began")
-    with pytest.raises(InputError, match=r"b\.txt: stands where a result would be written"):
+    with pytest.raises(InputError, match=r"b\.txt: is in the place of a result"):
         write_text(Path("b.txt"), "three")
     with pytest.raises(InputError):
         remove_file(Path("b.txt"))

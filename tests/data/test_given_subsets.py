@@ -131,8 +131,8 @@ def test_what_the_folder_names_never_moves(data: st.DataObject) -> None:
 @pytest.mark.parametrize(
     ("given", "changes", "words"),
     [
-        (parts(test=5), {"folds": 5}, "split.folds is 5, but the folder has a test part of its own"),
-        (parts(val=5), {"folds": 5}, "split.folds is 5, but the folder has a val part of its own"),
+        (parts(test=5), {"folds": 5}, "split.folds is 5, but the folder has its own test part"),
+        (parts(val=5), {"folds": 5}, "split.folds is 5, but the folder has its own val part"),
         (["test"] * 20 + parts(test=5)[:20], {}, "the folder's own train part has no image of the class 'a'"),
         (
             parts(test=5),

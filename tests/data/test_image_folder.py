@@ -74,7 +74,7 @@ def test_links_in_the_place_of_class_folders_are_one_line_that_names_them(
         (root / name).symlink_to(tmp_path / target)
 
     with pytest.raises(
-        InputError, match=r"links where class folders belong \('cat', 'dog'\).*put the folders themselves"
+        InputError, match=r"links in place of class folders \('cat', 'dog'\).*put the folders themselves"
     ):
         find_images(root)
 

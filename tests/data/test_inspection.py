@@ -144,7 +144,7 @@ def test_copies_are_found_and_those_in_two_classes_too(tmp_path: Path) -> None:
     assert found.duplicates.groups == [["bars/000.png", "bars/again.png", "discs/wrong.png"]]
     said = "\n".join(concerns.find_concerns(found))
     assert "2 files are copies of others (of all with equal sizes)" in said
-    assert "1 groups of copies stand in two classes" in said
+    assert "1 groups of copies are in two classes" in said
 
 
 def test_files_of_equal_size_are_compared_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def test_ready_made_subsets_are_counted_and_kept(subsets: Path) -> None:
 
 def test_what_stands_in_two_subsets_is_a_warning(subsets: Path) -> None:
     said = "\n".join(concerns.find_concerns(inspection.inspect_folder(subsets)))
-    assert "2 groups of copies stand in two of the folder's subsets" in said
+    assert "2 groups of copies are in two of the folder's subsets" in said
 
 
 def test_a_table_decides_over_the_folders_and_its_gaps_are_named(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_hidden_files_in_the_table_are_ignored_as_they_are_everywhere_and_said(t
         (b"path,label\n/etc/a.png,dog\n", "which is not in the folder"),
         (b"path,label\nC:\\a.png,dog\n", "which is not in the folder"),
         (b"path,label\n.,dog\n", "which is not in the folder"),
-        (b"path,label\na.png,dog\nx/b.png,dog\n", "names only the label 'dog'; it takes two or more"),
+        (b"path,label\na.png,dog\nx/b.png,dog\n", "names only the label 'dog'; name images of two labels or more"),
         (b"path,label\na.png,do\xcc\x88g\nx/b.png,d\xc3\xb6g\n", r"the labels .* look the same"),
         (b"path,label\na.png,\xff\n", "is not UTF-8; save it as CSV in UTF-8"),
         ("path,label\na.png,dog\n".encode("utf-16"), "is not UTF-8"),

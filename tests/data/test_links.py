@@ -26,6 +26,7 @@ def use_links(project: Project, kind: str) -> None:
     project.run("dvc", "config", "--local", "cache.type", kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["symlink", "hardlink"])
 def test_the_built_in_images_are_read_where_the_cache_gives_links(project: Project, kind: str) -> None:
     use_links(project, kind)
@@ -45,6 +46,7 @@ def test_the_built_in_images_are_read_where_the_cache_gives_links(project: Proje
     assert "up to date" in project.run("dvc", "status", "split").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["own cache", "shared cache"])
 def test_a_folder_added_to_dvc_is_read_through_links_also_in_a_temporary_copy(
     project: Project, tmp_path: Path, elsewhere: bool

@@ -65,6 +65,7 @@ def bytes_an_image(work: Callable[[int], Callable[[], object]]) -> float:
     return (peak(work(MORE)) - peak(work(FEWER))) / (MORE - FEWER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group_by", ["none", BY_NAME])
 def test_split_takes_less_than_two_hundred_bytes_an_image(
     group_by: str, params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -200,7 +200,7 @@ def test_the_report_lists_counts_ignored_files_and_duplicates(
     said = capsys.readouterr().out
     assert said.startswith("26 images of 2 classes: 16 train, 4 val, 6 test\n")
     assert "2 groups of images have the same pixels" in said
-    assert "1 of these groups stand in more than one class" in said
+    assert "1 of these groups are in more than one class" in said
     assert "4 files or folders that are not images ignored: Thumbs.db, bars/.hidden.png, bars/Thumbs.db, ..." in said
 
 

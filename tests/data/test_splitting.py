@@ -144,7 +144,7 @@ def test_a_hundred_thousand_equal_images_of_many_classes_are_dealt_in_a_moment(s
     [
         ((7, 20, 20), r"split.test=4 and split.val=3 leave no training image of the class 'a', which has 7; .* most 6"),
         ((20, 20, 2), "no training image of the class 'c', which has 2"),
-        ((20, 1, 20), "the class 'b' has one image; it takes two or more"),
+        ((20, 1, 20), "the class 'b' has one image; it needs two or more"),
         ((20, 0, 20), "the class 'b' holds no image"),
     ],
 )

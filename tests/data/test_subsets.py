@@ -79,7 +79,7 @@ def test_what_lies_beside_the_class_folders_is_ignored_and_listed(tmp_path: Path
     assert sorted(listing.ignored) == [
         *("docs", "models", "predict", "train/cat/.hidden", "train/labels.csv", "val/stray.png")
     ]
-    assert listing.remarks == ["the images in 'predict', beside the subsets, are ignored"]
+    assert listing.remarks == ["the images in 'predict', next to the subsets, are ignored"]
 
 
 @pytest.mark.parametrize("unlabelled", ["test/1.png", "test/images/1.png", "test/unknown/1.png", "test/test/1.png"])
@@ -125,7 +125,7 @@ def test_the_other_reading_can_be_asked_for_where_a_folder_could_be_either(tmp_p
     listing = find_images(fill(subsets(tmp_path, "train"), "bus/1.png"), layout="subsets")
 
     assert listing.classes == ["cat", "dog"]
-    assert listing.remarks == ["the images in 'bus', beside the subsets, are ignored"]
+    assert listing.remarks == ["the images in 'bus', next to the subsets, are ignored"]
 
 
 def test_subsets_are_the_classes_where_one_says_so(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_links_in_the_place_of_class_folders_in_a_subset_are_one_line(tmp_path: 
     root = subsets(tmp_path / "root", "train", "test")
     (root / "test" / "cow").symlink_to(fill(tmp_path / "cow", "1.png"))
 
-    with pytest.raises(InputError, match=r"/test: holds links where class folders belong \('cow'\)"):
+    with pytest.raises(InputError, match=r"/test: holds links in place of class folders \('cow'\)"):
         find_images(root)
 
 

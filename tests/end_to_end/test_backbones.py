@@ -133,4 +133,4 @@ def test_a_study_may_compare_backbones(with_backbone: Project) -> None:
 def test_a_search_of_convolutions_is_refused(with_backbone: Project) -> None:
     done = with_backbone.command("search", "--space", "space.yaml", check=False)
     assert done.returncode != 0
-    assert f"model.backbone is '{SMALL}', but a search tries convolutions of its own" in done.stderr
+    assert f"model.backbone is '{SMALL}', but a search builds its own convolutions" in done.stderr

@@ -27,6 +27,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.explain import attributions
 from crosscheck.pipeline import paths
 from crosscheck.study import result_files
+from crosscheck.tracking.tags import CHECKPOINT, hidden
 
 pytestmark = [pytest.mark.soak, pytest.mark.ci]
 # Of probabilities, which stand in a table with 6 decimals.
@@ -109,7 +110,7 @@ def test_the_model_in_mlflow_answers_as_evaluate_did(built: Built, store: str) -
     client = mlflow.MlflowClient(store)
     experiment = client.get_experiment_by_name("crosscheck").experiment_id
     digest = built.read("models/model.json")["sha256"]
-    (run,) = client.search_runs([experiment], f"tags.`crosscheck.checkpoint` = '{digest}'")
+    (run,) = client.search_runs([experiment], f"tags.`{hidden(CHECKPOINT)}` = '{digest}'")
     assert run.info.status == "FINISHED"
     assert "test/accuracy" in run.data.metrics
     logged = [each for each in client.search_logged_models([experiment]) if each.source_run_id == run.info.run_id]

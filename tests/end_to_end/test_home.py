@@ -82,6 +82,7 @@ def watched(copy_of_reproduced: Project, tmp_path: Path) -> Watched:
     return Watched(copy_of_reproduced, tmp_path / "watched")
 
 
+@pytest.mark.slow
 def test_what_uses_a_trained_network_writes_nothing_elsewhere(watched: Watched) -> None:
     watched.command("summary")
     watched.command("predict", "data/built-in")

@@ -81,6 +81,7 @@ def test_all_lists_may_become_empty_at_once_and_full_again_by_dvc(tmp_path: Path
         check(file, dict.fromkeys(LISTS, value))
 
 
+@pytest.mark.slow
 def test_an_experiment_may_leave_out_further_convolutions_after_another_experiment(project: Project) -> None:
     for override in ("model.channels=3", "model.further_channels=[]", "model.hidden=[]", "model.further_channels=[4]"):
         project.run("dvc", "exp", "run", "-S", override, "check")

@@ -1,6 +1,7 @@
 """What DVC runs again, keeps and prints, on a tiny project."""
 
 import json
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 from helpers.image_folders import draw_toy_images
 from helpers.project import Project, copy_project, runs_of, stages_run
+
+from crosscheck.tracking.tags import CHECKPOINT, hidden, recorded
 
 
 def contents(project: Project) -> dict[str, bytes]:
@@ -47,7 +50,7 @@ def test_a_forced_run_leaves_an_identical_lock_and_a_run_of_its_own(copy_of_repr
     assert contents(project) == before
     newest, restored = runs_of(project)
     assert [run.data.tags["crosscheck.origin"] for run in (newest, restored)] == ["trained", "restored"]
-    assert newest.data.tags["crosscheck.checkpoint"] == restored.data.tags["crosscheck.checkpoint"]
+    assert newest.data.tags[hidden(CHECKPOINT)] == restored.data.tags[hidden(CHECKPOINT)]
     assert newest.data.metrics["test/accuracy"] == restored.data.metrics["test/accuracy"]
 
 
@@ -125,8 +128,17 @@ def test_every_experiment_is_recorded_under_its_name_in_the_store_of_the_root(ex
     baseline = explored.project.run("git", "rev-parse", "HEAD").stdout.strip()
     for name in ("no-pool", "slow-lr", "wider"):
         assert "test/accuracy" in named[name].data.metrics
-        assert "crosscheck.recorded.pictures" in named[name].data.tags
+        assert hidden(recorded("pictures")) in named[name].data.tags
         assert named[name].data.tags["mlflow.source.git.commit"] == baseline
+    different = {
+        "no-pool": "`model.pool` none, not max",
+        "sharper": "`visualize.dpi` 50, not 40",
+        "slow-lr": "`train.lr` 0.01, not 0.1",
+        "wider": "`model.channels` 3, not 2",
+    }
+    for name, said in different.items():
+        note = named[name].data.tags["mlflow.note.content"]
+        assert note.endswith(f"Different from commit {baseline[:8]}: {said}.")
 
 
 @pytest.mark.slow
@@ -155,16 +167,23 @@ def test_params_diff_shows_the_one_parameter(explored: Explored) -> None:
 
 
 @pytest.mark.slow
-def test_the_table_of_experiments_is_narrow_and_shows_what_differs(explored: Explored) -> None:
-    done = explored.project.run("make", "-s", "-o", ".venv/.ready", "experiments", COLUMNS="140")
-    header = next(line for line in done.stdout.splitlines() if "Experiment" in line)
-    columns = header.split()
-    for column in ("test.accuracy", "model.channels", "model.pool", "train.lr"):
-        assert column in columns
-    assert "…" not in header
-    assert not [column for column in columns if "/" in column]
-    for name in ("wider", "no-pool", "slow-lr", "sharper"):
-        assert f"[{name}]" in done.stdout
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_table_of_experiments_shows_the_accuracy_first_and_what_differs(explored: Explored, width: int) -> None:
+    done = explored.project.run("make", "-s", "-o", ".venv/.ready", "experiments", COLUMNS=str(width))
+    header, *lines = done.stdout.splitlines()
+    assert header.split()[:6] == ["experiment", "test", "accuracy", "95", "%", "interval"]
+    assert max(map(len, done.stdout.splitlines())) <= width
+    rows = experiments_of(explored.project)
+    changed = {
+        "wider": "model.channels=3", "no-pool": "model.pool=none", "slow-lr": "train.lr=0.01",
+        "sharper": "visualize.dpi=50", "workspace": "model.channels=3",
+    }  # fmt: skip
+    for name, difference in changed.items():
+        (at,) = [number for number, line in enumerate(lines) if line.startswith(f"{name} ")]
+        assert difference in " ".join(lines[at : at + 2])
+        if name in rows:
+            low, high = (f"{rows[name][f'test.accuracy_{end}']:.2%}" for end in ("low", "high"))
+            assert lines[at].split()[1:5] == [f"{rows[name]['test.accuracy']:.2%}", low, "to", high]
 
 
 @pytest.mark.slow
@@ -179,6 +198,21 @@ def test_plots_show_holds_curves_confusion_and_pictures_of_both_sides(explored: 
         assert title in html
     for picture in ("curves.png", "confusion.png", "samples.png"):
         assert picture in html
+    # Without a network the first three charts stay empty, and the page says where the same is.
+    assert "<code>plots/curves.png</code>" in html and "<code>plots/confusion.png</code>" in html
+    assert "max-width" in html
+    shutil.rmtree(page.parent)
+
+
+@pytest.mark.slow
+def test_plots_show_holds_each_picture_once(explored: Explored) -> None:
+    page = Path(explored.project.run("dvc", "plots", "show", "-o", "page").stdout.strip().removeprefix("file://"))
+    sources = re.findall(r'<img src="([^"]+)"', page.read_text(encoding="utf-8"))
+    contents = [(page.parent / source).read_bytes() for source in sources]
+    assert len(contents) > 10
+    names = [Path(source).name for source in sources]
+    assert len(set(contents)) == len(contents), f"a picture stands twice among {sorted(names)}"
+    assert sum("kernels_block1" in name for name in names) == 1
     shutil.rmtree(page.parent)
 
 
@@ -219,6 +253,7 @@ def test_a_wrong_parameter_ends_in_one_line_and_leaves_the_results(copy_of_repro
     assert contents(project) == before
 
 
+@pytest.mark.slow
 def test_a_users_own_folder_tracked_by_dvc_is_a_dependency_of_the_split(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     draw_toy_images(project.folder / "mine", 12)

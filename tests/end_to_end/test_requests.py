@@ -42,6 +42,7 @@ def test_the_watch_itself_notes_what_is_asked_for(tmp_path: Path) -> None:
     assert (tmp_path / "asked.txt").read_text(encoding="utf-8") == "socket.getaddrinfo collector.invalid\n"
 
 
+@pytest.mark.slow
 def test_sync_and_promote_ask_nobody(copy_of_reproduced: Project, watched: dict[str, str]) -> None:
     for name in ("sync", "promote"):
         copy_of_reproduced.run(sys.executable, "-m", "crosscheck", name, **watched)

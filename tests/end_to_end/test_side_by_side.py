@@ -13,6 +13,8 @@ import psutil
 import pytest
 from helpers.project import Project, copy_project, runs_of
 
+from crosscheck.tracking.tags import CHECKPOINT, hidden
+
 LONGEST = 500
 SEEDS = (11, 12, 13, 14)
 
@@ -60,10 +62,10 @@ def check_that_none_is_mixed_up(project: Project, seeds: dict[str, int]) -> None
         assert run.info.status == "FINISHED"
         assert run.data.tags["dvc.experiment"] == name
         assert run.data.tags["crosscheck.origin"] == "trained"
-        assert run.data.tags["crosscheck.checkpoint"] == card["sha256"]
+        assert run.data.tags[hidden(CHECKPOINT)] == card["sha256"]
         assert run.data.params["train.seed"] == str(seed)
         test = shown[name]["metrics"]["metrics/test.json"]["data"]["test"]
-        assert {f"test_{figure}": value for figure, value in test.items()}.items() <= run.data.metrics.items()
+        assert {f"test/{figure}": value for figure, value in test.items()}.items() <= run.data.metrics.items()
         train = shown[name]["metrics"]["metrics/train.json"]["data"]
         assert train["train"]["loss"] == run.data.metrics["train/loss"]
         assert train["val"]["accuracy"] == run.data.metrics["val/accuracy"]

@@ -62,6 +62,7 @@ def test_a_changed_parameter_stops_before_dvc_removes_a_file_of_the_users(copy_o
     assert {name: content for name, content in files_of(project.folder).items() if name.startswith("plots/")} == before
 
 
+@pytest.mark.slow
 def test_results_that_dvc_brought_back_are_replaced_without_a_question(copy_of_reproduced: Project) -> None:
     """After `exp apply`, a branch switch or `dvc checkout` nothing tells of them but DVC's cache."""
     project = copy_of_reproduced
@@ -95,7 +96,7 @@ def test_images_in_the_folder_of_an_output_are_refused_before_anything_runs(proj
     (project.folder / "link").symlink_to("plots")
     before = files_of(project.folder)
     # DVC itself refuses the first, but does not see where a link leads.
-    for images, said in (("plots/mine", "both a dependency and an output"), ("link/mine", "to a folder of their own")):
+    for images, said in (("plots/mine", "both a dependency and an output"), ("link/mine", "to a separate folder")):
         project.set(data={"images": images})
         done = project.run("dvc", "repro", check=False)
         assert done.returncode != 0 and said in done.stderr
@@ -137,6 +138,7 @@ def study(project: Project, file: str = "mine/study.yaml") -> str:
     return done.stderr if done.returncode else ""
 
 
+@pytest.mark.slow
 def test_a_study_leaves_every_file_beside_its_own_folder_alone(studying: Project) -> None:
     mine = {"mine/report/notes.tex", "mine/stock/p.raw", "mine/results/exp1/metrics.json", "mine/study.txt"}
     for name in mine:
@@ -161,6 +163,7 @@ def test_a_study_refuses_a_folder_of_its_name_that_it_did_not_make(studying: Pro
     assert files_of(studying.folder) == before
 
 
+@pytest.mark.slow
 def test_a_study_leaves_what_a_user_puts_into_its_folder_later(studying: Project) -> None:
     assert study(studying) == ""
     folder = studying.folder / "mine" / "study"

@@ -1,6 +1,8 @@
 """The report: one page that needs nothing else, for every kind of network and data, the same bytes each time."""
 
+import re
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,17 +17,22 @@ from crosscheck.core.params import ExplainParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import predictions
-from crosscheck.explain import activations, animation, chapters, figures, receptive_fields, text
+from crosscheck.explain import activations, animation, chapters, figures, opening, receptive_fields, text
 from crosscheck.explain.attributions import Reasons
+from crosscheck.explain.glossary import write_glossary
 from crosscheck.explain.subject import Subject
 from crosscheck.reporting import document
-from crosscheck.reporting.document import Animation, Document, Paragraph, Picture
+from crosscheck.reporting.document import Animation, Document, Paragraph, Picture, Section, plain_text
 from crosscheck.training import snapshots
 from crosscheck.training.curves import Epoch
 
 EVEN = Guess((5, 5))
 NAMES = ["<script>alert(1)</script>", "a$b_c \"quoted\" & 'more'", "emoji 🙂 " + "long " * 20]
 TINY = ExplainParams(dpi=30, images=9, probe_images=9, channels=3, classes=3, patches=2, attributions=1)
+FIGURES = {
+    "n": 9, "accuracy": 0.9, "accuracy_low": 0.6, "accuracy_high": 0.99, "balanced_accuracy": 0.9,
+    "baseline_majority": 0.5, "baseline_1nn": 0.7,
+}  # fmt: skip
 HISTORY = [Epoch(1, 1.09, 0.4, None, None), Epoch(2, 0.9, 0.6, None, None), Epoch(3, 0.1, 1.0, None, None)]
 
 
@@ -78,8 +85,8 @@ def tell(about: Subject, snapshots: Path, right: bool = False) -> Outline:
             chapters.write_attributions(about, answered(about, right)),
             chapters.write_animation(about, snapshots, HISTORY),
         ]
-        opening = map(Paragraph, chapters.summary(about, HISTORY))
-        document.write_html(Document("Title", [*opening, *told]), about.folder / "report.html")
+        opened = opening.write_opening(about, HISTORY, FIGURES)
+        document.write_html(Document("Title", [*opened, *told, write_glossary()]), about.folder / "report.html")
     return Outline((about.folder / "report.html").read_text(encoding="utf-8"))
 
 
@@ -106,10 +113,11 @@ def test_every_kind_of_network_gets_a_page_that_needs_nothing_else(
             assert str(attributes["src"]).startswith("data:image/png;base64,")
             assert attributes["alt"]
         if "href" in attributes:
-            assert str(attributes["href"]).startswith("#")
+            assert str(attributes["href"]).startswith(("#", "../docs/"))
     sections = [attributes["id"] for tag, attributes in outline.tags if tag == "h2"]
-    assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation"]
-    assert sorted(file.name for file in about.folder.iterdir()) == ["frames", "pictures", "report.html", "training.gif"]
+    assert sections == [*(layer.name for layer in about.layers), "probes", "attribution", "animation", "words"]
+    written = ["frames", "kernels", "pictures", "report.html", "training.gif"]
+    assert sorted(file.name for file in about.folder.iterdir()) == written
     for file in about.folder.rglob("*.png"):
         with Image.open(file) as image:
             image.load()
@@ -130,8 +138,8 @@ def test_without_snapshots_wrong_answers_or_validation_images_the_page_says_so(p
     outline = tell(about, album(about, tmp_path, params, snapshots=0), right=True)
     assert "There is no animation: train.snapshots is 0." in outline.text
     assert "There is no wrong answer to explain among n = 9 test images." in outline.text
-    assert "9 other training images" in outline.text
-    assert "script" not in [tag for tag, _ in outline.tags]
+    assert "the accuracy is that on other training images." in outline.text
+    assert "player" not in [attributes.get("id") for _, attributes in outline.tags]
     assert not (about.folder / "training.gif").exists()
 
 
@@ -142,10 +150,34 @@ def test_many_classes_and_channels_are_bounded(params: Params, tmp_path: Path) -
     subsets = toy(data_set, 80), toy(data_set, 80), toy(data_set, 80)
     about = Subject(checkpoint, 1, EVEN, *subsets, TINY, 1, tmp_path / "report")
     told = chapters.write_layers(about)
-    sentences = [block.words for section in told for block in section.blocks if isinstance(block, Paragraph)]
+    paragraphs = [block for section in told for block in section.blocks if isinstance(block, Paragraph)]
+    sentences = [plain_text(block.words) for block in paragraphs]
     assert sentences and all(len(sentence) < 1500 for sentence in sentences)
     probes = [block for block in chapters.write_probes(about).blocks if isinstance(block, Picture)]
-    assert "first 10 classes" in probes[0].caption
+    assert "first 10 classes" in plain_text(probes[0].caption)
+
+
+def test_of_a_large_layer_three_rows_are_shown_and_the_others_folded(params: Params, tmp_path: Path) -> None:
+    data_set = DataSet(["x", "y"], 14, 14, 1, "pad", 0)
+    about = study(params, tmp_path / "report", data_set, channels=7, further_channels=[9, 6], pool="none", hidden=[])
+    about = replace(about, params=TINY.model_copy(update={"channels": 8}))
+    first, second, third, _ = chapters.write_layers(about)
+    folded = {
+        section.heading: [block.file.stem for block in section.blocks if isinstance(block, Picture)]
+        for layer in (first, second, third)
+        for section in layer.blocks
+        if isinstance(section, Section) and section.folded
+    }
+    assert folded == {
+        "block1: 4 more channels": ["patches_block1_more"],
+        "block2: kernels of 6 more channels": ["kernels_block2_more"],
+        "block2: 5 more channels": ["patches_block2_more"],
+    }
+    shown = [block for block in second.blocks if isinstance(block, Picture) and "patches" in block.file.stem]
+    numbers = re.findall(r" (\d+):", shown[0].instead)
+    assert numbers == ["0", "1", "2"]
+    with Image.open(about.pictures / "patches_block2_more.png") as more, Image.open(shown[0].file) as three:
+        assert more.height > 1.3 * three.height
 
 
 @pytest.mark.parametrize(
@@ -195,8 +227,9 @@ def test_the_animation_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp
 
     def shown(caption: str) -> str:
         opened.wait_for_function("caption => document.getElementById('which').textContent === caption", arg=caption)
-        assert opened.get_attribute("#frame", "alt") == caption
-        return str(opened.get_attribute("#frame", "src"))
+        frame = opened.locator("#player img:visible")
+        assert frame.get_attribute("alt") == caption
+        return str(frame.get_attribute("src"))
 
     first = shown("after epoch 0")
     opened.get_by_role("button", name="Play").click()

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from crosscheck.core.params import Params
+from crosscheck.core.params import ModelParams, Params
+from crosscheck.data.dataset import DataSet
 from crosscheck.network.checkpoint import Checkpoint, save_checkpoint
 from crosscheck.network.model_card import CardData, Description, write_card
 from crosscheck.study.results import RunResult
@@ -12,18 +13,21 @@ from crosscheck.study.results import RunResult
 def write_model(folder: Path, made: Checkpoint, params: Params) -> None:
     """Write `made` to model.pt and its card to model.json, as if it had been trained on an image of each class."""
     save_checkpoint(made, folder / "model.pt")
-    counts = [1] * len(made.data_set.classes)
-    data = CardData(**vars(made.data_set), train_images=len(counts), train_images_of_class=counts, val_images=0)
-    described = Description(
+    write_card(describe(made.params, made.data_set, params), folder / "model.pt", folder / "model.json")
+
+
+def describe(model: ModelParams, data_set: DataSet, params: Params) -> Description:
+    """What a card says of a network that was trained on an image of each class."""
+    counts = [1] * len(data_set.classes)
+    return Description(
         parameter_count=1,
-        model=made.params,
+        model=model,
         train=params.train,
         augment=params.augment,
-        data=data,
+        data=CardData(**vars(data_set), train_images=len(counts), train_images_of_class=counts, val_images=0),
         compute=params.compute,
         bits={},
     )
-    write_card(described, folder / "model.pt", folder / "model.json")
 
 
 def run_result(**sections: Any) -> RunResult:

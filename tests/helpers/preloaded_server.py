@@ -182,7 +182,7 @@ def receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
 def become(request: dict[str, Any], files: list[int]) -> None:
     """Take over what a process has from the one that starts it."""
     # First out of the way of the numbers that they are to have.
-    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, MOST_FILES) for file in files]
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(request["files"]) + 1) for file in files]
     for file in files:
         os.close(file)
     for file, number in zip(moved, request["files"], strict=True):

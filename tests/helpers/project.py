@@ -111,8 +111,8 @@ def _template() -> Project:
         else:
             shutil.copy(source, folder / name)
     (folder / ".dvc").mkdir()
-    shutil.copy(ROOT / ".dvc" / "config", folder / ".dvc" / "config")
-    shutil.copy(ROOT / ".dvc" / ".gitignore", folder / ".dvc" / ".gitignore")
+    for name in ("config", ".gitignore", "plots.html"):
+        shutil.copy(ROOT / ".dvc" / name, folder / ".dvc" / name)
     project = Project(folder)
     (folder.parent / "gitconfig").write_text(
         "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n", encoding="utf-8"

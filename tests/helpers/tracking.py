@@ -1,13 +1,18 @@
 """What MLflow was told."""
 
 import json
-from collections.abc import Callable
+import re
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from crosscheck.tracking.run import Recorder
+from crosscheck.tracking.tags import CHECKPOINT, hidden, recorded
+from crosscheck.tracking.usage import CPU, PEAK_MEMORY
 from crosscheck.training import curves
 from helpers.project import Project, runs_of
 
@@ -54,6 +59,28 @@ def all_that_is_recorded(project: Project) -> Any:
     ]
 
 
+def visible(tags: Mapping[str, str]) -> set[str]:
+    """The tags that MLflow's UI shows."""
+    return {name for name in tags if not name.startswith("mlflow.")}
+
+
+def age(project: Project) -> None:
+    """Make of the project's store what an earlier version would have recorded: former names, and no notes."""
+    with closing(sqlite3.connect(project.folder / "mlflow.db")) as database, database:
+        database.execute("DELETE FROM tags WHERE key IN ('mlflow.note.content', 'mlflow.crosscheck.written')")
+        for part in ("images", "note"):
+            database.execute("DELETE FROM tags WHERE key = ?", (hidden(recorded(part)),))
+        for table in ("tags", "model_version_tags"):
+            database.execute(f"UPDATE {table} SET key = replace(key, 'mlflow.crosscheck.', 'crosscheck.')")  # noqa: S608
+        database.execute("DELETE FROM inputs WHERE source_type = 'DATASET'")
+        database.execute("DELETE FROM input_tags")
+        database.execute("DELETE FROM datasets")
+        database.execute("DELETE FROM experiment_tags")
+        for table in ("metrics", "latest_metrics"):
+            database.execute(f"DELETE FROM {table} WHERE key LIKE 'system/%'")  # noqa: S608
+            database.execute(f"UPDATE {table} SET key = replace(key, '/', '_')")  # noqa: S608
+
+
 def models(client: Any) -> list[str]:
     experiment = client.get_experiment_by_name("crosscheck").experiment_id
     return sorted(found.model_id for found in client.search_logged_models([experiment]))
@@ -71,13 +98,15 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     """The run holds parameters, each step of the curve once, the test figures, the pictures and the model."""
     card = json.loads(project.read("models/model.json"))
     assert run.info.status == "FINISHED"
-    assert run.data.tags["crosscheck.checkpoint"] == card["sha256"]
+    assert run.data.tags[hidden(CHECKPOINT)] == card["sha256"]
     assert run.data.params["model.channels"] == "2"
     assert run.data.params["train.lr"] == "0.1"
     assert run.data.params["data.classes"] == "['circles', 'crosses']"
     assert run.data.params["parameter_count"] == str(card["parameter_count"])
+    check_what_people_see(project, run)
     told = histories(client, run)
-    told.pop("train/epoch_seconds", None)
+    for name in ("train/epoch_seconds", CPU, PEAK_MEMORY):
+        told.pop(name, None)
     test = json.loads(project.read("metrics/test.json"))["test"]
     assert told == expected_curve(project) | {f"test/{name}": [(0, value)] for name, value in test.items()}
     folders = [project.folder / name for name in ("plots", "report")]
@@ -86,6 +115,22 @@ def check_run_is_complete(project: Project, client: Any, run: Any) -> None:
     found = artifacts(client, run)
     assert found == sorted([*files, *(file.relative_to(project.folder).as_posix() for file in pictures)])
     assert {"plots/curves.png", "report/report.html", "report/training.gif"} <= set(found)
+
+
+def check_what_people_see(project: Project, run: Any) -> None:
+    """The run has its images and a note with its accuracy and the baselines, and no hash among its tags."""
+    test = json.loads(project.read("metrics/test.json"))["test"]
+    note = run.data.tags["mlflow.note.content"]
+    for name in ("accuracy", "accuracy_low", "accuracy_high", "baseline_1nn", "baseline_majority"):
+        assert f"{test[name]:.2%}" in note
+    card = json.loads(project.read("models/model.json"))["data"]
+    told = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+    counts = {"training": card["train_images"], "validation": card["val_images"], "test": test["n"]}
+    assert {context: json.loads(each.profile)["images"] for context, each in told.items()} == counts
+    assert {each.name for each in told.values()} == {"built-in"}
+    assert len({each.digest for each in told.values()}) == 3
+    for tag in visible(run.data.tags):
+        assert not re.fullmatch("[0-9a-f]{32,}", run.data.tags[tag]), tag
 
 
 def started(parameters: dict[str, Any] | None = None, training: str = "one", resumed: bool = False) -> Recorder:

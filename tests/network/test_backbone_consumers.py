@@ -120,8 +120,9 @@ def test_the_report_tells_of_a_backbone(
     assert "are not shown one by one" in page
     assert ("so its kernels and maps do not move" in page) == freeze
     assert (about.folder / "training.gif").exists() != freeze
-    for name in ("kernels_backbone", "responses_backbone", "patches_backbone", "responses_average", "probes", "views"):
-        with Image.open(about.folder / "pictures" / f"{name}.png") as picture:
+    shown = ("responses_backbone", "patches_backbone", "responses_average", "probes", "views")
+    for name in ("kernels/kernels_backbone", *(f"pictures/{each}" for each in shown)):
+        with Image.open(about.folder / f"{name}.png") as picture:
             picture.load()
 
 

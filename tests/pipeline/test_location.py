@@ -56,6 +56,7 @@ def test_outside_of_a_copy_any_path_will_do(tmp_path: Path, monkeypatch: pytest.
         location.check("../x")
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_temporary_copy_says_what_is_wrong_and_the_whole_path_that_it_names_works(
     project: Project, tmp_path: Path
 ) -> None:

@@ -42,12 +42,31 @@ def test_confusion_matrix_of_a_perfect_answer_and_of_one_image(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "bins",
+    ("classes", "bins"),
     [
-        [Bin(1, 1.0, 1.0)],
-        [Bin(1, 0.5, 0.0)],
-        [Bin(3, 0.3, 0.333333), Bin(1000000, 0.999999, 0.999999)],
+        (2, [Bin(1, 1.0, 1.0)]),
+        (2, [Bin(1, 0.5, 0.0)]),
+        (4, [Bin(3, 0.3, 0.333333), Bin(1000000, 0.999999, 0.999999)]),
+        (1000, [Bin(3, 0.001, 0.0)]),
     ],
 )
-def test_reliability(tmp_path: Path, bins: list[Bin]) -> None:
-    assert draw_twice(lambda: charts.draw_reliability(bins), tmp_path) == (5.5 * DPI, 5.5 * DPI)
+def test_reliability(tmp_path: Path, classes: int, bins: list[Bin]) -> None:
+    assert draw_twice(lambda: charts.draw_reliability(bins, classes), tmp_path) == (5.5 * DPI, 5.5 * DPI)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 1000])
+def test_reliability_begins_at_equal_odds_below_which_no_answer_can_be(classes: int) -> None:
+    figure = charts.draw_reliability([Bin(3, 1 / classes, 0.3), Bin(5, 1.0, 1.0)], classes)
+    for axis in figure.axes:
+        low, high = axis.get_xlim()
+        assert 1 / classes - 0.03 < low < 1 / classes
+        assert 1 < high < 1.03
+    assert f"(equal odds: {100 / classes:.3g}%)" in figure.axes[1].get_xlabel()
+
+
+def test_long_training_curves_differ_in_more_than_their_colour() -> None:
+    for epochs in (3, 400):
+        history = [Epoch(n, 1 / n, 1 - 0.5 / n, 1.1 / n, 1 - 0.6 / n) for n in range(1, epochs + 1)]
+        for axis in charts.draw_training_curves(history, Guess((5, 5)), (10, 10)).axes:
+            looks = {(line.get_linestyle(), line.get_marker() * bool(line.get_markersize())) for line in axis.lines[:2]}
+            assert len(looks) == 2

@@ -54,6 +54,14 @@ def test_kernels(tmp_path: Path, figures: list[Figure], shape: tuple[int, int]) 
     assert ("the first 36 channels" in texts(figures[0])) == (max(shape) > 36)
 
 
+def test_some_of_the_kernels_keep_their_numbers_and_the_scale_of_all() -> None:
+    weights = np.full((5, 2, 3, 3), 0.5, np.float32)
+    weights[0] = -4
+    axis = image_grids.draw_kernels(weights, "block2", 3, 5).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["out 3", "out 4"]
+    assert axis.images[0].get_clim() == (-4, 4)
+
+
 @pytest.mark.parametrize("value", [0.0, 0.2, -3.0])
 def test_kernels_that_are_all_equal(tmp_path: Path, figures: list[Figure], value: float) -> None:
     draw_twice(lambda: image_grids.draw_kernels(np.full((2, 3, 3, 3), value, np.float32), "b"), tmp_path)
@@ -67,8 +75,14 @@ def test_feature_maps_mark_dead_channels_and_tell_weak_ones(tmp_path: Path, figu
     steps = {"after convolution": maps, "after ReLU": np.maximum(maps, 0)}
     draw_twice(lambda: image_grids.draw_feature_maps(steps, "Maps of " + "".join(STRANGE)), tmp_path)
     before, after = figures[0].axes[:2]
-    assert [text.get_text() for text in before.texts] == ["0: all 0", "1: to -8", "2: to 0.001", "3: to 2"]
-    assert [text.get_text() for text in after.texts] == ["0: all 0", "1: all 0", "2: to 0.001", "3: to 2"]
+
+    def labels(*said: str) -> list[str]:
+        return [f"channel {number}\n{each}" for number, each in enumerate(said)]
+
+    assert [text.get_text() for text in before.texts] == labels(
+        "all 0", "strongest -8", "strongest 0.001", "strongest 2"
+    )
+    assert [text.get_text() for text in after.texts] == labels("all 0", "all 0", "strongest 0.001", "strongest 2")
     assert before.images[1].get_clim() == (-8, 8)
     assert after.images[1].get_clim() == (0, 2)
     for number, drawn in enumerate(before.images):
@@ -88,7 +102,7 @@ def test_feature_maps_of_many_channels_stand_in_several_rows(
     (left, right), (below, above) = axis.get_xlim(), axis.get_ylim()
     assert left <= min(place[0] for place in places) < max(place[1] for place in places) <= right + 1e-9
     assert above < min(place[3] for place in places) < max(place[2] for place in places) <= below + 1e-9
-    assert size[0] <= 16 * DPI
+    assert size[0] <= 9.5 * DPI, "wider than a page that shows it at its own width"
     assert ("the first 36 of 50 channels" in texts(figures[0])) == (channels == 50)
 
 
@@ -97,7 +111,11 @@ def test_answers(tmp_path: Path, figures: list[Figure], count: int) -> None:
     random = np.random.default_rng(0)
     found = [
         image_grids.AnsweredImage(
-            random.integers(0, 256, (9, 7, 3), dtype=np.uint8), STRANGE[row % 10], STRANGE[row % 3], 0.987
+            random.integers(0, 256, (9, 7, 3), dtype=np.uint8),
+            STRANGE[row % 10],
+            STRANGE[row % 3],
+            0.987,
+            f"{'a folder of a long name/' * row}{row}.png",
         )
         for row in range(count)
     ]
@@ -105,6 +123,11 @@ def test_answers(tmp_path: Path, figures: list[Figure], count: int) -> None:
     assert visible(figures[0]) == count
     assert ("There is no mistake to show." in texts(figures[0])) == (count == 0)
     assert texts(figures[0]).count("confidence 98.7%") == count
+    for row in range(count):
+        assert f"{row}.png" in texts(figures[0])
+    rows = {axis.get_subplotspec().rowspan.start for axis in figures[0].axes if axis.images}
+    assert len(rows) == (count > 0) + (count > 4)
+    assert sum(not axis.get_visible() for axis in figures[0].axes) <= 1
 
 
 @pytest.mark.parametrize("channels", [1, 3])

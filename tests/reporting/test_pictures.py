@@ -53,7 +53,7 @@ matrix = charts.draw_confusion_matrix(np.array([[1500, 2], [3, 1]]), ["a$b$", "Ã
 style.save(matrix, folder / "confusion.png", 60)
 odds = np.linspace(0.1, 0.9, 20)
 bins = calibration.bin_confidence(np.stack([odds, 1 - odds], 1), np.arange(20) % 2, 5)
-style.save(charts.draw_reliability(bins), folder / "calibration.png", 60)
+style.save(charts.draw_reliability(bins, 2), folder / "calibration.png", 60)
 kernels = image_grids.draw_kernels(np.linspace(-1, 1, 54).reshape(3, 2, 3, 3), "block1")
 style.save(kernels, folder / "kernels.png", 60)
 """
@@ -101,6 +101,7 @@ MACHINES: dict[str, Callable[[Path], dict[str, str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("machine", MACHINES)
 def test_pictures_have_the_same_bytes_whatever_the_user_has_set(
     machine: str, expected: dict[str, str], tmp_path: Path

@@ -74,6 +74,7 @@ def test_both_sides_see_the_same_images(drawn: Path) -> None:
     assert folder.targets == np.load(drawn / "split" / "train_labels.npy").tolist()
 
 
+@pytest.mark.slow
 def test_one_command_measures_a_row_and_writes_it_down(tmp_path: Path) -> None:
     words = ["--rows", "epoch-three_conv", "--repeats", "1", "--epochs", "1", "--train", "2", "--test", "1"]
     command = [sys.executable, "-m", "benchmarks.run", *words, "--results", str(tmp_path / "results")]
@@ -85,6 +86,7 @@ def test_one_command_measures_a_row_and_writes_it_down(tmp_path: Path) -> None:
     assert printed.strip() == (tmp_path / "results" / "speed.md").read_text(encoding="utf-8").strip()
 
 
+@pytest.mark.slow
 def test_the_script_draws_all_pictures_and_saves_the_model(drawn: Path, tmp_path: Path) -> None:
     options = ["--images", drawn / "images", "--network", "three_conv", "--epochs", 1, "--pictures", tmp_path]
     report = comparison.report_of(comparison.module("benchmarks.reference", *options))
@@ -96,6 +98,7 @@ def test_the_script_draws_all_pictures_and_saves_the_model(drawn: Path, tmp_path
     assert {file.name for file in tmp_path.iterdir()} == expected
 
 
+@pytest.mark.slow
 def test_the_memory_of_the_process_that_starts_a_side_is_not_counted(drawn: Path) -> None:
     options = ["--split", drawn / "split", "--network", "three_conv", "--epochs", 1]
     before = comparison.report_of(comparison.module("benchmarks.training", *options))["peak_bytes"]

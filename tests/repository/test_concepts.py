@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.figures import quoted, spellings
 from helpers.repository import ROOT
 from torch import nn
 
@@ -19,7 +20,7 @@ from crosscheck.pipeline.file_diff import numbers
 
 FOLDER = ROOT / "docs" / "concepts"
 PAGES = {page.stem: page.read_text(encoding="utf-8") for page in sorted(FOLDER.glob("*.md"))}
-# The others tell what a study or a training shows, and have no code of their own.
+# The others tell what a study or a training shows, and have no code of their own; test_figures.py holds their figures.
 LESSONS = [name for name in PAGES if name not in ("plateau", "seeds")]
 
 
@@ -27,25 +28,10 @@ def results(page: str) -> Any:
     return json.loads((FOLDER / f"{page.replace('-', '_')}.json").read_text(encoding="utf-8"))
 
 
-def spellings(value: float) -> set[str]:
-    """The ways in which a page may write a number of its JSON file."""
-    return {
-        f"{value:,.0f}" if value == round(value) else "",
-        *(f"{value:.{digits}f}" for digits in (1, 2, 3) if value != round(value)),
-        *(f"{100 * value:.{digits}f}" for digits in (0, 1) if 0 <= value <= 1),
-    }
-
-
-def quoted(text: str) -> list[str]:
-    """Every number of a page, but for those in code, links and picture names."""
-    text = re.sub(r"2 cores|AVX2|CVPR \d{4}|```.*?```|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.S)
-    return re.findall(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", text)
-
-
 @pytest.mark.parametrize("page", LESSONS)
 def test_every_number_of_a_page_stands_in_its_file_of_results(page: str) -> None:
     known = {spelling for value in numbers(results(page)).values() for spelling in spellings(abs(value))}
-    found = [number.rstrip(",") for number in quoted(PAGES[page])]
+    found = quoted(PAGES[page])
     assert len(found) > 5
     assert [number for number in found if number not in known] == []
 

@@ -19,6 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "benchmarks" / "README.md",
     *(file for file in sorted((ROOT / "docs").rglob("*.md")) if (ROOT / "docs" / "zh") not in file.parents),
 ]
 DOCS = {file: file.read_text(encoding="utf-8") for file in PAGES}
@@ -106,6 +107,49 @@ def test_links_between_the_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             if "://" not in target:
                 assert (file.parent / target).exists(), f"{file.name} links to {target}"
+
+
+def anchors(text: str) -> set[str]:
+    """What a link may name after # : each heading in small letters, without signs, with hyphens for spaces."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_to_a_heading_lead_to_one() -> None:
+    found = 0
+    for file in [*PAGES, *sorted((ROOT / "docs" / "zh").rglob("*.md"))]:
+        for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", file.read_text(encoding="utf-8")):
+            text = ((file.parent / target) if target else file).read_text(encoding="utf-8")
+            assert anchor in anchors(text), f"{file.name} links to {target}#{anchor}"
+            found += 1
+    assert found > 10
+
+
+def linked_from(index: Path) -> set[Path]:
+    """The pages to which an index links, each by its path below docs/, or below docs/zh/ where it is translated."""
+    folders = (ROOT / "docs" / "zh", ROOT / "docs")
+    targets = {
+        (index.parent / target).resolve() for target in re.findall(r"\]\(([^)#]+\.md)\)", index.read_text("utf-8"))
+    }
+    return {
+        target.relative_to(next(folder for folder in folders if target.is_relative_to(folder)))
+        for target in targets
+        if target.is_relative_to(ROOT / "docs")
+    }
+
+
+@pytest.mark.parametrize("index", ["docs/README.md", "docs/zh/README.md"])
+def test_every_page_stands_in_the_index(index: str) -> None:
+    docs = ROOT / "docs"
+    pages = {file.relative_to(docs) for file in DOCS if file.is_relative_to(docs) and file != docs / "README.md"}
+    assert pages <= linked_from(ROOT / index)
+
+
+def test_a_training_on_several_hosts_is_started_as_the_stage_is() -> None:
+    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["train"]["cmd"].removeprefix("python ")
+    shown = [line for line in blocks(DOCS[ROOT / "docs/how-to/several-hosts.md"]) if line.startswith("torchrun ")]
+    assert len(shown) > 2
+    assert [line for line in shown if not line.endswith(f" {stage}")] == []
 
 
 def test_every_module_says_what_it_does() -> None:

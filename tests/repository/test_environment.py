@@ -90,7 +90,7 @@ def test_the_environment_is_made_once_and_again_when_a_pin_changes(fresh: Projec
     for _ in range(2):
         fresh.run("make", python, ".venv/.ready")
     (asked,) = fresh.read("installs").splitlines()
-    assert asked.startswith("-m pip install --quiet --disable-pip-version-check -c constraints.txt /")
+    assert asked.startswith("-m pip install --no-compile --quiet --disable-pip-version-check -c constraints.txt /")
     assert not asked.endswith("]")
     for name in ("constraints.txt", "pyproject.toml"):
         with (fresh.folder / name).open("a", encoding="utf-8") as file:
@@ -160,6 +160,7 @@ def test_the_installation_leaves_a_folder_named_build_alone(fresh: Project) -> N
     assert not (fresh.folder / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_clean_keeps_results_cache_and_store(copy_of_reproduced: Project) -> None:
     project = copy_of_reproduced
     (project.folder / "mlflow.db").write_bytes(b"runs")

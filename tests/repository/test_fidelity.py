@@ -24,6 +24,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_both_sides_have_the_same_loss_in_each_step(drawn: Path) -> None:
     losses = report_of(module("benchmarks.fidelity", drawn, "three_conv"))
     assert len(losses["reference"]) == len(losses["ours"]) == 2

@@ -1,5 +1,6 @@
 """What `helpers.preloaded` forks behaves as a fresh process does, and MLflow's tables are those that it makes."""
 
+import fcntl
 import os
 import re
 import signal
@@ -74,12 +75,19 @@ def test_it_ends_as_python_does(python: str, code: str, status: int, last: str) 
 
 
 @BOTH
-def test_open_files_are_handed_on(python: str) -> None:
-    reading, writing = os.pipe()
-    with os.fdopen(reading) as pipe:
-        run(python, "-c", f"import os; os.write({writing}, b'here')", pass_fds=[writing])
-        os.close(writing)
-        assert pipe.read() == "here"
+@pytest.mark.parametrize("lowest", [3, 257])
+def test_open_files_are_handed_on_whatever_their_numbers(python: str, lowest: int) -> None:
+    pipes = [os.pipe() for _ in range(5)]
+    # Numbers that the server has in use itself, and the other way round: the last pipe has the lowest number.
+    numbers = [fcntl.fcntl(writing, fcntl.F_DUPFD, lowest) for _, writing in pipes[::-1]][::-1]
+    code = "import os\n" + "\n".join(f"os.write({number}, b'{row}')" for row, number in enumerate(numbers))
+    done = run(python, "-c", code, pass_fds=numbers)
+    for number in (*numbers, *(writing for _, writing in pipes)):
+        os.close(number)
+    assert done.returncode == 0, done.stderr
+    for row, (reading, _) in enumerate(pipes):
+        with os.fdopen(reading) as pipe:
+            assert pipe.read() == str(row)
 
 
 @BOTH

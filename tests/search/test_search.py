@@ -20,6 +20,7 @@ import pytest
 from helpers.project import TINY, change_params
 from helpers.repository import ROOT, packages
 from helpers.search import SHIPPED, change_space
+from helpers.tracking import visible
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -96,6 +97,23 @@ def runs_below_the_parent(folder: Path) -> dict[str, Any]:
     return named
 
 
+def check_what_the_runs_say(folder: Path, found: dict[str, Any]) -> None:
+    """The parent has the report, its answers and the trials; each training has the names that all trainings have."""
+    client = mlflow.MlflowClient(store_of(folder))
+    children = runs_below_the_parent(folder)
+    for name, child in children.items():
+        assert not {metric for metric in child.data.metrics if "/" not in metric}
+        assert {"train/loss", "val/accuracy", "train/seconds"} <= child.data.metrics.keys()
+        assert ("test/accuracy" in child.data.metrics) == name.startswith("final")
+        assert "images are right" in child.data.tags["mlflow.note.content"]
+        assert visible(child.data.tags) <= {"crosscheck.stopped"}
+    parent = client.get_run(children["trial 0"].data.tags["mlflow.parentRunId"])
+    assert parent.data.metrics == {f"trials/{ended}": count for ended, count in found["trials"].items()}
+    assert "`space/report.md`" in parent.data.tags["mlflow.note.content"]
+    kept = {each.path for each in client.list_artifacts(parent.info.run_id, "space")}
+    assert {"space/report.md", "space/report.json", "space/pareto_front.png"} <= kept
+
+
 def test_a_search_reports_its_front_and_goes_on_when_there_is_more_to_do(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -119,6 +137,7 @@ def test_a_search_reports_its_front_and_goes_on_when_there_is_more_to_do(
     # What the outage kept from MLflow is there now, once.
     finals = {f"final {final['trial']} seed {seed}" for final in first["finalists"] for seed in (0, 1)}
     assert runs_below_the_parent(folder).keys() == {"trial 0", "trial 1", "trial 2"} | finals
+    check_what_the_runs_say(folder, first)
 
     change_space(folder / "space.yaml", study={"trials": 4})
     second = run(folder)

@@ -14,6 +14,7 @@ from helpers.imports import closure, module_of, unlisted_and_unreached
 from helpers.project import Project, make_project
 from helpers.repository import ROOT
 from helpers.study import TOY, command, compare, lines_of, remove_results, run, write_study
+from helpers.tracking import age, all_that_is_recorded, visible
 from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.datasets import load_digits
@@ -119,7 +120,30 @@ def test_mlflow_has_a_run_for_the_study_and_one_below_it_for_each_cell(studied: 
     children = [each for each in runs if "mlflow.parentRunId" in each.data.tags]
     assert len(parents) == 1 and len(children) == 4
     assert {each.data.tags["mlflow.parentRunId"] for each in children} == {parents[0].info.run_id}
-    assert all("test/accuracy" in each.data.metrics for each in children)
+    wanted = {"test/accuracy", "test/log_loss", "train/loss", "val/accuracy", "train/epoch_seconds", "train/seconds"}
+    for each in children:
+        assert wanted <= each.data.metrics.keys()
+        assert {"parameter_count", "model.channels"} <= each.data.params.keys()
+        assert not {name for name in each.data.metrics if "/" not in name}
+        assert "mlflow.note.content" in each.data.tags and visible(each.data.tags) == {"variant"}
+    assert visible(parents[0].data.tags) == set()
+    (note,) = {
+        each.data.tags["mlflow.note.content"].rpartition("\n\n")[2]
+        for each in children
+        if each.data.tags["variant"] == "wider"
+    }
+    assert note == "Different from the parameters of the study: `model.channels` 4, not 2."
+
+
+def test_a_study_that_an_earlier_version_recorded_goes_on_in_its_run_and_adds_none_twice(copied: Project) -> None:
+    run(copied)
+    age(copied)
+    before = all_that_is_recorded(copied)
+    run(copied)
+    assert all_that_is_recorded(copied) == before
+    compare(copied)
+    after = all_that_is_recorded(copied)
+    assert [run_id for run_id, *_ in after] == [run_id for run_id, *_ in before]
 
 
 def test_the_study_goes_on_without_mlflow(copied: Project) -> None:
@@ -292,9 +316,16 @@ def test_mlflow_has_the_answers_and_the_report_in_the_run_of_the_study(copied: P
     (run,) = client.search_runs([client.get_experiment_by_name("crosscheck").experiment_id])
     assert run.info.status == "FINISHED"
     printed = copied.command("answers", "--study", "mine.yaml", "--markdown").stdout
-    assert run.data.tags["mlflow.note.content"] == printed.strip()
+    note = run.data.tags["mlflow.note.content"]
+    assert note.endswith(printed.strip()) and "`report/report.html`" in note
+    assert run.data.metrics == {"variants": 2, "runs": 4}
     assert "| Does width matter? | **" in printed
-    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {"answers.json", "report"}
+    assert {each.path for each in client.list_artifacts(run.info.run_id)} == {
+        "answers.json",
+        "numbers.json",
+        "report",
+        "summary.json",
+    }
     kept = {each.path for each in client.list_artifacts(run.info.run_id, "report")}
     assert {"report/report.html", "report/differences.png", "report/convergence.png"} <= kept
     plain = copied.command("answers", "--study", "mine.yaml").stdout

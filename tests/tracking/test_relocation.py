@@ -19,7 +19,7 @@ from crosscheck.core.files import sha256
 from crosscheck.tracking import store
 from crosscheck.tracking.nested_runs import Child, Kind, NestedRuns
 
-KIND = Kind("study", "crosscheck.study", "crosscheck.cell")
+KIND = Kind("study", parent="study", child="cell")
 
 
 def state(folder: Path) -> dict[str, tuple[str, int]]:
@@ -46,7 +46,7 @@ def test_a_copy_records_in_itself_and_leaves_every_file_of_the_original_as_it_wa
     first = enter(tmp_path / "a project")
     recorded = record(first, "a" * 64, "first")
     study = NestedRuns(KIND, "study quick", lambda: "quick")
-    study.record(Child("key", "a cell", {}, {}, {"accuracy": 0.5}, [], "FINISHED"))
+    study.record(Child("key", "a cell", "a note", {}, {}, {"accuracy": 0.5}, [], "FINISHED"))
     shutil.copytree(first, tmp_path / "copy")
     before = state(first)
     copy = enter(tmp_path / "copy")
@@ -131,7 +131,7 @@ def test_a_copy_of_hard_links_is_refused_since_it_is_the_original_too(
     before = state(first)
     capfd.readouterr()
     copy = enter(tmp_path / "copy")
-    with pytest.raises(StoreError, match="one file with that of"):
+    with pytest.raises(StoreError, match="the same file as that of"):
         store.connect()
     assert state(first) == before
     assert copy.exists()

@@ -12,6 +12,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.tracking import run as tracking
 from crosscheck.tracking import store
 from crosscheck.tracking.run import Recorder
+from crosscheck.tracking.tags import CHECKPOINT, hidden
 from crosscheck.training.resume import Resumable
 
 
@@ -206,7 +207,7 @@ def test_a_run_whose_end_the_store_missed_is_completed_later_and_not_made_again(
         assert later.run_id == recorder.run_id
         run = store.connect()[0].MlflowClient().get_run(later.run_id)
         assert run.info.status == "FINISHED"
-        assert run.data.tags["crosscheck.checkpoint"] == "c" * 64
+        assert run.data.tags[hidden(CHECKPOINT)] == "c" * 64
     assert not list((root / ".checkpoints").rglob("c*"))
 
 

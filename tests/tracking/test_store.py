@@ -82,7 +82,7 @@ def test_a_database_of_a_newer_mlflow_is_said_to_be_one(
             connection.execute(statement)
     said = said_of(root, monkeypatch, capfd, "sqlite:///newer.db")
     assert "(the database was made by a newer MLflow than the installed " in said
-    assert "move it away, name another one in MLFLOW_TRACKING_URI, or install this project's environment anew" in said
+    assert "move it away, name another one in MLFLOW_TRACKING_URI, or install this project's environment again" in said
     assert said.endswith("`make sync` records it later")
 
 

@@ -375,7 +375,7 @@ def two_hosts() -> Iterator[list[str]]:
 
 
 def start_on(hosts: list[str], projects: list[Project]) -> list[subprocess.Popen[str]]:
-    """The commands of docs/background/scaling.md, one on each host."""
+    """The commands of docs/how-to/several-hosts.md, one on each host."""
     processes = []
     for number, (host, project) in enumerate(zip(hosts, projects, strict=True)):
         meet = [f"--node-rank={number}", "--nproc-per-node=1", "--master-addr=10.77.0.1", "--master-port=29500"]

@@ -227,6 +227,7 @@ print(hashlib.sha256(content).hexdigest(), trainer.history[-1].val_loss)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bits.missing_here() is not None, reason=str(bits.missing_here()))
 @pytest.mark.parametrize("way", ["frozen", "whole"])
 def test_the_bits_are_the_same_under_a_hostile_environment(own_folder: Path, way: str) -> None:

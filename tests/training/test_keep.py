@@ -133,7 +133,7 @@ def test_all_that_follows_is_of_the_network_that_is_kept(reproduced: Project, tm
     assert (models / "snapshots" / f"epoch_{len(history):03d}.pt").exists()
     assert runs_of(project)[0].data.metrics["epoch_kept"] == kept.epoch
     page = project.read("report/report.html")
-    assert f"after {kept.epoch} of {len(history)} epochs" in page
+    assert f"images for {kept.epoch} of {len(history)} epochs, since the validation loss was lowest then" in page
     assert f"The network of this report is that of epoch {kept.epoch}" in page
 
 
