@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 # One worker is enough for one user, and jobs are for language models. Both cost seconds and hundreds of MB.
 COMMAND = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--workers", "1"]
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+CHOOSE = "Choose 'Model training' at the top left once: MLflow then stays with runs, and away from language models."
 BETWEEN_LOOKS, ANSWER_SECONDS = 0.25, 10
 
 
@@ -103,8 +104,8 @@ def address_lines(pages: str) -> list[str]:
     # Without the workflow MLflow shows its pages for language models.
     runs = f"{pages}/#/experiments/{found['experiment_id']}/runs?workflowType=machine_learning"
     has_view = any(tag["key"] == experiment.VIEW_TAG for tag in found.get("tags", []))
-    view = [f"The runs with their accuracy and baselines: {runs}&viewStateShareKey={experiment.VIEW}"]
-    return [*view, f"The runs: {runs}"] if has_view else [f"The runs: {runs}"]
+    view = [f"Accuracy and baselines of the runs: {runs}&viewStateShareKey={experiment.VIEW}"] if has_view else []
+    return [CHOOSE, *view, f"The runs: {runs}"]
 
 
 def ask(address: str) -> http.client.HTTPResponse:

@@ -73,7 +73,7 @@ ENTRIES = [
     Entry(
         name="plateau",
         forms="plateau",
-        meaning="the loss stays at that of guessing",
+        meaning="the loss stays at the loss of guessing",
         page="concepts/plateau.md",
     ),
     Entry(

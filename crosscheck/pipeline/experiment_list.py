@@ -95,10 +95,11 @@ def read_params(data: "SerializableExp | None") -> dict[str, Any]:
 def read_result(metrics: Any) -> Score | None:
     """What `evaluate` wrote, or None where it is missing or something else."""
     test = metrics.get("test") if isinstance(metrics, dict) else None
-    names = ("n", "accuracy", "accuracy_low", "accuracy_high", "log_loss")
-    values = [test.get(name) if isinstance(test, dict) else None for name in names]
-    found = [float(value) for value in values if isinstance(value, int | float)]
-    return Score(int(found[0]), *found[1:]) if len(found) == len(names) else None
+    if not isinstance(test, dict):
+        return None
+    values = [test.get(name) for name in ("n", "accuracy", "accuracy_low", "accuracy_high", "log_loss")]
+    figures = [float(value) for value in values if isinstance(value, int | float)]
+    return Score(int(figures[0]), *figures[1:]) if len(figures) == len(values) else None
 
 
 def list_differences(params: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:

@@ -111,9 +111,10 @@ def _draw_trials(axis: Axes, trials: Trials, scale: Scale, least: float) -> None
     axis.fill_between([low, scale.limit], least, 1.0, color=ALLOWED, linewidth=0, zorder=0, label="within the limits")
     axis.axvline(scale.limit, color="black", linestyle="--", linewidth=1)
     axis.axhline(least, color="black", linestyle="--", linewidth=1, label="limit")
+    # To the right, where no trial can be.
     most, place = f"at most {scale.formatter(scale.limit)}", (scale.limit, 0.02)
     axis.annotate(
-        most, place, (-3, 0), axis.get_xaxis_transform(), "offset points", rotation=90, fontsize=7.5, ha="right"
+        most, place, (3, 0), axis.get_xaxis_transform(), "offset points", rotation=90, fontsize=7.5, ha="left"
     )
     winner = [each for each in trials.complete if each.number == trials.winner]
     for points, color, marker, size, text in (

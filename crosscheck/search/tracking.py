@@ -48,7 +48,7 @@ def final(candidate: Candidate, result: FinalResult) -> Child:
     return Child(
         key=name,
         name=name,
-        note=f"Trial {candidate.number} trained again: **{result.test_accuracy:.2%}** of the test images and "
+        note=f"Trial {candidate.number} trained again: {result.test_accuracy:.2%} of the test images and "
         f"{result.val_accuracy:.2%} of the validation images are right.",
         tags={},
         parameters=Wanted(model=candidate.model, train=recipe).model_dump(),
@@ -69,7 +69,7 @@ def note_of_trial(result: TrialResult) -> str:
     size = f"{result.parameters:,} parameters"
     if result.stopped:
         return f"Stopped: {result.stopped}. {size}."
-    right = f"**{result.accuracy:.2%}** of the validation images" if result.accuracy is not None else "No images"
+    right = f"{result.accuracy:.2%} of the validation images" if result.accuracy is not None else "No images"
     return f"{right} are right in its worst training. {size}."
 
 

@@ -19,7 +19,7 @@ def record_report(plan: Plan, table: AnswersTable, paths: Sequence[Path]) -> Non
 def note(table: AnswersTable) -> str:
     """The table in Markdown, or its first two columns where all of it is too long for MLflow."""
     opening = (
-        f"**{table.title}**: {table.variants} variants, {table.runs} runs. All of it is in the artifact "
+        f"{table.title}: {table.variants} variants, {table.runs} runs. All of it is in the artifact "
         "`report/report.html`."
     )
     whole = f"{opening}\n\n{answers_table.markdown(table.rows)}"

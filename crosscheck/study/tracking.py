@@ -44,7 +44,7 @@ def note(plan: Plan, planned: PlannedRun, result: RunResult) -> str:
         low, high = exact_interval(int(right.sum()), len(right))
         most_frequent = max(Counter(result.test.actual).values()) / len(right)
         found = (
-            f"{describe_accuracy(share_right(right), len(right), low, high)}\n\n"
+            f"{describe_accuracy(share_right(right), len(right), low, high)} "
             f"Without a network: {most_frequent:.2%} most frequent class."
         )
     else:

@@ -16,8 +16,8 @@ from crosscheck.tracking import changes
 # The subsets, and what MLflow calls their purpose.
 CONTEXTS = {"train": "training", "val": "validation", "test": "test"}
 CONTEXT_TAG = "mlflow.data.context"
-# As long as MLflow takes; its UI shows eight of them.
-DIGITS = 32
+# As many as MLflow's own hashes have: its pages show all of them.
+DIGITS = 8
 
 
 def digests(split: Path) -> dict[str, str]:

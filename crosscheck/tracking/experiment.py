@@ -6,14 +6,10 @@ from pathlib import Path
 
 from crosscheck.tracking.notes import NOTE_TAG
 
-# MLflow 3 opens an experiment as one of language models unless it says that it is none.
-KIND_TAG, KIND = "mlflow.experimentKind", "custom_model_development"
 # A view is what MLflow's pages keep where a user saves one: the columns of the list. `make ui` opens it by this name.
 VIEW, VIEW_NAME = "crosscheck", "Accuracy and baselines"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 COLUMNS = [
-    "attributes.`Description`",
-    "attributes.`Dataset`",
     "metrics.`test/accuracy`",
     "metrics.`test/accuracy_low`",
     "metrics.`test/accuracy_high`",
@@ -27,7 +23,7 @@ def tags() -> dict[str, str]:
     now = int(time.time() * 1000)
     state = json.dumps({"selectedColumns": COLUMNS})
     view = {"name": VIEW_NAME, "createdAt": now, "updatedAt": now, "state": state}
-    return {KIND_TAG: KIND, NOTE_TAG: note(), VIEW_TAG: json.dumps(view)}
+    return {NOTE_TAG: note(), VIEW_TAG: json.dumps(view)}
 
 
 def note() -> str:

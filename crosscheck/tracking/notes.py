@@ -46,14 +46,17 @@ def describe_scores(figures: Mapping[str, float], changes: Changes | None) -> st
         )
         if verdict := baselines.compare(figures):
             said.append(f"{verdict[0].upper()}{verdict[1:]}.")
-    if changes is not None:
-        said.append(describe_changes(changes.values, f"commit {changes.commit[:8]}"))
-    return "\n\n".join(said)
+    different = [describe_changes(changes.values, f"commit {changes.commit[:8]}")] if changes else []
+    # MLflow folds a note of more than a few lines.
+    return "\n\n".join([" ".join(said), *different])
 
 
 def describe_accuracy(accuracy: float, n: float, low: float, high: float) -> str:
-    """The share of `n` test images that is right, with the ends of its 95 % interval, all shares of 1."""
-    return f"**{accuracy:.2%}** of n = {n:,.0f} test images are right, 95 % interval {low:.2%} to {high:.2%}."
+    """The share of `n` test images that is right, with the ends of its 95 % interval, all shares of 1.
+
+    MLflow's list of runs shows the beginning of a note as it is written, so it has no signs of Markdown.
+    """
+    return f"{accuracy:.2%} of n = {n:,.0f} test images are right, 95 % interval {low:.2%} to {high:.2%}."
 
 
 def describe_changes(values: Mapping[str, tuple[Any, Any]], base: str) -> str:

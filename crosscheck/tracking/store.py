@@ -15,7 +15,7 @@ from crosscheck.core import addresses
 from crosscheck.core.errors import StoreError
 from crosscheck.core.files import new_file, remove_state, write_text
 from crosscheck.core.project import STATES, root
-from crosscheck.tracking import experiment, relocation
+from crosscheck.tracking import experiment, notes, relocation
 
 DATABASE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
@@ -95,7 +95,7 @@ def connect() -> tuple[ModuleType, str]:
         if found.lifecycle_stage == "deleted":
             restore = typed(f"mlflow experiments restore --experiment-id {found.experiment_id}")
             raise StoreError(f"the experiment {name!r} was deleted in MLflow", f"run `{restore}`")
-        if name == DEFAULT_EXPERIMENT and experiment.KIND_TAG not in found.tags:
+        if name == DEFAULT_EXPERIMENT and notes.NOTE_TAG not in found.tags:
             # An earlier version made it. What a user has set meanwhile stays.
             for tag, value in experiment.tags().items():
                 if tag not in found.tags:

@@ -86,10 +86,23 @@ def test_the_address_that_is_printed_last_opens_the_list_of_runs(page: Any, ui: 
 
 
 @pytest.mark.slow
-def test_the_experiment_opens_with_its_runs_also_from_the_overview(page: Any, ui: Shown) -> None:
+def test_whoever_has_chosen_model_training_once_gets_the_runs_from_the_overview_as_well(page: Any, ui: Shown) -> None:
+    page.goto(ui.pages)
+    page.get_by_text("Model training").first.click()
     page.goto(f"{ui.pages}/#/experiments")
+    page.reload()
     page.get_by_role("link", name="crosscheck", exact=True).first.click()
     check_list_of_runs(page)
+
+
+@pytest.mark.slow
+def test_a_view_of_the_list_shows_accuracies_and_a_baseline(page: Any, ui: Shown) -> None:
+    found = re.search(r"^Accuracy and baselines of the runs: (\S+)$", ui.log.read_text(encoding="utf-8"), re.M)
+    assert found
+    page.goto(found[1])
+    page.get_by_role("link", name="workspace").first.wait_for()
+    for column in ("test/accuracy", "test/accuracy_low", "test/accuracy_high", "test/baseline_1nn"):
+        page.get_by_text(column, exact=True).first.wait_for(state="attached")
 
 
 def check_list_of_runs(page: Any) -> None:
@@ -104,7 +117,7 @@ def test_the_page_of_a_run_says_what_it_is_and_shows_no_receipt(page: Any, ui: S
     page.goto(f"{ui.pages}/#/experiments/1/runs?workflowType=machine_learning")
     page.get_by_role("link", name="workspace").first.click()
     accuracy = json.loads(reproduced.read("metrics/test.json"))["test"]["accuracy"]
-    page.get_by_text(f"{accuracy:.2%}", exact=True).first.wait_for()
+    page.get_by_text(f"{accuracy:.2%} of n = ").first.wait_for()
     page.get_by_text("crosscheck.origin").first.wait_for()
     text = page.inner_text("body")
     assert "Without a network: " in text

@@ -177,7 +177,7 @@ def test_a_folder_that_cannot_be_listed_is_one_line(tmp_path: Path, monkeypatch:
 def test_outputs_and_images_must_be_apart(tmp_path: Path, output: str) -> None:
     root = draw_toy_images(tmp_path / "images", 1)
 
-    with pytest.raises(InputError, match="not apart"):
+    with pytest.raises(InputError, match="in the same place as"):
         image_folder.check_apart(root, tmp_path / output)
     image_folder.check_apart(root, tmp_path / "images-split")
 
@@ -186,5 +186,5 @@ def test_a_link_does_not_hide_that_outputs_would_go_to_the_images(tmp_path: Path
     root = draw_toy_images(tmp_path / "images", 1)
     (tmp_path / "link").symlink_to("images")
 
-    with pytest.raises(InputError, match="not apart"):
+    with pytest.raises(InputError, match="in the same place as"):
         image_folder.check_apart(root, tmp_path / "link" / "split")

@@ -42,7 +42,7 @@ def test_a_table_decides_over_the_folders_and_its_gaps_are_named(tmp_path: Path)
     found = inspection.inspect_folder(root)
     assert (found.layout, found.labels, found.counts) == ("table", "labels.csv", {"even": 3, "odd": 2})
     said = "\n".join(concerns.find_concerns(found))
-    assert "1 files that the table names are not there: 'bars/gone.png'" in said
+    assert "1 files that the table names do not exist: 'bars/gone.png'" in said
     assert "5 images are not in the table and not used: 'discs/000.png'" in said
     values = {each.name: each.value for each in recipe.recommend(found)}
     assert (values["data.labels"], values["data.layout"]) == ("labels.csv", "auto")

@@ -45,7 +45,7 @@ def test_images_inside_the_output_are_never_overwritten(tmp_path: Path, split_im
     root = draw_toy_images(tmp_path / "data" / "split", 3)
     before = snapshot(root)
 
-    with pytest.raises(InputError, match="not apart"):
+    with pytest.raises(InputError, match="in the same place as"):
         split_images(root)
 
     assert snapshot(root) == before

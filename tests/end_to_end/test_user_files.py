@@ -108,7 +108,7 @@ def test_an_export_leaves_a_file_of_the_users_alone(copy_of_reproduced: Project)
     mine = copy_of_reproduced.folder / "models" / "model.onnx"
     mine.write_text("mine")
     done = copy_of_reproduced.command("export", "--onnx", "models/model.onnx", check=False)
-    assert done.returncode == 1 and done.stderr.startswith("error: models/model.onnx: stands where")
+    assert done.returncode == 1 and done.stderr.startswith("error: models/model.onnx: is in the place of a result")
     assert mine.read_text() == "mine"
     for _ in range(2):
         copy_of_reproduced.command("export", "--onnx", "models/other.onnx")

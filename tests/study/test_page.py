@@ -197,7 +197,7 @@ def test_the_plot_of_differences_draws_each_verdict_as_it_is(plan: Plan, table: 
 
 
 def test_a_note_for_mlflow_is_the_table_and_never_too_long(table: AnswersTable) -> None:
-    opening = "**Pooling & <other> things**: 6 variants, 36 runs. All of it is in the artifact `report/report.html`."
+    opening = "Pooling & <other> things: 6 variants, 36 runs. All of it is in the artifact `report/report.html`."
     assert report_tracking.note(table) == f"{opening}\n\n{answers_table.markdown(table.rows)}"
     many = table.model_copy(update={"rows": table.rows * 8})
     assert len(report_tracking.note(many)) <= notes.LONGEST
