@@ -30,7 +30,17 @@ export function showClasses(classes) {
     return row;
   });
   element("odds").replaceChildren(...rows);
+  letScroll();
 }
+
+// On a phone, many classes are more than there is room for: the keyboard must reach what scrolls.
+function letScroll() {
+  const answer = element("answer");
+  if (answer.scrollHeight > answer.clientHeight) answer.tabIndex = 0;
+  else answer.removeAttribute("tabindex");
+}
+
+window.addEventListener("resize", letScroll);
 
 export function showVerdict(answer, classes) {
   const unlike = !answer.in_distribution;
