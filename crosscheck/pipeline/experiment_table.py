@@ -8,8 +8,6 @@ from crosscheck.pipeline.experiment_list import Experiment
 GAP, INDENT = "  ", "    "
 # From so many columns on, the log loss has a column, too.
 WIDE = 120
-# Where less room is left, what differs stands on lines of its own.
-LEAST_ROOM = 30
 NAME, DIFFERS = "experiment", "what differs"
 FIGURES = ("test accuracy", "95 % interval", "images", "log loss")
 NOTHING = "-"
@@ -25,7 +23,8 @@ def lay_out(found: Sequence[Experiment], width: int) -> list[str]:
     differing = [", ".join(each.differs) for each in found]
     if not any(differing):
         return lines
-    if room < LEAST_ROOM:
+    # A parameter is not broken over two lines.
+    if room < max(len(part) for part in (DIFFERS, *(part for each in found for part in each.differs))) + 1:
         return [row for line, text in zip(lines, ["", *differing], strict=True) for row in _below(line, text, width)]
     return [row for line, text in zip(lines, [DIFFERS, *differing], strict=True) for row in _beside(line, text, room)]
 
