@@ -21,19 +21,24 @@ def quoted(document: str) -> str | None:
 def differs(document: str, rows: Sequence[Row], chinese: bool = False) -> str:
     """How the table that a document quotes differs from these answers; empty where it does not, or there is none.
 
-    A Chinese one has the same rows in the same order, the same words and the same numbers in its evidence.
+    A document may leave rows out, and has the others in their order. A Chinese one has the same words and the same
+    numbers in its evidence.
     """
     found = quoted(document)
     if found is None:
         return ""
-    if not chinese:
-        return "" if found == answers_table.markdown(rows) else "run `python -m crosscheck answers --markdown`"
-    lines = found.splitlines()[2:]
-    if len(lines) != len(rows):
-        return f"{len(lines)} rows of {len(rows)}"
-    for line, row in zip(lines, rows, strict=True):
-        *_, answer, evidence, _ = line.split("|")
-        numbers = re.findall(NUMBER, "\n".join(pair.evidence for pair in row.pairs))
-        if not answer.strip().startswith(f"**{CHINESE[row.word]}") or re.findall(NUMBER, evidence) != numbers:
-            return f"the row of {row.question}"
+    heading, ruler, *lines = found.splitlines()
+    whole = answers_table.markdown(rows).splitlines()
+    if not lines or not (chinese or [heading, ruler] == whole[:2]):
+        return "no rows, or another heading; run `python -m crosscheck answers --markdown`"
+    left = iter(zip(rows, whole[2:], strict=True))
+    for line in lines:
+        if not any(_is_chinese(line, row) if chinese else line == english for row, english in left):
+            return f"the row {line}"
     return ""
+
+
+def _is_chinese(line: str, row: Row) -> bool:
+    *_, answer, evidence, _ = line.split("|")
+    numbers = re.findall(NUMBER, "\n".join(pair.evidence for pair in row.pairs))
+    return answer.strip().startswith(f"**{CHINESE[row.word]}") and re.findall(NUMBER, evidence) == numbers

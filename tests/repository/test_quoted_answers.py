@@ -31,9 +31,14 @@ def test_a_table_that_was_changed_by_hand_is_noticed(tmp_path: Path) -> None:
     assert differs(document.replace("-5.89", "-5.88"), rows) != ""
     assert differs("# Title", rows) == ""
     assert quoted(f"A table stands between `{BEGIN}` and `{END}`.") is None
+    fewer = document.replace(table.splitlines()[2] + "\n", "")
+    assert differs(fewer, rows) == "" and differs(fewer, rows[:1]) != ""
+    swapped = [*table.splitlines()[:2], *table.splitlines()[:1:-1]]
+    assert differs(document.replace(table, "\n".join(swapped)), rows) != ""
+    assert differs(document.replace(table, "\n".join(swapped[:2])), rows) != ""
     translated = document
     for word, chinese in CHINESE.items():
         translated = translated.replace(f"**{word}.**", f"**{chinese}。**")
     assert differs(translated, rows, chinese=True) == ""
-    assert "pooling" in differs(translated.replace("-5.89", "-5.88"), rows, chinese=True)
-    assert "rows" in differs(translated.replace(table.splitlines()[2] + "\n", ""), rows[1:], chinese=True)
+    assert "largest value" in differs(translated.replace("-5.89", "-5.88"), rows, chinese=True)
+    assert differs(translated.replace(CHINESE["Better"], CHINESE["Worse"]), rows, chinese=True) != ""
