@@ -4,7 +4,7 @@
     python -m benchmarks.gpu --device cpu --tiny
 
 Prints one object of JSON: what was checked, with the figures behind it, and seconds. The exit status is 1 where a check
-failed, or an error stopped one; the others run all the same. It has never run on a GPU: every target is a wish.
+failed, or an error stopped one; the others run all the same. It has never run on a GPU: the targets are not measured.
 """
 
 import argparse

@@ -18,5 +18,5 @@ def refuse_without_validation(train: TrainParams) -> None:
         if value != off:
             raise InputError(
                 f"params.yaml: train.{name} is {value!r}, which decides by the validation loss, but there are no "
-                f"validation images; set split.val to 100, say, or train.{name} to {off}"
+                f"validation images; set split.val to a number such as 100, or train.{name} to {off}"
             )

@@ -32,7 +32,7 @@ def check(model: ModelParams, train: TrainParams, augment: AugmentParams, height
     for name in ("invert", "centre"):
         if getattr(model, name):
             raise InputError(
-                f"params.yaml: model.{name} is true, but a backbone has a normalisation of its own; set it to false"
+                f"params.yaml: model.{name} is true, but a backbone normalises its images itself; set it to false"
             )
     if model.freeze:
         _check_frozen(model, augment)

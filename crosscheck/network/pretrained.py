@@ -142,7 +142,7 @@ def _parse(content: bytes, where: str) -> dict[str, Tensor]:
     except (SafetensorError, ValueError, TypeError, LookupError) as error:
         problem = " ".join(str(error).split())[:120]
         raise InputError(
-            f"params.yaml: model.pretrained is {where!r}, which is no readable safetensors file ({problem}); "
+            f"params.yaml: model.pretrained is {where!r}, which cannot be read as a safetensors file ({problem}); "
             "give it another one"
         ) from None
 
@@ -166,6 +166,6 @@ def _check(tensors: dict[str, Tensor], name: str, where: str) -> None:
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise InputError(
-                f"params.yaml: model.pretrained is {where!r}, whose tensor {key!r} holds values that are no numbers; "
+                f"params.yaml: model.pretrained is {where!r}, whose tensor {key!r} holds values that are not numbers; "
                 "give it another file"
             )

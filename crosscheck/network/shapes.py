@@ -53,7 +53,7 @@ def map_size(params: ModelParams, height: int, width: int) -> tuple[int, int]:
             instead = "" if params.pool == "none" else ", model.pool=none"
             raise InputError(
                 f"params.yaml: model.further_channels gives {len(all_channels(params))} convolutions with pool "
-                f"{params.pool!r}, but an image of {height} x {width} px is used up by number {number}; "
+                f"{params.pool!r}, but an image of {height} x {width} px is too small for number {number}; "
                 f"use fewer convolutions{instead} or a larger data.height and data.width"
             )
     return size

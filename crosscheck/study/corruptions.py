@@ -81,7 +81,7 @@ def _affine(
 
 
 def _stroke(images: Images, level: float, background: int) -> Images:
-    """Dark strokes grow where each pixel becomes the darkest within so many px of it, and shrink with the brightest."""
+    """Dark strokes grow where each pixel becomes the darkest within `level` px of it, and shrink with the brightest."""
     size = 2 * round(abs(level)) + 1
     dark_grows = (level > 0) == (background > 127)
     morph: Callable[..., Images] = ndimage.grey_erosion if dark_grows else ndimage.grey_dilation

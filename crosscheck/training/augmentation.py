@@ -38,7 +38,7 @@ DRAWS = (
     "left",
     "top",
 )
-# Places between two pixels. Weights of so many places, times a grey level, are whole numbers of 24 bits: float32 holds
+# Places between two pixels. Weights of these places, times a grey level, are whole numbers of 24 bits: float32 holds
 # them, and so no sum of an interpolation is rounded.
 PLACES = 256
 # Of an erased rectangle, as in torchvision's RandomErasing: the share of the image, and height by width.
@@ -91,7 +91,7 @@ class Augmentation:
     background: int
 
     def draw(self, epoch: int, images: int) -> Changes:
-        """The changes of the epoch of this number, from 1, for a training set of so many images.
+        """The changes of the epoch of this number, from 1, for a training set of `images` images.
 
         They follow from the seed, the epoch and the image's row alone, by a generator that counts instead of carrying
         a state (Philox; Salmon et al. 2011): so a training that goes on after an interruption has nothing to restore.

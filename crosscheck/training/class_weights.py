@@ -46,6 +46,6 @@ def weigh_classes(params: TrainParams, labels: NDArray[np.int64], val_labels: ND
     if not counts[val_labels].all():
         raise InputError(
             "params.yaml: train.class_weights is 'balanced', but a class of the validation images has no training "
-            "image to weigh; give it some, or set train.class_weights to none"
+            "image to weigh; add images of it, or set train.class_weights to none"
         )
     return ClassWeights(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1.0)))

@@ -5,7 +5,7 @@ of the processes' gradients, to which `DistributedDataParallel` brings them, is 
 So the batch size is the one asked for, and the result is that of one process but for rounding. On the CPU the
 processes talk by gloo, GPUs by NCCL.
 
-`train.processes` of them are started here, or by `torchrun` on several hosts (docs/background/scaling.md). The first
+`train.processes` of them are started here, or by `torchrun` on several hosts (docs/how-to/several-hosts.md). The first
 one alone writes outputs, saves the state and tells MLflow.
 """
 

@@ -159,7 +159,7 @@ class Trainer:
 
     @property
     def ended(self) -> bool:
-        """Whether it has trained the last epoch, or so many without a lower validation loss as its patience allows."""
+        """Whether it has trained the last epoch, or as many without a lower validation loss as its patience allows."""
         losses, patience = [epoch.val_loss for epoch in self.history], self.params.patience
         impatient = 0 < patience <= len(losses) and len(losses) - curves.best_epoch(losses) >= patience
         return len(losses) >= self.params.epochs or impatient

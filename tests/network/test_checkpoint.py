@@ -136,7 +136,7 @@ def test_a_wrong_description_is_named(checkpoint_file: Path) -> None:
         tampered(checkpoint_file, model={**wanted, "channels": "9"})
     )
     assert "model.kernel is not a parameter" in fault(tampered(checkpoint_file, model={**wanted, "kernel": 3}))
-    assert "used up by number 3" in fault(tampered(checkpoint_file, model={**wanted, "further_channels": [1] * 12}))
+    assert "too small for number 3" in fault(tampered(checkpoint_file, model={**wanted, "further_channels": [1] * 12}))
     assert "its model description is wrong" in fault(tampered(checkpoint_file, model=None))
     assert "height must be a whole number" in fault(tampered(checkpoint_file, data_set={**data_set, "height": 17.0}))
     assert "classes" in fault(tampered(checkpoint_file, data_set=None))

@@ -80,7 +80,8 @@ def test_without_validation_images_it_is_refused_in_one_line(params: Params, cha
     wanted = params.model_dump()
     wanted["train"] |= changes
     wanted["split"] |= {"val": 0}
-    with pytest.raises(InputError, match=rf"train\.{named}, .*; set split\.val to 100, say, or train\.\w+ to \w+$"):
+    remedy = r"set split\.val to a number such as 100, or train\.\w+ to \w+$"
+    with pytest.raises(InputError, match=rf"train\.{named}, .*; {remedy}"):
         combinations.check(Params.model_validate(wanted))
     images = draw_by_turns(2)
     with pytest.raises(InputError, match=named):
