@@ -20,6 +20,7 @@ def fake_python(folder: Path, install: str) -> Path:
     script = folder / "python3"
     made.write_text(
         '#!/bin/sh\nif [ "$3" = freeze ]; then cat installed 2>/dev/null; exit 0; fi\n'
+        '[ "$2" = pip ] || exit 0\n'
         f'echo "$*" >> installs\n{install}\n',
         encoding="utf-8",
     )
