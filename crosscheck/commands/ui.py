@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import quote
 
 from crosscheck.core import addresses
@@ -65,18 +66,19 @@ def check_port(port: int) -> None:
 
 
 def serve(port: int, env: Mapping[str, str]) -> None:
-    """Run MLflow's server until it ends, or until Ctrl-C, which it hears as well."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    server = subprocess.Popen([*COMMAND, "--port", str(port)], env=env)
+    """Run MLflow's server until it ends, or until Ctrl-C. It does not hear that itself: it would print a traceback."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    server = subprocess.Popen([*COMMAND, "--port", str(port)], env=env, process_group=0)
     try:
         if found := wait_for_runs(server, f"http://{HOST}:{port}"):
             print("", *found, sep="\n", flush=True)
         status = server.wait()
     except KeyboardInterrupt:
-        server.wait()
         return
     finally:
-        server.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
     if status:
         raise InputError(f"MLflow's server ended with status {status}, for the reason above")

@@ -28,7 +28,7 @@ def write_note(client: Any, run_id: str, note: str) -> None:
 
 def note_tags(note: str) -> dict[str, str]:
     """The tags of a new run that has this note."""
-    shortened = note if len(note) <= LONGEST else f"{note[: LONGEST - 2]} …"
+    shortened = note if len(note) <= LONGEST else f"{note[: LONGEST - 4]} ..."
     return {NOTE_TAG: shortened, tags.hidden(RECEIPT): _hash(shortened)}
 
 

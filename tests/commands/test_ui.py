@@ -180,10 +180,11 @@ def test_the_run_its_metrics_a_curve_and_a_picture_show_in_the_browser(
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_pages_without_an_error(reproduced: Project) -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGHUP], ids=["Ctrl-C", "a closed terminal"])
+def test_the_pages_end_with_the_command_and_without_an_error(reproduced: Project, ending: signal.Signals) -> None:
     with shown(reproduced) as found:
         (command,) = [each for each in psutil.process_iter() if is_command(each, found.pages.rpartition(":")[2])]
-        os.killpg(os.getpgid(command.pid), signal.SIGINT)
+        os.killpg(os.getpgid(command.pid), ending)
         command.wait(60)
         with pytest.raises(OSError, match="refused"):
             urllib.request.urlopen(found.pages, timeout=5)  # noqa: S310 - a loopback address

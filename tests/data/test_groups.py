@@ -157,9 +157,9 @@ def test_every_seed_may_take_every_large_group() -> None:
         (
             ["one"] * 50,
             {},
-            "the class '0' has 1 group of images that stay together, the largest of 50 images; it takes 3",
+            "the class '0' has 1 group of images that stay together, the largest of 50 images; it needs 3 groups",
         ),
-        (["one"] * 25 + ["two"] * 25, {}, "the class '0' has 2 groups .* the largest of 25 images; it takes 3 or more"),
+        (["one"] * 25 + ["two"] * 25, {}, "the class '0' has 2 groups .* the largest of 25 images; it needs 3 groups"),
         (
             [f"{index // 17}" for index in range(50)],
             {"test": 0.1, "val": 0},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers.project import Project
-from helpers.servers import free_port, stop, wait_for
+from helpers.servers import free_port, session, stop, wait_for
 from helpers.tracking import client_of
 
 WATCH = """
@@ -65,11 +65,7 @@ def test_make_ui_asks_nobody_and_starts_no_program_with_the_address(
         )
     try:
         wait_for(f"http://127.0.0.1:{port}/health", server, log)
-        words = [
-            file.read_bytes()
-            for file in Path("/proc").glob("[0-9]*/cmdline")
-            if os.getpgid(int(file.parent.name)) == server.pid
-        ]
+        words = [Path(f"/proc/{process}/cmdline").read_bytes() for process in session(server)]
         assert any(b"mlflow" in each for each in words)
         assert not [each for each in words if b"timeout=5.25" in each]
     finally:

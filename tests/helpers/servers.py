@@ -9,9 +9,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 
@@ -45,8 +46,20 @@ def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """End a server that was started in a session of its own, with all its processes."""
-    os.killpg(server.pid, signal.SIGKILL)
+    for process in session(server):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     server.wait()
+
+
+def session(server: subprocess.Popen[bytes]) -> list[int]:
+    """The processes of a server that was started in a session of its own."""
+    found = []
+    for process in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getsid(process) == server.pid:
+                found.append(process)
+    return found
 
 
 @contextmanager
