@@ -158,6 +158,8 @@ def test_metrics_diff_shows_what_the_experiment_changed(explored: Explored) -> N
     found = json.loads(explored.project.run("dvc", "metrics", "diff", "--json").stdout)
     change = found["metrics/test.json"]["test.log_loss"]
     assert change["diff"] == pytest.approx(change["new"] - change["old"])
+    named = json.loads(explored.project.run("dvc", "metrics", "diff", "HEAD", "wider", "--json").stdout)
+    assert named["metrics/test.json"]["test.log_loss"] == change
 
 
 @pytest.mark.slow
