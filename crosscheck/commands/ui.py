@@ -27,7 +27,7 @@ from crosscheck.tracking.outages import explained
 HOST = "127.0.0.1"
 # One worker is enough for one user, and jobs are for language models. Both cost seconds and hundreds of MB.
 COMMAND = [sys.executable, "-m", "mlflow", "ui", "--host", HOST, "--workers", "1"]
-SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 CHOOSE = "Choose 'Model training' at the top left once: MLflow then stays with runs, and away from language models."
 BETWEEN_LOOKS, ANSWER_SECONDS = 0.25, 10
 
@@ -46,7 +46,8 @@ def main(port: int = 5000) -> None:
     with explained("cannot be shown"):
         store.prepare()
     check_port(port)
-    # The address may hold a password, so it is no word of the command, which others can see.
+    # The address may hold a password, so it is no word of the command, which others can see. `prepare` has set in the
+    # environment what keeps MLflow from telling others.
     serve(port, {**SETTINGS, **os.environ, "MLFLOW_BACKEND_STORE_URI": address})
 
 

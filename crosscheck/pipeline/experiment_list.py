@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from crosscheck.core.errors import InputError
 from crosscheck.core.nesting import flatten
 from crosscheck.core.params import PARAMS_FILE
-from crosscheck.core.project import root
 from crosscheck.pipeline import paths
 from crosscheck.pipeline.experiments import hydra
+from crosscheck.pipeline.repository import open_experiments
 
 if TYPE_CHECKING:
     from dvc.repo.experiments.serialize import ExpState, SerializableExp
@@ -49,17 +49,9 @@ def read_experiments() -> list[Experiment]:
 
     Raises InputError where DVC cannot tell.
     """
-    # DVC takes half a second to load.
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.scm import map_scm_exception
-
     metrics = str(paths.read_paths("evaluate")["metrics"])
-    try:
-        with Repo(str(root())) as repository, map_scm_exception():
-            found = repository.experiments.show()
-    except DvcException as error:
-        raise InputError(f"DVC cannot list the experiments ({' '.join(str(error).split())}); fix that first") from None
+    with open_experiments() as experiments:
+        found = experiments.show()
     commits = [each for each in found if each.rev != WORKSPACE]
     if not commits:
         raise InputError("git has no commit yet, so there are no experiments; commit the project first")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from crosscheck.core.errors import InputError
 from crosscheck.core.nesting import flatten
 from crosscheck.core.params import PARAMS_FILE
-from crosscheck.core.project import root
 from crosscheck.core.yaml_files import parse_yaml
 from crosscheck.evaluation.predictions import Predictions, parse_predictions
 from crosscheck.pipeline import paths
+from crosscheck.pipeline.repository import open_experiments
 
 if TYPE_CHECKING:
     from dvc.fs import DVCFileSystem
@@ -94,17 +94,9 @@ def read_answers(experiments: Iterable[FoldExperiment]) -> tuple[list[str], dict
 
 def _revisions(names: Sequence[str]) -> dict[str, str]:
     """The git revisions of the experiments `names`, or of all those of the current commit, by name."""
-    # DVC takes half a second to load.
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-    from dvc.scm import map_scm_exception
-
-    try:
-        with Repo(str(root())) as repository, map_scm_exception():
-            # Those of the current commit last, so that they win over others of the same name.
-            listed = [repository.experiments.ls(all_commits=True)] * bool(names) + [repository.experiments.ls()]
-    except DvcException as error:
-        raise InputError(f"DVC cannot list the experiments ({' '.join(str(error).split())}); fix that first") from None
+    with open_experiments() as experiments:
+        # Those of the current commit last, so that they win over others of the same name.
+        listed = [experiments.ls(all_commits=True)] * bool(names) + [experiments.ls()]
     known = {name: revision for found in listed for each in found.values() for name, revision in each}
     if unknown := [name for name in names if name not in known]:
         raise InputError(f"{unknown[0]}: there is no such experiment; `dvc exp list --all-commits` names them")

@@ -13,6 +13,8 @@ from crosscheck.core import tables
 from crosscheck.data.dataset import DataSet
 from crosscheck.tracking import changes
 
+# What `split` writes of how the images were read, and of each image.
+DESCRIPTION, MANIFEST = "dataset.json", "manifest.csv"
 # The subsets, and what MLflow calls their purpose.
 CONTEXTS = {"train": "training", "val": "validation", "test": "test"}
 CONTEXT_TAG = "mlflow.data.context"
@@ -25,7 +27,7 @@ def digests(split: Path) -> dict[str, str]:
 
     Raises InputError where the manifest in `split` is missing or damaged.
     """
-    read = (split / "dataset.json").read_bytes()
+    read = (split / DESCRIPTION).read_bytes()
     found: dict[str, Any] = {}
 
     def add(row: dict[str, str]) -> str | None:
@@ -33,7 +35,7 @@ def digests(split: Path) -> dict[str, str]:
         found.setdefault(row["subset"], hashlib.sha256(read)).update(line.encode("utf-8"))
         return None
 
-    tables.read_records(split / "manifest.csv", add, "a manifest", "split")
+    tables.read_records(split / MANIFEST, add, "a manifest", "split")
     return {subset: found[subset].hexdigest()[:DIGITS] for subset in CONTEXTS if subset in found}
 
 

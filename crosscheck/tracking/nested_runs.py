@@ -14,7 +14,7 @@ from crosscheck.tracking import store, tags
 from crosscheck.tracking.names import split_constants
 from crosscheck.tracking.notes import note_tags, write_note
 from crosscheck.tracking.outages import try_to_record
-from crosscheck.tracking.run import Point, log_metrics, log_parameters
+from crosscheck.tracking.run import Point, log_files, log_metrics, log_parameters
 
 PARENT_TAG = "mlflow.parentRunId"
 
@@ -87,11 +87,7 @@ class NestedRuns:
         def tell() -> None:
             client = self._client()
             write_note(client, self.parent, note)
-            for path in paths:
-                if path.is_dir():
-                    client.log_artifacts(self.parent, str(path), path.name)
-                else:
-                    client.log_artifact(self.parent, str(path))
+            log_files(client, self.parent, paths)
 
         self._attempt(tell)
 

@@ -160,12 +160,7 @@ class Recorder:
 
     def files(self, *paths: Path) -> None:
         """Within a part: log files and folders as artifacts under their own names."""
-        client = _client()
-        for path in paths:
-            if path.is_dir():
-                client.log_artifacts(self.run_id, str(path), path.name)
-            else:
-                client.log_artifact(self.run_id, str(path))
+        log_files(_client(), self.run_id, paths)
 
     def tell(self, action: Callable[[Any, str], None]) -> None:
         """Within a part: call `action` with MLflow's client and the id of the run."""
@@ -233,6 +228,15 @@ def log_metrics(client: Any, run_id: str | None, points: Sequence[Point]) -> Non
     ]
     for start in range(0, len(fresh), MOST_METRICS):
         client.log_batch(run_id, metrics=fresh[start : start + MOST_METRICS])
+
+
+def log_files(client: Any, run_id: str | None, paths: Iterable[Path]) -> None:
+    """Log files and folders as artifacts under their own names."""
+    for path in paths:
+        if path.is_dir():
+            client.log_artifacts(run_id, str(path), path.name)
+        else:
+            client.log_artifact(run_id, str(path))
 
 
 def log_parameters(client: Any, run_id: str, parameters: dict[str, Any]) -> None:

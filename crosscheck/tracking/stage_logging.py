@@ -78,14 +78,15 @@ def curve(recorder: Recorder, file: Path, card_file: Path) -> None:
 
 def images(recorder: Recorder, results: Results, data_set: DataSet) -> None:
     """The images that the network was trained, validated and tested on."""
-    digest = data_sets.digests(results.split)
+    content = "".join(sha256(results.split / name) for name in (data_sets.DESCRIPTION, data_sets.MANIFEST))
 
     def record() -> None:
+        digest = data_sets.digests(results.split)
         card, test = model_card.read_card(results.card).data, read_json(results.metrics)["test"]
         count = {"train": card.train_images, "val": card.val_images, "test": int(test["n"])}
         recorder.tell(lambda client, run_id: data_sets.log_data_sets(client, run_id, data_set, digest, count))
 
-    recorder.part("images", " ".join(digest.values()), record)
+    recorder.part("images", content, record)
 
 
 def network(recorder: Recorder, checkpoint: Path, card_file: Path, example: Subset) -> None:

@@ -17,12 +17,12 @@ from crosscheck.core.params import ExplainParams, Params, TrainParams
 from crosscheck.data.dataset import DataSet, Subset
 from crosscheck.data.guessing import Guess
 from crosscheck.evaluation import predictions
-from crosscheck.explain import activations, animation, chapters, figures, opening, receptive_fields, text
+from crosscheck.explain import activations, chapters, figures, opening, receptive_fields, text
 from crosscheck.explain.attributions import Reasons
 from crosscheck.explain.glossary import write_glossary
 from crosscheck.explain.subject import Subject
 from crosscheck.reporting import document
-from crosscheck.reporting.document import Animation, Document, Paragraph, Picture, Section, plain_text
+from crosscheck.reporting.document import Document, Paragraph, Picture, Section, plain_text
 from crosscheck.training import snapshots
 from crosscheck.training.curves import Epoch
 
@@ -180,96 +180,10 @@ def test_of_a_large_layer_three_rows_are_shown_and_the_others_folded(params: Par
         assert more.height > 1.3 * three.height
 
 
-@pytest.mark.parametrize(
-    ("losses", "words"),
-    [
-        ([0.69, 0.69], "stays on the plateau of equal odds, ln 2 = 0.693, to the end"),
-        ([0.4, 0.2], "There is no plateau"),
-        ([0.69, 0.693, 0.5], "for 2 epochs (0.693 in epoch 2), and leaves it in epoch 3 (0.500)"),
-    ],
-)
-def test_the_animation_names_the_moment_at_which_the_plateau_ends(losses: list[float], words: str) -> None:
-    history = [Epoch(number, loss, 0.5, None, None) for number, loss in enumerate(losses, start=1)]
-    assert words in text.describe_training(history, EVEN, [0, len(losses)])
-    captions = [animation.caption(epoch, history, EVEN) for epoch in range(len(losses) + 1)]
-    assert captions[0].startswith("before training")
-    assert ("the plateau ends" in captions[-1]) == (losses[-1] == 0.5)
-
-
-def test_the_gif_shows_every_frame_and_the_last_one_longer(tmp_path: Path) -> None:
-    frames = []
-    for number in range(3):
-        frames.append(tmp_path / f"{number}.png")
-        Image.new("RGB", (20, 10), (80 * number, 0, 255 - 80 * number)).save(frames[-1])
-    animation.write_gif(frames, tmp_path / "training.gif")
-    with Image.open(tmp_path / "training.gif") as gif:
-        assert gif.n_frames == 3
-        durations, colors = [], []
-        for number in range(3):
-            gif.seek(number)
-            durations.append(gif.info["duration"])
-            colors.append(gif.convert("RGB").getpixel((5, 5)))
-    assert durations == [900, 900, 3000]
-    assert colors == [(0, 0, 255), (80, 0, 175), (160, 0, 95)]
-
-
-def test_the_animation_plays_in_the_page_and_steps_by_keyboard(browser: Any, tmp_path: Path) -> None:
-    frames = []
-    for number in range(3):
-        Image.new("RGB", (20, 10), (80 * number, 0, 0)).save(tmp_path / f"{number}.png")
-        frames.append(Picture(tmp_path / f"{number}.png", f"after epoch {number}"))
-    played = Document("Title", [Paragraph("Three frames."), Animation(frames, tmp_path / "training.gif")])
-    document.write_html(played, tmp_path / "report.html")
-    opened, problems = browser.new_page(), []
-    opened.on("console", lambda message: problems.append(message.text))
-    opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.goto((tmp_path / "report.html").as_uri())
-
-    def shown(caption: str) -> str:
-        opened.wait_for_function("caption => document.getElementById('which').textContent === caption", arg=caption)
-        frame = opened.locator("#player img:visible")
-        assert frame.get_attribute("alt") == caption
-        return str(frame.get_attribute("src"))
-
-    first = shown("after epoch 0")
-    opened.get_by_role("button", name="Play").click()
-    assert shown("after epoch 1") != first
-    opened.get_by_role("button", name="Pause").click()
-    number = int(opened.input_value("#epoch"))
-    for key, by in (("ArrowRight", 1), ("ArrowRight", 1), ("ArrowLeft", -1)):
-        number = (number + by) % 3
-        opened.keyboard.press(key)
-        assert shown(f"after epoch {number}") == frames[number].source
-    opened.close()
-    assert problems == []
-
-
 def test_the_pipelines_own_report_stands_beside_its_pictures(reproduced: Project) -> None:
     files = {file.name for file in (reproduced.folder / "report").rglob("*.*")}
     assert {"report.html", "training.gif", "epoch_000.png", "epoch_002.png", "probes.png", "views.png"} <= files
     assert "report/report.html" in reproduced.command("summary").stdout
-
-
-DIES_APART = """
-
-import os
-
-
-def draw_frames(*_: object) -> object:
-    os.kill(os.getpid(), 9)
-"""
-
-
-def test_a_killed_animation_is_one_line_and_not_a_hang(copy_of_reproduced: Project) -> None:
-    with (copy_of_reproduced.folder / "crosscheck" / "explain" / "animation.py").open("a", encoding="utf-8") as code:
-        code.write(DIES_APART)
-    done = copy_of_reproduced.run("dvc", "repro", "explain", check=False)
-    assert done.returncode != 0
-    assert (
-        "error: the animation's process was killed, most likely for lack of memory; set train.snapshots" in done.stderr
-    )
-    assert "Traceback" not in done.stderr
-    assert not list(copy_of_reproduced.folder.glob("report*"))
 
 
 def test_a_sample_of_the_report_never_mixes_images_and_labels(params: Params, tmp_path: Path) -> None:

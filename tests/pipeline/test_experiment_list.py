@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.project import Project
+from helpers.experiments import Experiments, make_repository
 from ruamel.yaml import YAML
 
 from crosscheck.core.errors import InputError
@@ -19,11 +19,8 @@ DVC_YAML = """stages:
 """
 
 
-class Experiments(Project):
+class Trainings(Experiments):
     """A repository of git and DVC, to which `add` adds experiments of the current commit."""
-
-    def git(self, *words: str) -> str:
-        return self.run("git", *words).stdout.strip()
 
     def fill(self, lr: Any, accuracy: float | None) -> None:
         with (self.folder / "params.yaml").open("w", encoding="utf-8") as stream:
@@ -34,37 +31,22 @@ class Experiments(Project):
 
     def add(self, name: str, lr: Any, accuracy: float | None) -> None:
         self.fill(lr, accuracy)
-        base = self.git("rev-parse", "HEAD")
-        self.git("add", "-A", "--", ".", ":!.dvc/tmp")
-        self.git("commit", "-qm", name)
-        self.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", "HEAD")
-        self.git("reset", "-q", "--hard", base)
+        self.commit_as(name)
 
 
 @pytest.fixture
-def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiments:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (tmp_path / "gitconfig").write_text("[user]\n\tname = Test\n\temail = test@example.org\n", encoding="utf-8")
-    made = Experiments(folder)
-    for name, value in made.env.items():
-        if name.startswith(("DVC_", "GIT_")):
-            monkeypatch.setenv(name, value)
-    monkeypatch.chdir(folder)
-    made.git("init", "-q", "-b", "trunk")
-    (folder / ".dvc").mkdir()
-    (folder / ".dvc" / "config").write_text("", encoding="utf-8")
-    (folder / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
+def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trainings:
+    made = make_repository(Trainings, tmp_path, monkeypatch, DVC_YAML)
     made.fill(0.1, 0.5)
     return made
 
 
-def commit(experiments: Experiments) -> None:
+def commit(experiments: Trainings) -> None:
     experiments.git("add", "-A")
     experiments.git("commit", "-qm", "start")
 
 
-def test_the_workspace_the_commit_and_its_experiments_come_with_what_differs(experiments: Experiments) -> None:
+def test_the_workspace_the_commit_and_its_experiments_come_with_what_differs(experiments: Trainings) -> None:
     commit(experiments)
     experiments.add("slower", 0.01, 0.75)
     experiments.add("damaged", 0.1, None)
@@ -78,7 +60,7 @@ def test_the_workspace_the_commit_and_its_experiments_come_with_what_differs(exp
     assert differs == {"workspace": ["train.lr=0.3"], "trunk": [], "slower": ["train.lr=0.01"], "damaged": []}
 
 
-def test_without_a_commit_or_without_dvc_one_line_says_so(experiments: Experiments) -> None:
+def test_without_a_commit_or_without_dvc_one_line_says_so(experiments: Trainings) -> None:
     with pytest.raises(InputError, match="git has no commit yet"):
         read_experiments()
     (experiments.folder / ".dvc" / "config").unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.project import Project
+from helpers.experiments import Experiments, make_repository
 from helpers.repository import ROOT
 from ruamel.yaml import YAML
 
@@ -43,11 +43,8 @@ def lock(fold: int, sources: dict[str, str]) -> dict[str, Any]:
     }
 
 
-class Experiments(Project):
+class Folds(Experiments):
     """A repository of git and DVC, to which `add` adds experiments of the current commit."""
-
-    def git(self, *words: str) -> str:
-        return self.run("git", *words).stdout.strip()
 
     def write(self, name: str, content: Any) -> None:
         with (self.folder / name).open("w", encoding="utf-8") as stream:
@@ -60,29 +57,14 @@ class Experiments(Project):
         rows = [f"cat/{fold}.png,cat,cat,0.9,0.1", f"dog/{fold}.png,dog,cat,0.8,0.2"]
         lines = ["path,actual,predicted,p_cat,p_dog", *changes.get("answers", rows)]
         (self.folder / "answers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        base = self.git("rev-parse", "HEAD")
-        self.git("add", "-A", "--", ".", ":!.dvc/tmp")
-        self.git("commit", "-qm", name)
-        self.git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", "HEAD")
-        self.git("reset", "-q", "--hard", base)
+        self.commit_as(name)
 
 
 @pytest.fixture
-def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Experiments:
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (tmp_path / "gitconfig").write_text("[user]\n\tname = Test\n\temail = test@example.org\n", encoding="utf-8")
-    made = Experiments(folder)
-    for name, value in made.env.items():
-        if name.startswith(("DVC_", "GIT_")):
-            monkeypatch.setenv(name, value)
-    made.git("init", "-q")
-    (folder / ".dvc").mkdir()
-    (folder / ".dvc" / "config").write_text("", encoding="utf-8")
-    (folder / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
+def experiments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folds:
+    made = make_repository(Folds, tmp_path, monkeypatch, DVC_YAML)
     made.git("add", "-A")
     made.git("commit", "-qm", "start")
-    monkeypatch.chdir(folder)
     return made
 
 
@@ -94,7 +76,7 @@ def refusal(act: Callable[[], object]) -> str:
 
 
 def test_the_folds_of_the_commit_are_found_in_their_order_and_each_image_has_one_answer(
-    experiments: Experiments,
+    experiments: Folds,
 ) -> None:
     experiments.add("ugly-bear", 1)
     experiments.add("calm-fish", 0)
@@ -110,19 +92,19 @@ def test_the_folds_of_the_commit_are_found_in_their_order_and_each_image_has_one
     ]
 
 
-def test_a_fold_that_ran_twice_counts_once(experiments: Experiments) -> None:
+def test_a_fold_that_ran_twice_counts_once(experiments: Folds) -> None:
     for name, fold in (("a", 0), ("b", 1), ("c", 1)):
         experiments.add(name, fold)
     assert [each.fold for each in fold_experiments.find([])] == [0, 1]
 
 
-def test_a_commit_without_folds_says_how_to_run_them(experiments: Experiments) -> None:
+def test_a_commit_without_folds_says_how_to_run_them(experiments: Folds) -> None:
     experiments.add("no-folds", 0, folds=0)
     line = refusal(lambda: fold_experiments.find([]))
     assert "run `dvc exp run --queue -S split.folds=5 -S 'split.fold=range(5)'`, then `dvc queue start`" in line
 
 
-def test_a_missing_fold_is_named(experiments: Experiments) -> None:
+def test_a_missing_fold_is_named(experiments: Folds) -> None:
     experiments.add("a", 1, folds=4)
     experiments.add("b", 2, folds=4)
     assert "of 4 folds these have no experiment: 0, 3;" in refusal(lambda: fold_experiments.find([]))
@@ -137,7 +119,7 @@ def test_a_missing_fold_is_named(experiments: Experiments) -> None:
     ids=["settings", "images"],
 )
 def test_folds_that_differ_in_more_than_the_fold_are_named_apart(
-    experiments: Experiments, change: dict[str, Any], told: str
+    experiments: Folds, change: dict[str, Any], told: str
 ) -> None:
     for name, fold in (("a", 0), ("b", 1)):
         experiments.add(name, fold)
@@ -149,7 +131,7 @@ def test_folds_that_differ_in_more_than_the_fold_are_named_apart(
     assert told.partition(":")[0] in refusal(lambda: fold_experiments.find(["a", "d"]))
 
 
-def test_folds_of_an_earlier_commit_can_be_named(experiments: Experiments) -> None:
+def test_folds_of_an_earlier_commit_can_be_named(experiments: Folds) -> None:
     for name, fold in (("a", 0), ("b", 1)):
         experiments.add(name, fold)
     experiments.git("commit", "-qm", "later", "--allow-empty")
@@ -157,13 +139,13 @@ def test_folds_of_an_earlier_commit_can_be_named(experiments: Experiments) -> No
     assert len(fold_experiments.find(["a", "b"])) == 2
 
 
-def test_a_name_that_is_no_fold_experiment_is_refused(experiments: Experiments) -> None:
+def test_a_name_that_is_no_fold_experiment_is_refused(experiments: Folds) -> None:
     experiments.add("plain", 0, folds=0)
     assert refusal(lambda: fold_experiments.find(["plain"])).startswith("plain: not an experiment with split.folds")
     assert refusal(lambda: fold_experiments.find(["gone"])).startswith("gone: there is no such experiment")
 
 
-def test_test_sets_that_share_an_image_are_refused(experiments: Experiments) -> None:
+def test_test_sets_that_share_an_image_are_refused(experiments: Folds) -> None:
     experiments.add("a", 0)
     experiments.add("b", 1, answers=["cat/0.png,cat,cat,0.9,0.1"])
     line = refusal(lambda: fold_experiments.read_answers(fold_experiments.find([])))
@@ -171,14 +153,14 @@ def test_test_sets_that_share_an_image_are_refused(experiments: Experiments) -> 
 
 
 @pytest.mark.parametrize("rows", [[], ["cat/0.png,cat,cat,0.9"], ["cat/0.png,cow,cat,0.9,0.1"]], ids=repr)
-def test_a_damaged_table_is_refused(experiments: Experiments, rows: list[str]) -> None:
+def test_a_damaged_table_is_refused(experiments: Folds, rows: list[str]) -> None:
     experiments.add("a", 0)
     experiments.add("b", 1, answers=rows)
     line = refusal(lambda: fold_experiments.read_answers(fold_experiments.find([])))
     assert line.startswith("b: answers.csv is not a table of predictions (")
 
 
-def test_answers_that_are_not_in_the_cache_are_named(experiments: Experiments) -> None:
+def test_answers_that_are_not_in_the_cache_are_named(experiments: Folds) -> None:
     text = DVC_YAML.replace("answers.csv: {cache: false}", "answers.csv")
     (experiments.folder / "dvc.yaml").write_text(text, encoding="utf-8")
     (experiments.folder / ".gitignore").write_text("/answers.csv\n", encoding="utf-8")
