@@ -5,15 +5,17 @@
 It changes nothing. It looks at a sample, so 100,000 files take seconds. Every value comes with its reason;
 docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words
 to run one after the other. `--write` puts the values into params.yaml and keeps comments and all other values; then run
-`dvc repro`. If a folder cannot be trained on, a line on stderr says what is missing, and the exit status is 1.
+`dvc repro`. `git restore params.yaml` brings the committed values back. If a folder cannot be trained on, a line on
+stderr says what is missing, and the exit status is 1.
 """
 
+import sys
 from json import dumps
 from pathlib import Path
 
 from crosscheck.core import params_file
 from crosscheck.core.errors import InputError
-from crosscheck.core.params import Params, load
+from crosscheck.core.params import PARAMS_FILE, Params, load
 from crosscheck.data import concerns, difficulty, inspection
 from crosscheck.data.inspection import Inspection
 from crosscheck.explain import workload
@@ -23,6 +25,7 @@ from crosscheck.reporting import inspection as text
 # What starting DVC and all stages takes, and pictures, whatever the images: benchmarks/results/folders.json has 50 to
 # 66 s of it besides the training. A backbone's 158 s there are this and 0.048 s for each pass of an image.
 OTHER_STAGES = 60.0
+WRITTEN = f"{PARAMS_FILE}: has these values now; `dvc repro` runs them, `git restore {PARAMS_FILE}` takes them back"
 
 
 def main(*folder: Path, json: bool = False, write: bool = False) -> None:
@@ -59,6 +62,7 @@ def main(*folder: Path, json: bool = False, write: bool = False) -> None:
         )
     if write:
         params_file.change(values)
+        print(WRITTEN, file=sys.stderr)
 
 
 def estimate(found: Inspection, params: Params) -> dict[str, float]:

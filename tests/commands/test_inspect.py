@@ -81,7 +81,9 @@ def test_write_puts_the_values_into_params_yaml_and_keeps_the_rest(looked_at: Pr
     project = copy_project(looked_at, tmp_path)
     shutil.copy(ROOT / "params.yaml", project.folder / "params.yaml")
     before = project.read("params.yaml")
-    found = json.loads(project.command("inspect", f"data/{ODD}", "--json", "--write").stdout)
+    ended = project.command("inspect", f"data/{ODD}", "--json", "--write")
+    assert "git restore params.yaml" in ended.stderr
+    found = json.loads(ended.stdout)
     after = project.read("params.yaml")
     assert [line.partition("#")[2] for line in before.splitlines()] == [
         line.partition("#")[2] for line in after.splitlines()

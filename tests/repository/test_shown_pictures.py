@@ -1,8 +1,9 @@
-"""The pictures of docs/images are those that the pipeline draws, and a document shows each of them."""
+"""The pictures of docs/images are those that the pipeline draws, each is shown, and badges are right."""
 
 import hashlib
 import json
 import re
+import tomllib
 
 import pytest
 from helpers.repository import ROOT
@@ -46,7 +47,28 @@ def test_every_picture_of_the_documents_is_shown_alone_on_its_line() -> None:
     """Side by side, two pictures are too small to read."""
     pages = [ROOT / "README.md", ROOT / "README.zh-CN.md", *(ROOT / "docs").rglob("*.md")]
     lines = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
-    shown = {file.name for file in IMAGES.iterdir() if any(f"images/{file.name})" in line for line in lines)}
-    assert shown == {file.name for file in IMAGES.iterdir()}
+    names = {file.relative_to(IMAGES).as_posix() for file in IMAGES.rglob("*") if file.is_file()}
+    assert {name for name in names if any(f"images/{name})" in line for line in lines)} == names
     for line in lines:
         assert len(re.findall(r"!\[|<img", line)) <= 1, line
+
+
+def test_the_badges_say_what_the_project_needs() -> None:
+    """They lie in the repository, so that README needs no network."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^(dvc|mlflow)==(\d+)", constraints, re.MULTILINE))
+    wanted = {
+        "python": f"Python: {project['requires-python'].removeprefix('>=')} or newer",
+        "platform": "platform: Linux x86-64",
+        "dvc": f"DVC: {pins['dvc']}",
+        "mlflow": f"MLflow: {pins['mlflow']}",
+        "licence": f"licence: {project['license']['text']}",
+    }
+    for name, label in wanted.items():
+        badge = (IMAGES / "badges" / f"{name}.svg").read_text(encoding="utf-8")
+        assert f'aria-label="{label}"' in badge
+        assert ": ".join(re.findall(r"<text [^>]*>([^<]*)</text>", badge)) == label
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, label in wanted.items():
+        assert f"![{label}](docs/images/badges/{name}.svg)" in readme
