@@ -13,7 +13,7 @@ from crosscheck.core.errors import InputError
 from crosscheck.core.params import PARAMS_FILE, SECTIONS, Params, load
 from crosscheck.core.yaml_files import check_section, read_yaml
 from crosscheck.network import backbones, shapes
-from crosscheck.study.study_file import Part, Settings, Study
+from crosscheck.study.study_file import Part, Settings, Study, Variant
 
 # All variants of a study share one packed data set.
 SECTIONS_OF_A_VARIANT = ("split", "model", "train", "augment")
@@ -84,9 +84,12 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
     if "part_of" in content:
         part = check_section(Part, content, file)
         whole = file.parent / part.part_of
-        study = _part(check_section(Study, _read(whole), whole), part, file)
+        all_of_it = check_section(Study, _read(whole), whole)
+        _check_extends(all_of_it, whole)
+        study = _part(all_of_it, part, file)
     else:
         study = check_section(Study, content, file)
+        _check_extends(study, file)
     _check_names(study, file)
     _check_questions(study, file)
     base = load(params_file)
@@ -105,11 +108,6 @@ def read(file: Path, params_file: Path = PARAMS_FILE) -> Plan:
                 )
     resolved: dict[str, Params] = {}
     for name, each in study.variants.items():
-        if each.extends is not None and each.extends not in resolved:
-            raise InputError(
-                f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it; correct the "
-                "name, or move that variant up"
-            )
         resolved[name] = _apply(resolved[each.extends] if each.extends else shared, each.set, file, name)
     for params in resolved.values():
         combinations.check(params)
@@ -143,7 +141,9 @@ def _part(study: Study, part: Part, file: Path) -> Study:
             raise InputError(f"{file}: variants has {name!r}, which {part.part_of} does not have; correct the name")
     kept = set(part.variants)
     variants = {
-        name: variant.model_copy(update={"seeds": min(part.seeds, variant.seeds or part.seeds)})
+        name: _extend_only(kept, name, study.variants).model_copy(
+            update={"seeds": min(part.seeds, variant.seeds or part.seeds)}
+        )
         for name, variant in study.variants.items()
         if name in kept
     }
@@ -170,6 +170,26 @@ def _part(study: Study, part: Part, file: Path) -> Study:
             "reported": [each for each in study.reported if each.variant in kept],
         }
     )
+
+
+def _extend_only(kept: set[str], name: str, variants: dict[str, Variant]) -> Variant:
+    """The variant `name` with the settings of those that it extends and that are not `kept`."""
+    variant = variants[name]
+    if variant.extends is None or variant.extends in kept:
+        return variant
+    left_out = _extend_only(kept, variant.extends, variants)
+    return variant.model_copy(update={"extends": left_out.extends, "set": left_out.set | variant.set})
+
+
+def _check_extends(study: Study, file: Path) -> None:
+    above: set[str] = set()
+    for name, each in study.variants.items():
+        if each.extends is not None and each.extends not in above:
+            raise InputError(
+                f"{file}: the variant {name} extends {each.extends!r}, which is not a variant above it; correct the "
+                "name, or move that variant up"
+            )
+        above.add(name)
 
 
 def _check_names(study: Study, file: Path) -> None:

@@ -1,5 +1,6 @@
 """A study file: what it takes, and what it refuses in one line."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_the_quick_study_answers_questions_of_the_whole() -> None:
         "best": ["base", "best"],
     }
     assert all(each.ask == whole[name].ask for name, each in part.items())
+
+
+@pytest.mark.parametrize(
+    "variants", [["no_pool_norm"], ["no_pool_ink", "no_pool_20"], ["three_conv_20_ink", "base_ink"]]
+)
+def test_a_part_may_leave_out_what_its_variants_extend(tmp_path: Path, variants: list[str]) -> None:
+    whole = plans.read(ROOT / "study" / "variants.yaml", ROOT / "params.yaml")
+    part_file = tmp_path / "part.yaml"
+    part = {"part_of": str(ROOT / "study" / "variants.yaml"), "seeds": 2, "variants": variants}
+    part_file.write_text(json.dumps(part), encoding="utf-8")
+    planned = plans.read(part_file, ROOT / "params.yaml").runs
+    assert planned == [each for each in whole.runs if each.variant in variants and each.seed < 2]
 
 
 def test_the_study_of_an_own_folder_takes_the_folder_and_the_recommended_values_from_params_yaml(
