@@ -119,7 +119,7 @@ def _contrast(measure: Measure, first: list[Run], second: list[Run], plan: Plan)
     if measure == "failures":
         return hypothesis_tests.compare_failures(first, second, study.confidence)
     if measure == "epochs":
-        return hypothesis_tests.compare_epochs(first, second)
+        return hypothesis_tests.compare_epochs(first, second, study.confidence)
     return hypothesis_tests.compare_values(first, second, measure, study.equivalence_margin, study.confidence)
 
 

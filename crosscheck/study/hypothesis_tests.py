@@ -139,7 +139,7 @@ def _undecided(measure: Measure, n: int, why: str) -> Contrast:
     return Contrast(measure, n, None, None, None, False, f"none: {why}")
 
 
-def compare_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
+def compare_epochs(first: Sequence[Run], second: Sequence[Run], confidence: float) -> Contrast:
     """Epochs until the target is reached, failed runs and slow ones censored: the log-rank test."""
     runs = [*first, *second]
     reached = np.array([run.reached is not None for run in runs], dtype=int)
@@ -156,7 +156,15 @@ def compare_epochs(first: Sequence[Run], second: Sequence[Run]) -> Contrast:
         # Where all runs reach it in the same epoch, there is no variance to test by, and no difference either.
         p = 1.0
     value = float(p) if np.isfinite(p) else 1.0
-    return Contrast("epochs", n, None, value, None, _earlier(first, second) > 0.5, "log-rank")
+    detail = f"median of {_median_epochs(second, confidence)} epochs against {_median_epochs(first, confidence)}"
+    return Contrast("epochs", n, None, value, None, _earlier(first, second) > 0.5, "log-rank", detail)
+
+
+def _median_epochs(runs: Sequence[Run], confidence: float) -> str:
+    """By Kaplan and Meier's curve; where under half of the runs reach the target, more than they were trained for."""
+    trained = [run.epochs for run in runs]
+    median = intervals.survival([run.reached for run in runs], trained, confidence).median
+    return f"more than {max(trained)}" if median is None else f"{median:g}"
 
 
 def _earlier(first: Sequence[Run], second: Sequence[Run]) -> float:

@@ -54,7 +54,7 @@ def test_two_arms_of_one_distribution_differ_no_more_often_than_stated(params: P
     for _ in range(studies):
         arms = [arm(params, rng, 0.9, 0.03, 8) for _ in range(4)]
         family = [by_accuracy(arms[0], other) for other in arms[1:]]
-        family += [hypothesis_tests.compare_epochs(arms[0], other) for other in arms[1:]]
+        family += [hypothesis_tests.compare_epochs(arms[0], other, CONFIDENCE) for other in arms[1:]]
         false_alarms += any(
             each.verdict in ("better", "worse") for each in findings.judge(family, "primary", 1 - CONFIDENCE)
         )
@@ -151,8 +151,17 @@ def test_more_overfitting_is_worse(params: Params) -> None:
 def test_runs_that_all_reach_the_target_in_the_same_epoch_do_not_differ(params: Params, runs: int) -> None:
     for epoch in (1, 4, 10):
         arms = [[run_of(params, seed, 0.9, reached=epoch) for seed in range(runs)] for _ in range(2)]
-        found = hypothesis_tests.compare_epochs(*arms)
+        found = hypothesis_tests.compare_epochs(*arms, CONFIDENCE)
         assert (found.p, found.favours_second) == (1.0, False)
+        assert found.detail == f"median of {epoch} epochs against {epoch}"
+
+
+def test_a_target_that_most_runs_do_not_reach_has_no_median_within_the_training(params: Params) -> None:
+    slow = [run_of(params, seed, 0.9, reached=9 if seed == 0 else None) for seed in range(5)]
+    fast = [run_of(params, seed, 0.9, reached=epoch) for seed, epoch in enumerate((2, 3, 3, 4, 9))]
+    assert hypothesis_tests.compare_epochs(slow, fast, CONFIDENCE).detail == (
+        f"median of 3 epochs against more than {slow[0].epochs}"
+    )
 
 
 def test_failed_runs_are_counted_apart_and_enter_no_mean(params: Params) -> None:
