@@ -7,7 +7,7 @@ from crosscheck.study import answers_table
 from crosscheck.study.answers_table import Row
 
 BEGIN, END = "<!-- answers -->", "<!-- end of answers -->"
-CHINESE = {"Better": "更好", "Worse": "更差", "Equivalent": "相当", "Hint": "线索", "Inconclusive": "未定"}
+CHINESE = {"Better": "更好", "Worse": "更差", "Equivalent": "等效", "Hint": "提示", "Inconclusive": "尚无定论"}
 NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
 
 
