@@ -1,16 +1,20 @@
-"""Small networks of timm, with weights made here, and images that they learn."""
+"""Small networks of timm, with weights made here, images that they learn, and the line in which one is refused."""
 
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import safetensors.torch
 import timm
 import torch
 
+from crosscheck.core.errors import InputError
 from crosscheck.core.params import ModelParams, Params
 from crosscheck.data.dataset import DataSet, Subset
-from crosscheck.network import model
+from crosscheck.network import model, timm_networks
 from crosscheck.network.checkpoint import Checkpoint
 from helpers.networks import vary
 
@@ -50,3 +54,20 @@ def untrained(params: Params, data_set: DataSet = COLOURED, **changes: Any) -> C
     described = wanted(params, **changes)
     torch.manual_seed(0)
     return Checkpoint(model.build(described, data_set).eval(), described, data_set)
+
+
+def refusal(run: Callable[[], Any]) -> str:
+    """The one line in which `run` is refused."""
+    with pytest.raises(InputError) as caught:
+        run()
+    line = str(caught.value)
+    assert len(line.splitlines()) == 1
+    return line
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+    """Let `module` be one that is not installed."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == module else find(name, *more))
+    timm_networks._blueprint.cache_clear()
+    timm_networks.measure.cache_clear()

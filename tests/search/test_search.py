@@ -1,100 +1,24 @@
 """`make search`: what is tried, stopped, chosen and told, and that it goes on where it stopped."""
 
-import contextlib
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import optuna
 import pytest
-from helpers.project import TINY, change_params
-from helpers.repository import ROOT, packages
+from helpers.repository import ROOT
 from helpers.search import SHIPPED, change_space
+from helpers.toy_searches import query, run, runs_below_the_parent, store_of
 from helpers.tracking import visible
 from ruamel.yaml import YAML
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from crosscheck.commands import search
 from crosscheck.core.errors import InputError
-from crosscheck.core.files import read_json
 from crosscheck.search import objective, results, runner
 from crosscheck.search.space import EarlyStopping
 from crosscheck.training.curves import Epoch
 from crosscheck.training.trainer import DivergedError, Trainer
-
-
-@pytest.fixture
-def folder(split_images: Callable[..., Path], toy_images: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a split of toy images and a space for tiny networks, which one thread searches."""
-    split_images(toy_images, val=3, test=3)
-    root = Path.cwd()
-    for source in (ROOT / "dvc.yaml", SHIPPED):
-        shutil.copy(source, root / source.name)
-    change_params(root / "params.yaml", model=TINY["model"], train=TINY["train"])
-    change_space(
-        root / "space.yaml",
-        study={"trials": 3, "workers": 1, "repeats": 1, "startup_trials": 2},
-        space={
-            "convolutions": {"low": 1, "high": 2},
-            "channels": {"low": 1, "high": 3},
-            "epochs": {"low": 1, "high": 3},
-            "batch_size": [8],
-        },
-        initial_points=[],
-        constraints={"accuracy": 0.0, "parameters": 100_000, "cost": 1000.0},
-        final={"models": 2, "seeds": [0, 1]},
-    )
-
-    @contextmanager
-    def in_this_process(workers: int) -> Iterator[ThreadPoolExecutor]:
-        with ThreadPoolExecutor(workers) as pool:
-            yield pool
-
-    monkeypatch.setattr(search, "worker_pool", in_this_process)
-    # MLflow leaves its address in the environment, where the next test would find it.
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_of(root))
-    return root
-
-
-def store_of(folder: Path) -> str:
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-def run(folder: Path) -> dict[str, Any]:
-    search.main(folder / "space.yaml")
-    found: dict[str, Any] = read_json(folder / "space" / "report.json")
-    return found
-
-
-def query(folder: Path, statement: str) -> list[Any]:
-    engine = create_engine(f"sqlite:///{folder / 'search.db'}")
-    with engine.connect() as connection:
-        rows = [tuple(row) for row in connection.execute(text(statement))]
-    engine.dispose()
-    return rows
-
-
-def runs_below_the_parent(folder: Path) -> dict[str, Any]:
-    client = mlflow.MlflowClient(store_of(folder))
-    runs = client.search_runs([client.get_experiment_by_name("crosscheck").experiment_id])
-    parents = [run for run in runs if run.info.run_name == "search small"]
-    assert len(parents) == 1 and parents[0].info.status == "FINISHED"
-    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parents[0].info.run_id]
-    assert len(children) == len(runs) - 1
-    named = {run.info.run_name: run for run in children}
-    assert len(named) == len(children)
-    return named
 
 
 def check_what_the_runs_say(folder: Path, found: dict[str, Any]) -> None:
@@ -279,98 +203,3 @@ def test_a_search_needs_validation_images(split_images: Callable[..., Path], toy
     shutil.copy(ROOT / "dvc.yaml", "dvc.yaml")
     with pytest.raises(InputError, match=r"split\.val is 0"):
         search.main(SHIPPED)
-
-
-def others_trials(folder: Path, count: int, wanted: int) -> tuple[objective.Setup, optuna.Study, list[optuna.Trial]]:
-    """A search for `wanted` trials of which another session has begun `count`."""
-    change_space(folder / "space.yaml", study={"trials": wanted}, final={"models": 1, "seeds": [0]})
-    setup = runner.read_setup(folder / "space.yaml")
-    study = runner.open_study(setup)
-    return setup, study, [study.ask() for _ in range(count)]
-
-
-def test_a_trial_that_others_have_left_no_room_for_is_not_trained_and_counts_nowhere(folder: Path) -> None:
-    setup, study, (first, second) = others_trials(folder, 2, 2)
-    number = objective.run(setup)
-    surplus = study.get_trials()[number]
-    assert surplus.state == optuna.trial.TrialState.FAIL
-    assert results.RESULT not in surplus.user_attrs
-    for each in (first, second):
-        study.tell(each, state=optuna.trial.TrialState.FAIL)
-    assert run(folder)["trials"] == {"complete": 2, "stopped": 0, "over_limit": 0, "failed": 2}
-
-
-def test_a_session_waits_for_the_last_trials_of_another_and_replaces_one_that_fails(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, study, (theirs,) = others_trials(folder, 1, 2)
-    looks: list[int] = []
-
-    def look(_: optuna.Study) -> None:
-        looks.append(sum(map(objective.was_trained, study.get_trials())))
-        if len(looks) == 2:
-            study.tell(theirs, state=optuna.trial.TrialState.FAIL)
-
-    monkeypatch.setattr(runner, "WAIT_SECONDS", 0.01)
-    monkeypatch.setattr(runner, "fail_stale_trials", look)
-    found = run(folder)
-    assert looks == [1, 1]
-    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
-    assert found["trials"]["failed"] == 1
-
-
-def test_a_trial_whose_worker_was_killed_at_its_very_start_holds_nobody_up(folder: Path) -> None:
-    others_trials(folder, 1, 2)
-    engine = create_engine(f"sqlite:///{folder / 'search.db'}")
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE trials SET datetime_start = '2020-01-01 00:00:00.000000'"))
-    engine.dispose()
-    found = run(folder)
-    assert found["trials"]["complete"] + found["trials"]["stopped"] == 2
-
-
-def commands(folder: Path) -> tuple[list[str], dict[str, str]]:
-    for name in packages():
-        (folder / name).symlink_to(ROOT / name)
-    env = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "DVC_", "PYTEST_"))}
-    return [sys.executable, "-m", "crosscheck", "search", "--space", "space.yaml"], env
-
-
-@pytest.mark.soak
-def test_two_workers_share_one_database(folder: Path) -> None:
-    change_space(folder / "space.yaml", study={"trials": 4, "workers": 2}, final={"models": 1})
-    words, env = commands(folder)
-    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0].startswith("Winner: trial ")
-    assert query(folder, "SELECT count(*), count(DISTINCT number) FROM trials") == [(4, 4)]
-    assert {name for name in runs_below_the_parent(folder) if name.startswith("trial")} == {
-        f"trial {number}" for number in range(4)
-    }
-
-
-def trained_in(folder: Path) -> int:
-    """How many trials have ended; none before the tables are made."""
-    with contextlib.suppress(OperationalError):
-        return int(query(folder, "SELECT count(*) FROM trials WHERE state IN ('COMPLETE', 'PRUNED')")[0][0])
-    return 0
-
-
-@pytest.mark.soak
-def test_two_sessions_share_one_search_and_a_killed_one_is_missed_by_nobody(folder: Path) -> None:
-    change_space(folder / "space.yaml", study={"trials": 40}, final={"models": 1, "seeds": [0]})
-    words, env = commands(folder)
-    victim, other = (subprocess.Popen(words, cwd=folder, env=env, start_new_session=True) for _ in range(2))
-    file = folder / "search.db"
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        # So that both are at work, whatever the machine's speed.
-        if file.exists() and (folder / "mlflow.db").exists() and trained_in(folder) >= 4:
-            break
-        time.sleep(0.05)
-    assert victim.poll() is None
-    os.killpg(victim.pid, signal.SIGKILL)
-    victim.wait()
-    assert other.wait(timeout=600) == 0
-    found = json.loads((folder / "space" / "report.json").read_text(encoding="utf-8"))
-    assert found["trials"]["complete"] + found["trials"]["stopped"] == 40
