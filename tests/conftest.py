@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,9 @@ AT_FIRST = {name: value for name, value in os.environ.items() if name.startswith
 
 def pytest_configure(config: pytest.Config) -> None:
     """Where tests run in several processes, these share what the first one loads for commands and for their workers."""
+    # A shell starts what runs in its background without Ctrl-C, and commands would inherit that.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         multiprocessing.set_executable(preloaded_python())
     elif config.getoption("numprocesses", default=None):
