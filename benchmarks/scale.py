@@ -32,6 +32,7 @@ from benchmarks import processes
 from benchmarks.comparison import module
 from crosscheck.core import devices
 from crosscheck.core.files import write_json, write_text
+from crosscheck.core.params import load
 from crosscheck.core.yaml_files import read_yaml
 from crosscheck.pipeline.paths import DVC_FILE
 from crosscheck.reporting import style
@@ -57,6 +58,8 @@ RECIPE = {"epochs": 2, "snapshots": 0}
 
 def main() -> None:
     asked = arguments()
+    # As the stages have it: with the threads of params.yaml.
+    devices.prepare(load().compute)
     machine = devices.fingerprint() | {"memory_bytes": str(psutil.virtual_memory().total)}
     found: list[dict[str, Any]] = []
     for count in asked.counts:
