@@ -8,7 +8,7 @@ from crosscheck.study.answers_table import Row
 
 BEGIN, END = "<!-- answers -->", "<!-- end of answers -->"
 CHINESE = {"Better": "更好", "Worse": "更差", "Equivalent": "等效", "Hint": "提示", "Inconclusive": "尚无定论"}
-NUMBER = r"[-+]?\d[\d,]*(?:\.\d+)?"
+NUMBER = r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?"
 
 
 def quoted(document: str) -> str | None:

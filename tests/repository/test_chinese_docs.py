@@ -32,8 +32,8 @@ def levels(text: str) -> list[int]:
 
 
 def english_words(paragraph: str) -> int:
-    """How many words of running English there are outside of code and links."""
-    plain = re.sub(r"`[^`]*`|\]\([^)]*\)|https?://\S+", " ", paragraph)
+    """How many words of running English there are outside of code, links, comments and tags."""
+    plain = re.sub(r"`[^`]*`|<[^>]*>|\]\([^)]*\)|https?://\S+", " ", paragraph)
     return len(re.findall(r"\b[a-z]{2,}\b", plain))
 
 
