@@ -38,10 +38,8 @@ def found_by_search() -> dict[str, Any]:
     return content
 
 
-def test_what_grows_with_the_images_is_what_was_measured_last(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_grows_with_the_images_is_what_was_measured_last() -> None:
     text, rows = (DOCS / "background" / "scaling.md").read_text(encoding="utf-8"), measured("scale")["counts"]
-    # A stage that is measured since is not in older results.
-    monkeypatch.setattr(scale, "MEASURED", tuple(rows[-1]["stages"]))
     table = [line for line in scale.forecast(rows) if line.startswith("|")]
     assert "\n".join(table) in text
     smaller, larger = rows[-2:]
@@ -55,6 +53,7 @@ def test_what_grows_with_the_images_is_what_was_measured_last(monkeypatch: pytes
     text = flat(text)
     assert f"From {counts[-2]} to {counts[-1]} images, `synthesize` takes {times['synthesize']} times as long" in text
     assert f"`split` {times['split']}, `train` {times['train']} and `evaluate` {times['evaluate']} times" in text
+    assert f"a sample: {larger['stages'][scale.INSPECT]['seconds']:.1f} s for {counts[-1]} images" in text
     assert f"grows by {more['synthesize']} MiB in `synthesize`, {more['split']} in `split`" in text
     assert f"{more['train']} in `train`" in text and f"{more['evaluate']} in `evaluate`" in text
     assert f"{rates[0]} images a second of {counts[0]}, {rates[1]} of {counts[1]} and {rates[2]} of {counts[2]}" in text
