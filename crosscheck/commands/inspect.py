@@ -5,8 +5,8 @@
 It changes nothing. It looks at a sample, so 100,000 files take seconds. Every value comes with its reason;
 docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words
 to run one after the other. `--write` puts the values into params.yaml and keeps comments and all other values; then run
-`dvc repro`. `git restore params.yaml` brings the committed values back. If a folder cannot be trained on, a line on
-stderr says what is missing, and the exit status is 1.
+`dvc repro`. `git restore params.yaml` takes back these and all other changes since the last commit. If a folder
+cannot be trained on, a line on stderr says what is missing, and the exit status is 1.
 """
 
 import sys
@@ -25,7 +25,10 @@ from crosscheck.reporting import inspection as text
 # What starting DVC and all stages takes, and pictures, whatever the images: benchmarks/results/folders.json has 50 to
 # 66 s of it besides the training. A backbone's 158 s there are this and 0.048 s for each pass of an image.
 OTHER_STAGES = 60.0
-WRITTEN = f"{PARAMS_FILE}: has these values now; `dvc repro` runs them, `git restore {PARAMS_FILE}` takes them back"
+WRITTEN = (
+    f"{PARAMS_FILE}: has these values now; `dvc repro` runs them; `git restore {PARAMS_FILE}` takes back these and all "
+    "other changes since the last commit"
+)
 
 
 def main(*folder: Path, json: bool = False, write: bool = False) -> None:

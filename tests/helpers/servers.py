@@ -53,7 +53,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def session(server: subprocess.Popen[bytes]) -> list[int]:
-    """The processes of a server that was started in a session of its own."""
+    """The processes of a server, or of a study, that was started in a session of its own."""
     found = []
     for process in psutil.pids():
         with suppress(ProcessLookupError):

@@ -7,25 +7,30 @@ import time
 
 import pytest
 from helpers.project import Project
+from helpers.servers import session
 from helpers.study import TOY, command, lines_of, remove_results, run, write_study
+
+
+def start(project: Project) -> subprocess.Popen[bytes]:
+    """The runs of the study, in a session of their own."""
+    return subprocess.Popen(
+        command("run"), cwd=project.folder, env=project.env, stdout=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 @pytest.mark.soak
 def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, copied: Project) -> None:
     remove_results(copied)
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 60}})
-    words = command("run")
-    study = subprocess.Popen(
-        words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    study = start(copied)
     until = time.monotonic() + 120
     while not lines_of(copied) and time.monotonic() < until:
         time.sleep(0.1)
     os.kill(study.pid, signal.SIGKILL)
     study.wait()
-    while _processes(study.pid) and time.monotonic() < until:
+    while session(study) and time.monotonic() < until:
         time.sleep(0.2)
-    assert not _processes(study.pid)
+    assert not session(study)
     done = lines_of(copied)
     assert done
     assert f"{len(done)} of them cached" in run(copied)
@@ -37,26 +42,18 @@ def test_a_killed_study_leaves_no_process_behind_and_goes_on(studied: Project, c
 def test_a_cell_that_has_long_to_go_ends_with_a_killed_study(studied: Project, copied: Project) -> None:
     remove_results(copied)
     write_study(copied, TOY | {"params": {**TOY["params"], "train.epochs": 100_000}})
-    words = command("run")
-    study = subprocess.Popen(
-        words, cwd=copied.folder, env=copied.env, stdout=subprocess.DEVNULL, start_new_session=True
-    )
+    study = start(copied)
     until = time.monotonic() + 120
     # The study, what tracks its resources, the server that forks, and its two cells.
-    while len(_processes(study.pid)) < 5 and time.monotonic() < until:
+    while len(session(study)) < 5 and time.monotonic() < until:
         time.sleep(0.1)
-    assert len(_processes(study.pid)) >= 5
+    assert len(session(study)) >= 5
     os.kill(study.pid, signal.SIGKILL)
     study.wait()
     until = time.monotonic() + 30
-    while _processes(study.pid) and time.monotonic() < until:
+    while session(study) and time.monotonic() < until:
         time.sleep(0.2)
-    left = _processes(study.pid)
+    left = session(study)
     for process in left:
         os.kill(process, signal.SIGKILL)
     assert not left
-
-
-def _processes(session: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-s", str(session)], capture_output=True, check=False, text=True)
-    return [int(line) for line in found.stdout.split()]
