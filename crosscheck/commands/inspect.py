@@ -1,20 +1,23 @@
 """Looks at a folder of images and recommends what to run: its classes, what the images are like, parameters.
 
-    python -m crosscheck inspect FOLDER [--json] [--write]
+    python -m crosscheck inspect FOLDER [--json] [--write] [--layout classes|subsets] [--labels TABLE]
 
 It changes nothing. It looks at a sample, so 100,000 files take seconds. Every value comes with its reason;
 docs/background/recipe.md explains the recipe. `--json` writes one object instead, whose `commands` are lists of words
 to run one after the other. `--write` puts the values into params.yaml and keeps comments and all other values; then run
 `dvc repro`. `git restore params.yaml` takes back these and all other changes since the last commit. If a folder
-cannot be trained on, a line on stderr says what is missing, and the exit status is 1.
+cannot be trained on, a line on stderr says what is missing, and the exit status is 1. `--layout` settles how a folder
+is read that could be read in two ways; `--labels` names the table of labels in it, or `none` for no table.
 """
 
 import sys
 from json import dumps
 from pathlib import Path
+from typing import get_args
 
 from crosscheck.core import params_file
 from crosscheck.core.errors import InputError
+from crosscheck.core.param_types import Layout
 from crosscheck.core.params import PARAMS_FILE, Params, load
 from crosscheck.data import concerns, difficulty, inspection
 from crosscheck.data.inspection import Inspection
@@ -31,12 +34,12 @@ WRITTEN = (
 )
 
 
-def main(*folder: Path, json: bool = False, write: bool = False) -> None:
+def main(*folder: Path, json: bool = False, write: bool = False, layout: str = "auto", labels: str = "") -> None:
     if len(folder) != 1:
         raise InputError(f"{len(folder)} folders given; name one: python -m crosscheck inspect FOLDER")
     params = load()
     images = experiments.place(folder[0])
-    found = inspection.inspect_folder(Path(images))
+    found = inspection.inspect_folder(Path(images), _layout(layout), labels or None)
     baselines, settings = difficulty.score_baselines(found), recipe.recommend(found)
     values = {each.name: each.value for each in settings}
     seconds = estimate(found, recipe.apply(settings, params))
@@ -66,6 +69,14 @@ def main(*folder: Path, json: bool = False, write: bool = False) -> None:
     if write:
         params_file.change(values)
         print(WRITTEN, file=sys.stderr)
+
+
+def _layout(text: str) -> Layout:
+    layouts: tuple[Layout, ...] = get_args(Layout)
+    for layout in layouts:
+        if layout == text:
+            return layout
+    raise InputError(f"--layout is {text!r}; give one of {', '.join(layouts)}")
 
 
 def estimate(found: Inspection, params: Params) -> dict[str, float]:

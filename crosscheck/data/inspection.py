@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from crosscheck.core.errors import InputError
+from crosscheck.core.param_types import Layout
 from crosscheck.core.params import DataParams
 from crosscheck.data import duplicates, group_hints, image_folder, labels_table, sightings
 from crosscheck.data.duplicates import Duplicates
@@ -78,10 +79,17 @@ class Inspection:
         return not self.is_colour and bool(np.median([each.ground for each in self.sample.seen]) >= DRAWN)
 
 
-def inspect_folder(root: Path) -> Inspection:
-    """Look at the folder `root`. Raises InputError, which says what is missing, for one that cannot be trained on."""
-    labels = find_table(root)
-    listing = image_folder.find(root, labels=labels)
+def inspect_folder(root: Path, layout: Layout = "auto", labels: str | None = None) -> Inspection:
+    """Look at the folder `root`, which is read as `layout` says, or as the table `labels` in it does.
+
+    Without `labels` a table counts if it is the only one that names images; "none" leaves it out. Raises InputError,
+    which says what is missing, for a folder that cannot be trained on.
+    """
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise InputError(f"{root}: {what}; give a folder with one sub-folder of images per class")
+    labels = find_table(root) if labels is None else labels
+    listing = image_folder.find(root, layout, labels)
     files = sightings.draw(listing)
     headers = sightings.read_headers(root, files)
     if not headers:

@@ -23,6 +23,9 @@ EMPTY_WORDS = {"", "data", "dataset", "images", "imgs", "split"}
 PICTURES = {"image", "images", "img", "imgs", "jpegimages"}
 MARKS = {"annotation", "annotations", "bboxes", "gt", "label", "labels", "mask", "masks", "segmentation"}
 SHOWN = 5
+# Where a user settles what a folder does not say. `inspect` reads no such value from params.yaml.
+SET_LAYOUT = "set data.layout in params.yaml (with inspect: --layout)"
+IN_TABLE = "name each image's label in a table (data.labels in params.yaml, with inspect: --labels)"
 
 
 def subset_named(name: str) -> str | None:
@@ -77,8 +80,7 @@ def refuse_parts(folder: Path, inside: list[str]) -> None:
     if len({name.casefold() in MARKS for name in parts}) == 2:
         raise InputError(
             f"{folder}: holds {listed(parts)}, as data sets for detection and segmentation do, and no folder for each "
-            "class; make these, or name each image's label in a table (data.labels in params.yaml); if they are the "
-            "classes, set data.layout to classes"
+            f"class; make these, or {IN_TABLE}; if they are the classes, {SET_LAYOUT} to classes"
         )
 
 

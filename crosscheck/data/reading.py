@@ -80,16 +80,15 @@ def _hold_the_same(names: list[set[str]]) -> bool:
 def _either(root: Path, top: list[str], subsets: list[str], classes: set[str]) -> InputError:
     return InputError(
         f"{root}: could be read in two ways: as the classes {listed(top)}, or as ready-made subsets "
-        f"({listed(subsets)}) of the classes {listed(sorted(classes))}; set data.layout in params.yaml to classes "
-        "or to subsets"
+        f"({listed(subsets)}) of the classes {listed(sorted(classes))}; {layout.SET_LAYOUT} to classes or to subsets"
     )
 
 
 def _neither(root: Path, names: list[str]) -> InputError:
     return InputError(
         f"{root}: could be read in two ways: as the classes {listed(names)}, or as ready-made subsets whose "
-        "images are in no class folder; set data.layout in params.yaml to classes, or make a folder for each class in "
-        "each of them and set it to subsets, or name each image's label in a table (data.labels)"
+        f"images are in no class folder; {layout.SET_LAYOUT} to classes, or make a folder for each class in each of "
+        f"them and set it to subsets, or {layout.IN_TABLE}"
     )
 
 
@@ -109,8 +108,8 @@ def _refuse_wrapped(root: Path, top: list[str], is_in_each: bool) -> None:
         ):
             raise InputError(
                 f"{root}: could be read in two ways: as the classes {listed(top)}, or as ready-made subsets "
-                f"({listed(list(named))}) in one of them; set data.layout in params.yaml to classes, or data.images to "
-                f"{str(inner)!r} and data.layout to subsets"
+                f"({listed(list(named))}) in one of them; {layout.SET_LAYOUT} to classes, or take {str(inner)!r} as "
+                "the folder, with data.layout subsets"
             )
 
 
@@ -119,7 +118,10 @@ def too_few(root: Path, folders: list[str]) -> str:
     needs = "make two or more sub-folders, one per class, with images in each"
     table = next((entry.name for entry in walk.sorted_entries(root) if entry.name.lower().endswith(".csv")), None)
     if table:
-        needs += f", or data.labels in params.yaml set to {table!r}, if it names the label of each image"
+        needs += (
+            f", or data.labels in params.yaml (with inspect: --labels) set to {table!r}, if it names the label of each "
+            "image"
+        )
     if not folders:
         beside = "images but no sub-folder" if walk.look(root)[1] else "no class"
         return f"{root}: holds {beside}; {needs}"
@@ -129,6 +131,6 @@ def too_few(root: Path, folders: list[str]) -> str:
         return f"{root}: holds only the class {folders[0]!r}; {needs}"
     are = "ready-made subsets" if len(set(layout.subsets_among(inside).values())) > 1 else "classes"
     return (
-        f"{root}: holds only the class {folders[0]!r}; if the {are} are {listed(inside)}, set data.images in "
-        f"params.yaml to {str(inner)!r}"
+        f"{root}: holds only the class {folders[0]!r}; if the {are} are {listed(inside)}, take {str(inner)!r} as the "
+        "folder (data.images in params.yaml)"
     )

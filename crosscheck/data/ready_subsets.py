@@ -68,15 +68,15 @@ def _find_train(root: Path, at: dict[str, str]) -> Path:
         held = f"{listed(sorted(at.values()))} and no 'train'" if at else f"none of {listed(list(layout.SUBSETS))}"
         raise InputError(
             f"{root}: holds {held}; ready-made subsets need a folder to train on, with a folder for each class in it; "
-            "rename a folder to train, or set data.layout to classes in params.yaml"
+            f"rename a folder to train, or {layout.SET_LAYOUT} to classes"
         )
     train = layout.innermost(root / at["train"])
     classes = walk.look(train)[0]
     if len(classes) < 2:
         raise InputError(
             f"{train}: holds {f'only the class {classes[0]!r}' if classes else 'no class folder'}; a ready-made subset "
-            "takes two or more, with images in each; make them, or name each image's label in a table (data.labels in "
-            "params.yaml), or set data.layout to classes"
+            f"takes two or more, with images in each; make them, or {layout.IN_TABLE}, or {layout.SET_LAYOUT} to "
+            "classes"
         )
     return train
 

@@ -68,5 +68,5 @@ def refuse_mixture(root: Path, top: list[str], found: SubsetsInClasses) -> None:
     raise InputError(
         f"{root}: could be read in two ways: as the classes {listed(top)}, with all images of each in one, or as "
         f"ready-made subsets inside the classes ({listed(list(found.sources.values()))}), without some images of "
-        f"{listed(found.unsorted)}, which are in no subset; set data.layout in params.yaml to classes or to subsets"
+        f"{listed(found.unsorted)}, which are in no subset; {layout.SET_LAYOUT} to classes or to subsets"
     )

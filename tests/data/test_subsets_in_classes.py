@@ -65,7 +65,7 @@ def test_a_folder_that_could_be_either_names_both_readings(
         r"could be read in two ways: as the classes '.*, or as ready-made subsets inside the classes", line
     )
     assert f"without some images of {doubtful}" in line
-    assert line.endswith("set data.layout in params.yaml to classes or to subsets")
+    assert line.endswith("set data.layout in params.yaml (with inspect: --layout) to classes or to subsets")
     assert "train" not in find_images(root, layout="classes").subsets
 
 

@@ -92,6 +92,14 @@ def test_more_images_need_fewer_epochs_and_larger_batches(found: Inspection) -> 
     assert batches == [32, 32, 64]
 
 
+@pytest.mark.parametrize(("images", "batch"), [(4, 8), (11, 8), (22, 16), (23, 16), (24, 32)])
+def test_an_epoch_of_a_tiny_folder_has_two_steps_where_it_can(found: Inspection, images: int, batch: int) -> None:
+    tiny = with_counts(found, images, images)
+    assert values(tiny)["train.batch_size"] == batch
+    steps = recipe.train_images(tiny) / batch
+    assert steps > 1 or batch == recipe.SMALLEST_BATCH
+
+
 def test_the_folders_own_subsets_are_kept(found: Inspection) -> None:
     own = replace(with_counts(found, 60, 60, train=80, val=20, test=20), layout="subsets")
     assert values(own)["data.layout"] == "subsets"

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 from helpers.repository import ROOT, modules
 from matplotlib import font_manager
+from PIL import Image
 
 from crosscheck.core.files import sha256
 from crosscheck.reporting import fonts, style
@@ -107,6 +109,24 @@ def test_pictures_have_the_same_bytes_whatever_the_user_has_set(
     machine: str, expected: dict[str, str], tmp_path: Path
 ) -> None:
     assert draw(tmp_path, **MACHINES[machine](tmp_path)) == expected
+
+
+def test_a_small_picture_has_a_palette_fewer_bytes_and_looks_the_same(tmp_path: Path) -> None:
+    figure = style.new_figure((6, 4))
+    axes = figure.subplots()
+    for number, colour in enumerate(style.CLASS_COLORS):
+        values = np.cumsum(np.random.default_rng(number).normal(size=200))
+        axes.plot(values, color=colour, label=f"variant {number}")
+        axes.fill_between(range(200), values - 1, values + 1, color=colour, alpha=0.1)
+    axes.legend()
+    style.save(figure, tmp_path / "whole.png")
+    style.save(figure, tmp_path / "small.png", small=True)
+    whole, small = (Image.open(tmp_path / f"{name}.png") for name in ("whole", "small"))
+    assert (small.mode, small.size) == ("P", whole.size)
+    assert (tmp_path / "small.png").stat().st_size < 0.6 * (tmp_path / "whole.png").stat().st_size
+    apart = np.abs(np.asarray(whole.convert("RGB"), dtype=int) - np.asarray(small.convert("RGB")))
+    assert apart.mean() < 1
+    assert np.quantile(apart, 0.999) <= 40
 
 
 def test_every_figure_begins_where_the_users_settings_are_undone() -> None:

@@ -40,7 +40,7 @@ def folder(plan: Plan, found: Overview, table: AnswersTable, tmp_path_factory: p
     """The report, with all its pictures."""
     folder = tmp_path_factory.mktemp("report")
     packed: Any = None
-    pictures = style.save_all(compare.draw(plan, found, table, packed), folder, dpi=40)
+    pictures = style.save_all(compare.draw(plan, found, table, packed), folder, dpi=40, small=True)
     built = report.build_document(plan, found, table, pictures)
     document.write_markdown(built, folder / "report.md")
     document.write_html(built, folder / "report.html")
