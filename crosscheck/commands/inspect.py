@@ -25,8 +25,8 @@ from crosscheck.explain import workload
 from crosscheck.pipeline import experiments, recipe
 from crosscheck.reporting import inspection as text
 
-# What starting DVC and all stages takes, and pictures, whatever the images: benchmarks/results/folders.json has 50 to
-# 66 s of it besides the training. A backbone's 158 s there are this and 0.048 s for each pass of an image.
+# What starting DVC and all stages takes, and pictures, whatever the images: benchmarks/results/folders.json has 40 to
+# 63 s of it besides the training. A backbone's 158 s there are this and 0.048 s for each pass of an image.
 OTHER_STAGES = 60.0
 WRITTEN = (
     f"{PARAMS_FILE}: has these values now; `dvc repro` runs them; `git restore {PARAMS_FILE}` takes back these and all "
