@@ -20,6 +20,8 @@ WORDS: tuple[Word, ...] = ("Better", "Worse", "Equivalent", "Hint", "Inconclusiv
 OPPOSITE: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 # From this factor on, the text says how many times as large a network is; below, that the sizes are about equal.
 LARGER = 2.0
+# So many that no figure of the page, which has four at most, is rounded twice: 0.031348 would become 0.03135 and 3.14.
+DIGITS = 9
 
 _say = Sentences(__file__, probability=lambda value: f"{value:.2g}" if value >= 0.0001 else "below 0.0001")
 
@@ -101,12 +103,12 @@ def _pair(study: Study, answer: Answer, named: str) -> Pair:
         second=answer.second,
         measure=contrast.measure,
         word=word(finding),
-        difference=_six(difference.value if difference else None),
-        low=_six(low),
-        high=_six(high),
+        difference=_rounded(difference.value if difference else None),
+        low=_rounded(low),
+        high=_rounded(high),
         n=contrast.n,
-        p=_six(contrast.p),
-        p_corrected=_six(finding.p),
+        p=_rounded(contrast.p),
+        p_corrected=_rounded(finding.p),
         evidence=_say("evidence", named, contrast, finding, larger, several),
     )
 
@@ -130,5 +132,5 @@ def _two_digits(number: float) -> str:
     return f"{float(f'{number:.2g}'):,g}"
 
 
-def _six(value: float | None) -> float | None:
-    return None if value is None else round(value, 6)
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

@@ -9,10 +9,11 @@ import pytest
 from helpers.accessibility import find_faults
 from helpers.pages import CONTENT, analyse, make_plan
 from helpers.printed import is_blank, print_pages
+from helpers.repository import ROOT
 
 from crosscheck.core.errors import InputError
 from crosscheck.reporting import document, style
-from crosscheck.study import answers_table, at_a_glance, looks, overview_figures, report, report_tracking
+from crosscheck.study import answers_table, at_a_glance, looks, overview_figures, plans, report, report_tracking
 from crosscheck.study.analysis import Overview
 from crosscheck.study.answers_table import AnswersTable
 from crosscheck.study.plans import Plan
@@ -194,6 +195,18 @@ def test_the_plot_of_differences_draws_each_verdict_as_it_is(plan: Plan, table: 
     assert dict(drawn)["o"] == "white"
     texts = [text.get_text() for axis in figure.axes for text in axis.texts]
     assert "Do more channels help?" in texts and "strides against most" in texts
+
+
+def test_the_plot_of_differences_has_the_figures_of_the_table() -> None:
+    plan = plans.read(ROOT / "study" / "variants.yaml")
+    kept = AnswersTable.model_validate_json((plan.folder / answers_table.FILE).read_text(encoding="utf-8"))
+    names = report.name_pairs(plan, kept)
+    figure = overview_figures.draw_differences(kept, names, plan.study.equivalence_margin)
+    texts = {text.get_text() for axis in figure.axes for text in axis.texts}
+    pairs = [pair for row in kept.rows for pair in row.pairs if " points (" in pair.evidence]
+    told = {re.sub(r"^.*?([-+]\d\S*) points (\(.*?\), n = \d+).*$", r"\1 \2", pair.evidence) for pair in pairs}
+    assert len(told) > 5
+    assert told <= texts
 
 
 def test_a_note_for_mlflow_is_the_table_and_never_too_long(table: AnswersTable) -> None:
