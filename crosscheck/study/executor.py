@@ -7,6 +7,7 @@ One is ended with the study, however that ends; its run then begins again next t
 import multiprocessing
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,20 @@ class Job:
 
 
 def prepare() -> None:
-    """Start the process that runs are forked from, which takes seconds to load all they need; do not wait for it."""
+    """Start the process that runs are forked from, which takes seconds to load all they need; do not wait for it.
+
+    Raises InputError where the path of the folder for temporary files is too long for a socket in it.
+    """
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
-    forkserver.ensure_running()
+    try:
+        forkserver.ensure_running()
+    except OSError as error:
+        # Python's own refusal of a path of over 107 bytes; the system's have a number.
+        if error.errno is not None:
+            raise
+        raise InputError(
+            f"TMPDIR: {tempfile.gettempdir()!r} is too long a path for a socket in it; set it to a shorter one"
+        ) from None
 
 
 def run(jobs: list[Job], count: int, on_end: Callable[[Job], None]) -> None:

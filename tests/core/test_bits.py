@@ -3,6 +3,7 @@
 import hashlib
 import locale
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -93,7 +94,9 @@ def test_a_clean_clone_gives_the_same_lock_in_whatever_folder(reproduced: Projec
     clone = Project(folder)
     clone.env |= {"GIT_CONFIG_GLOBAL": reproduced.env["GIT_CONFIG_GLOBAL"]}
     ran = clone.run("dvc", "repro").stdout
-    assert ran.count("Running stage") == len(YAML(typ="safe").load(clone.read("dvc.yaml"))["stages"]), ran
+    # `track` has no outputs, so DVC finds nothing missing.
+    stages = set(YAML(typ="safe").load(clone.read("dvc.yaml"))["stages"]) - {"track"}
+    assert set(re.findall(r"Running stage '(\w+)'", ran)) == stages
     assert clone.read("dvc.lock") == reproduced.read("dvc.lock")
     assert clone.run("git", "status", "--short").stdout == ""
 

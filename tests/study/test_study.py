@@ -114,3 +114,13 @@ def test_results_of_another_study_are_not_compared_as_if_they_were_of_this(copie
     done = copied.run(*command("compare"), check=False)
     assert done.returncode != 0 and "run the study again" in done.stderr
     assert not (copied.folder / "mine" / "report").exists()
+
+
+def test_a_folder_for_temporary_files_too_deep_for_a_socket_is_one_line(copied: Project) -> None:
+    remove_results(copied)
+    deep = copied.folder / "/".join(["a folder of a cluster's job"] * 4)
+    deep.mkdir(parents=True)
+    done = copied.run(*command("run"), check=False, TMPDIR=str(deep))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: TMPDIR: ") and "set it to a shorter one" in done.stderr
+    assert "Traceback" not in done.stderr
