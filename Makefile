@@ -94,7 +94,7 @@ else
 endif
 	@$(if $(SHARD),,python -m crosscheck answers --study '$(STUDY)')
 
-study-quick: $(READY) ## run four variants of the study with four seeds, in a few minutes, and compare them
+study-quick: $(READY) ## run two variants of the study with eight seeds, in a few minutes, and compare them
 	@python -m crosscheck protect study/dvc.yaml
 	dvc repro study/dvc.yaml:pack
 	python -m stages.study.run --study study/quick.yaml

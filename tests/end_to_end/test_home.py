@@ -78,8 +78,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched(copy_of_reproduced: Project, tmp_path: Path) -> Watched:
-    return Watched(copy_of_reproduced, tmp_path / "watched")
+def watched(copy_of_reproduced: Project, tmp_path_factory: pytest.TempPathFactory) -> Watched:
+    # A short path: `TMPDIR` below it holds the socket of a study's processes.
+    return Watched(copy_of_reproduced, tmp_path_factory.mktemp("at") / "home")
 
 
 @pytest.mark.slow
