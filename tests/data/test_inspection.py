@@ -188,7 +188,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     texts = fill(tmp_path, "texts/a/x.txt", "texts/b/x.txt") / "texts"
     with pytest.raises(InputError, match="none of 2 files that were looked at is an image"):
         inspection.inspect_folder(texts)
-    with pytest.raises(InputError, match="is not a folder"):
+    with pytest.raises(InputError, match="nowhere: does not exist"):
         inspection.inspect_folder(tmp_path / "nowhere")
 
 

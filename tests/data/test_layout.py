@@ -53,7 +53,7 @@ def test_a_folder_around_ready_made_subsets_is_named_with_the_one_to_use(tmp_pat
 def test_a_folder_with_images_beside_one_around_ready_made_subsets_makes_no_classes_of_the_two(tmp_path: Path) -> None:
     fill(tmp_path, *(f"archive/{subset}/{path}" for subset in ("train", "test") for path in CLASSES), "docs/1.png")
 
-    with pytest.raises(InputError, match=r"as the classes 'archive', 'docs', or as .*data.images to '.*/archive' and"):
+    with pytest.raises(InputError, match=r"as the classes 'archive', 'docs', or as .*take '.*/archive' as the folder"):
         find_images(tmp_path)
     assert find_images(tmp_path, layout="classes").classes == ["archive", "docs"]
 
@@ -80,7 +80,9 @@ def test_classes_called_images_and_labels_are_read_where_one_says_so(tmp_path: P
 
 @pytest.mark.parametrize("images", ["1.png", "images/1.png"])
 def test_a_table_beside_images_in_no_class_folder_is_thought_of(tmp_path: Path, images: str) -> None:
-    with pytest.raises(InputError, match=r"data\.labels in params\.yaml set to 'Labels\.CSV'"):
+    with pytest.raises(
+        InputError, match=r"data\.labels in params\.yaml \(with inspect: --labels\) set to 'Labels\.CSV'"
+    ):
         find_images(fill(tmp_path, images, "Labels.CSV"))
 
 

@@ -116,7 +116,7 @@ def test_a_folder_that_could_be_either_names_both_readings_and_how_to_settle_it(
     ) as it:
         find_images(root)
 
-    assert re.search(r"data\.layout in params\.yaml to classes.*subsets", str(it.value))
+    assert re.search(r"data\.layout in params\.yaml \(with inspect: --layout\) to classes.*subsets", str(it.value))
     assert "\n" not in str(it.value)
     assert find_images(root, layout="classes").classes == top
 
@@ -137,7 +137,10 @@ def test_subsets_are_the_classes_where_one_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
-        (("cat/1.png", "dog/1.png"), r"none of 'train', .* rename a folder to train, or set data.layout to classes"),
+        (
+            ("cat/1.png", "dog/1.png"),
+            r"none of 'train', .* rename a folder to train, or set data\.layout .* to classes",
+        ),
         (("test/cat/1.png", "test/dog/1.png", "dev/cat/1.png", "dev/dog/1.png"), r"holds 'dev', 'test' and no 'train'"),
         (("train/1.png", "test/cat/1.png", "test/dog/2.png"), r"/train: holds no class folder; a ready-made subset"),
         (("train/cat/1.png", "test/cat/1.png"), r"/train: holds only the class 'cat'; a ready-made subset takes two"),
