@@ -82,13 +82,14 @@ class Inspection:
 def inspect_folder(root: Path, layout: Layout = "auto", labels: str | None = None) -> Inspection:
     """Look at the folder `root`, which is read as `layout` says, or as the table `labels` in it does.
 
-    Without `labels` a table counts if it is the only one that names images; "none" leaves it out. Raises InputError,
-    which says what is missing, for a folder that cannot be trained on.
+    Without both, a table counts if it is the only one that names images. `labels` "none" is for no table. Raises
+    InputError, which says what is missing, for a folder that cannot be trained on.
     """
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         raise InputError(f"{root}: {what}; give a folder with one sub-folder of images per class")
-    labels = find_table(root) if labels is None else labels
+    if labels is None:
+        labels = find_table(root) if layout == "auto" else "none"
     listing = image_folder.find(root, layout, labels)
     files = sightings.draw(listing)
     headers = sightings.read_headers(root, files)

@@ -72,8 +72,7 @@ def read(root: Path, name: str) -> list[Row]:
 def _expect_inside(root: Path, file: Path) -> None:
     if not file.is_file():
         raise InputError(
-            f"{file}: no such file; set data.labels in params.yaml (with inspect: --labels) to the name of a CSV file "
-            "in the folder of images, or to none"
+            f"{file}: no such file; set {layout.LABELS} to the name of a CSV file in the folder of images, or to none"
         )
     if not links.is_followed(file, root):
         raise InputError(f"{file}: leads out of {str(root)!r}; copy the table into the folder, so that DVC tracks it")

@@ -25,7 +25,8 @@ MARKS = {"annotation", "annotations", "bboxes", "gt", "label", "labels", "mask",
 SHOWN = 5
 # Where a user settles what a folder does not say. `inspect` reads no such value from params.yaml.
 SET_LAYOUT = "set data.layout in params.yaml (with inspect: --layout)"
-IN_TABLE = "name each image's label in a table (data.labels in params.yaml, with inspect: --labels)"
+LABELS = "data.labels in params.yaml (with inspect: --labels)"
+IN_TABLE = f"name each image's label in a table: {LABELS}"
 
 
 def subset_named(name: str) -> str | None:

@@ -118,10 +118,7 @@ def too_few(root: Path, folders: list[str]) -> str:
     needs = "make two or more sub-folders, one per class, with images in each"
     table = next((entry.name for entry in walk.sorted_entries(root) if entry.name.lower().endswith(".csv")), None)
     if table:
-        needs += (
-            f", or data.labels in params.yaml (with inspect: --labels) set to {table!r}, if it names the label of each "
-            "image"
-        )
+        needs += f", or {layout.LABELS} set to {table!r}, if it names the label of each image"
     if not folders:
         beside = "images but no sub-folder" if walk.look(root)[1] else "no class"
         return f"{root}: holds {beside}; {needs}"

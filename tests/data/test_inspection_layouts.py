@@ -74,3 +74,4 @@ def test_one_of_two_tables_can_be_named_and_a_table_left_out(tmp_path: Path) -> 
     (root / "a.csv").unlink()
     assert inspection.inspect_folder(root).labels == "b.csv"
     assert inspection.inspect_folder(root, labels="none").layout == "classes"
+    assert inspection.inspect_folder(root, "classes").layout == "classes"
