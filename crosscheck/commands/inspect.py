@@ -38,7 +38,7 @@ def main(*folder: Path, json: bool = False, write: bool = False, layout: str = "
     if len(folder) != 1:
         raise InputError(f"{len(folder)} folders given; name one: python -m crosscheck inspect FOLDER")
     if layout != "auto" and labels not in ("", "none"):
-        raise InputError(f"--layout {layout} and --labels {labels}: a table says how the folder is read; give one of them")
+        raise InputError(f"--layout {layout} and --labels {labels}: a table decides how a folder is read; give one")
     params = load()
     images = experiments.place(folder[0])
     found = inspection.inspect_folder(Path(images), _layout(layout), labels or None)

@@ -104,7 +104,7 @@ def test_write_puts_the_values_into_params_yaml_and_keeps_the_rest(looked_at: Pr
         (["data", "--layout", "both"], "--layout is 'both'; give one of auto, classes, subsets"),
         ([f"data/{ODD}", "--layout", "subsets"], "none of 'train'"),
         ([f"data/{ODD}", "--labels", "names.csv"], "no such file; set data.labels"),
-        (["data", "--layout", "classes", "--labels", "names.csv"], "give one of them"),
+        (["data", "--layout", "classes", "--labels", "names.csv"], "decides how a folder is read; give one"),
         (["stages"], "'study'"),
         (["."], "is the project itself"),
     ],
