@@ -8,7 +8,7 @@ DEMO_PORT ?= 8000
 READY := .venv/.ready
 DEVELOP := .venv/.ready-to-develop
 # The extras of pyproject.toml that a user may want, each with a stamp.
-EXTRAS := backbones s3 postgresql
+EXTRAS := backbones s3 postgresql slurm
 EXTRA_STAMPS := $(EXTRAS:%=.venv/.ready-for-%)
 OUTER_PATH := $(PATH)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -28,6 +28,8 @@ backbones: .venv/.ready-for-backbones ## add pretrained networks to .venv
 s3: .venv/.ready-for-s3 ## add DVC remotes that speak S3 to .venv
 
 postgresql: .venv/.ready-for-postgresql ## add servers on PostgreSQL to .venv
+
+slurm: .venv/.ready-for-slurm ## add what puts a study's shards into Slurm's queue to .venv
 
 repro: $(READY) ## run the stages that have changed, and print the result
 	@python -m crosscheck protect dvc.yaml

@@ -26,6 +26,8 @@ from crosscheck.study.results import StoredResult
 
 # The second is what counting a network's multiplications would load: it takes as long as an epoch.
 PRELOAD = ["crosscheck.study.single_run", "torch._dynamo"]
+# The variable that says how many runs go on at a time.
+WORKERS = "STUDY_WORKERS"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def _ended(running: dict[int, tuple[ForkServerProcess, Job]]) -> Iterator[None]:
         yield
     finally:
         for process, _ in running.values():
-            process.terminate()
+            # In the queue of a cluster SIGTERM is ignored.
+            process.kill()
         for process, _ in running.values():
             process.join()
 

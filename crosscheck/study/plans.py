@@ -66,6 +66,11 @@ class Plan:
         """How long each run took on this machine."""
         return ownership.folder_for(self.whole) / "timings"
 
+    @property
+    def jobs(self) -> Path:
+        """What a cluster's queue keeps of this study's jobs, and what they say."""
+        return self.folder / "jobs"
+
     def claim(self) -> None:
         """Take the folders of the study into use. Raises InputError where one holds files that are not of a study."""
         for folder in {self.folder, ownership.folder_for(self.whole)}:

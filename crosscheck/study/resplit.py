@@ -46,7 +46,10 @@ class SplitImages:
 
 
 def read(folder: Path) -> PackedImages:
-    """Read what `split` wrote. Raises InputError where it is missing or something else."""
+    """Read what the stage `pack` wrote for a study. Raises InputError where it is missing or something else."""
+    if not folder.is_dir():
+        pack = f"python -m stages.study.pack --study {folder.parent}.yaml"
+        raise InputError(f"{folder}: the study's images are not packed yet; run `{pack}`")
     data_set = dataset.read_data_set(folder)
     subsets = {name: dataset.read(folder, name, data_set) for name in SUBSETS}
     file = folder / "manifest.csv"

@@ -21,15 +21,13 @@ from crosscheck.core import bits, cli
 from crosscheck.core.errors import InputError
 from crosscheck.data.guessing import only_answer
 from crosscheck.study import executor, plans, resplit, result_cache, result_files, shards, tracking
-from crosscheck.study.executor import Job
+from crosscheck.study.executor import WORKERS, Job
 from crosscheck.study.plans import Plan, PlannedRun
 from crosscheck.study.progress import Progress, spoken
 from crosscheck.study.results import RunResult, StoredResult
 from crosscheck.study.runs import right_answers
 from crosscheck.study.shards import Shard
 from crosscheck.tracking.nested_runs import NestedRuns
-
-WORKERS = "STUDY_WORKERS"
 
 
 def main(study: Path, shard: str = "") -> None:

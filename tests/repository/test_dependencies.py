@@ -101,10 +101,13 @@ def imported_by(folders: list[str], root: Path = ROOT) -> dict[str, Path]:
     return {name: file for name, file in found.items() if name not in own | sys.stdlib_module_names}
 
 
+# Loaded where a backbone, or the queue of a cluster, is asked for; the absence of either is one line.
+OPTIONAL = {"extra `backbones`", "extra `slurm`"}
+
+
 @pytest.mark.parametrize("folders", [packages(), ["tests"]], ids=["packages", "tests"])
 def test_whatever_is_imported_is_declared(folders: list[str]) -> None:
-    # The extra `backbones` is loaded where a backbone is asked for, and its absence is one line.
-    for_packages = {"run", "extra `backbones`"}
+    for_packages = {"run", *OPTIONAL}
     declared = {name for name, wanted_by in WANTED_BY.items() if folders == ["tests"] or wanted_by in for_packages}
     provided = packages_distributions()
     imported = imported_by(folders)
@@ -115,7 +118,7 @@ def test_whatever_is_imported_is_declared(folders: list[str]) -> None:
 
 
 def test_an_optional_package_is_imported_where_it_is_used_and_not_before() -> None:
-    optional = {name for name, wanted_by in WANTED_BY.items() if wanted_by == "extra `backbones`"}
+    optional = {name for name, wanted_by in WANTED_BY.items() if wanted_by in OPTIONAL}
     modules = {
         module for module, names in packages_distributions().items() if optional & set(map(canonicalize_name, names))
     }
@@ -125,7 +128,7 @@ def test_an_optional_package_is_imported_where_it_is_used_and_not_before() -> No
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             found += [f"{file.name}: {name}" for name in names if name.partition(".")[0] in modules]
-    assert {"timm", "safetensors"} <= modules
+    assert {"timm", "safetensors", "submitit"} <= modules
     assert found == []
 
 

@@ -18,9 +18,10 @@ from packaging.utils import canonicalize_name
 
 # What `.[dev]` installs: `dev` names the other extras by the project's own name.
 EXTRAS = PROJECT["optional-dependencies"]
+INSTALLED = ("backbones", "postgresql", "s3", "slurm")
 WANTED = [
     Requirement(text)
-    for text in [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["backbones"], *EXTRAS["s3"], *EXTRAS["postgresql"]]
+    for text in [*PROJECT["dependencies"], *(text for name in (*INSTALLED, "dev") for text in EXTRAS[name])]
     if Requirement(text).name != PROJECT["name"]
 ]
 HERE = {canonicalize_name(pin.name): pin for pin in CONSTRAINTS if pin.marker is None or pin.marker.evaluate()}
