@@ -23,7 +23,17 @@ LARGER = 2.0
 # So many that no figure of the page, which has four at most, is rounded twice: 0.031348 would become 0.03135 and 3.14.
 DIGITS = 9
 
-_say = Sentences(__file__, probability=lambda value: f"{value:.2g}" if value >= 0.0001 else "below 0.0001")
+
+def probability(value: float, alpha: float) -> str:
+    """A p-value with two digits, or with as many as it takes to see on which side of `alpha` it is."""
+    if value < 0.0001:
+        return "below 0.0001"
+    limit = round(alpha, DIGITS)
+    texts = (f"{value:.{digits}g}" for digits in range(2, DIGITS))
+    return next((text for text in texts if value == limit or (float(text) - limit) * (value - limit) > 0), str(value))
+
+
+_say = Sentences(__file__, probability=probability)
 
 
 def tabulate(plan: Plan, runs: Mapping[str, Sequence[Run]], answers: Sequence[Answer]) -> AnswersTable:
@@ -109,7 +119,7 @@ def _pair(study: Study, answer: Answer, named: str) -> Pair:
         n=contrast.n,
         p=_rounded(contrast.p),
         p_corrected=_rounded(finding.p),
-        evidence=_say("evidence", named, contrast, finding, larger, several),
+        evidence=_say("evidence", named, contrast, finding, larger, several, 1 - study.confidence),
     )
 
 

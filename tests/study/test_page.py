@@ -72,6 +72,27 @@ def test_each_question_has_one_row_with_a_word_a_sentence_and_its_evidence(table
     assert rows["rate"].pairs[0].evidence == "1 of 6 runs converged against 6 of 6, p = 0.015, corrected 0.045"
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0341, "0.034"),
+        (0.050155, "0.0502"),
+        (0.04999, "0.04999"),
+        (0.05, "0.05"),
+        (0.9999, "1"),
+        (0.00012, "0.00012"),
+        (0.00001, "below 0.0001"),
+    ],
+)
+def test_a_p_value_shows_on_which_side_of_the_limit_it_is(value: float, text: str) -> None:
+    assert at_a_glance.probability(value, 1 - 0.95) == text
+
+
+def test_a_p_value_too_small_to_print_has_no_equals_sign(table: AnswersTable) -> None:
+    said = [pair.evidence for row in table.rows for pair in row.pairs]
+    assert any(", p = 0" in each for each in said) and not any("p = below" in each for each in said)
+
+
 def test_the_table_is_read_as_it_was_written(table: AnswersTable, tmp_path: Path) -> None:
     file = tmp_path / "answers.json"
     file.write_text(table.model_dump_json(), encoding="utf-8")
