@@ -24,7 +24,7 @@ LARGER = 2.0
 DIGITS = 9
 
 
-def probability(value: float, alpha: float) -> str:
+def probability(value: float, alpha: float = 0.0) -> str:
     """A p-value with two digits, or with as many as it takes to see on which side of `alpha` it is."""
     if value < 0.0001:
         return "below 0.0001"
@@ -33,7 +33,13 @@ def probability(value: float, alpha: float) -> str:
     return next((text for text in texts if value == limit or (float(text) - limit) * (value - limit) > 0), str(value))
 
 
-_say = Sentences(__file__, probability=probability)
+def equation(value: float, alpha: float = 0.0) -> str:
+    """The same as "p = 0.015" or "p below 0.0001"."""
+    text = probability(value, alpha)
+    return f"p {text}" if text.startswith("below") else f"p = {text}"
+
+
+_say = Sentences(__file__, probability=probability, equation=equation)
 
 
 def tabulate(plan: Plan, runs: Mapping[str, Sequence[Run]], answers: Sequence[Answer]) -> AnswersTable:

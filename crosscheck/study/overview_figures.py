@@ -16,6 +16,7 @@ from matplotlib.transforms import Transform
 
 from crosscheck.reporting.style import EDGE, GREY, colormap, new_figure, shown
 from crosscheck.study.answers_table import AnswersTable, Pair
+from crosscheck.study.at_a_glance import equation
 from crosscheck.study.looks import SIGNS
 from crosscheck.study.measures import MEASURES, Unit
 from crosscheck.study.runs import Run
@@ -25,7 +26,7 @@ MOST_EPOCHS = 20
 WIDTH, LINE, HEAD, FOOT = 5.8, 0.185, 0.62, 0.62
 # Where the axis ends and the figures begin, as shares of the width.
 AXIS, FIGURES = (0.03, 0.58), 0.6
-# An interval wider than this multiple of the usual one is cut off, so that the others can be seen.
+# An interval wider than this multiple of the usual one is cut off, so that the others can be seen. No mark is.
 WIDEST = 4.0
 BAND = "#D9D9D9"
 
@@ -119,6 +120,7 @@ def _beside(axis: Axes) -> Transform:
 
 
 def _limit(bars: Sequence[Bar], margin: float) -> float:
+    """Half the length of the axis, in points: every mark is on it."""
     ends = [
         100 * max(abs(bar.pair.low), abs(bar.pair.high))
         for bar in bars
@@ -126,7 +128,8 @@ def _limit(bars: Sequence[Bar], margin: float) -> float:
     ]
     if not ends:
         return 1.0
-    return 1.05 * max(min(max(ends), WIDEST * float(np.median(ends))), 150 * margin)
+    marks = [100 * abs(bar.pair.difference) for bar in bars if bar.pair.difference is not None]
+    return 1.05 * max(min(max(ends), WIDEST * float(np.median(ends))), 150 * margin, *marks)
 
 
 def _draw_bar(axis: Axes, line: float, pair: Pair, limit: float) -> None:
@@ -140,13 +143,13 @@ def _draw_bar(axis: Axes, line: float, pair: Pair, limit: float) -> None:
         if abs(end) > limit:
             axis.plot(np.clip(end, -0.98 * limit, 0.98 * limit), line, marker=arrow, color=sign.color, markersize=4)
     face = sign.color if sign.filled else "white"
-    middle = float(np.clip(100 * pair.difference, -limit, limit))
-    axis.plot(middle, line, marker=sign.marker, color=sign.color, markerfacecolor=face, markersize=6, clip_on=False)
+    middle = 100 * pair.difference
+    axis.plot(middle, line, marker=sign.marker, color=sign.color, markerfacecolor=face, markersize=6)
 
 
 def _figures(pair: Pair) -> str:
     if pair.difference is None or pair.low is None or pair.high is None:
-        return f"p = {pair.p:.2g}, n = {pair.n}" if pair.p is not None else f"too few runs, n = {pair.n}"
+        return f"{equation(pair.p)}, n = {pair.n}" if pair.p is not None else f"too few runs, n = {pair.n}"
     return f"{100 * pair.difference:+.2f} ({100 * pair.low:+.2f} to {100 * pair.high:+.2f}), n = {pair.n}"
 
 

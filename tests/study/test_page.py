@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers.accessibility import find_faults
 from helpers.pages import CONTENT, analyse, make_plan
@@ -228,6 +229,20 @@ def test_the_plot_of_differences_has_the_figures_of_the_table() -> None:
     told = {re.sub(r"^.*?([-+]\d\S*) points (\(.*?\), n = \d+).*$", r"\1 \2", pair.evidence) for pair in pairs}
     assert len(told) > 5
     assert told <= texts
+
+
+def test_the_plot_of_differences_has_every_mark_at_its_place_also_far_from_the_others(
+    plan: Plan, table: AnswersTable
+) -> None:
+    rows = [row for row in table.rows if row.question == "pooling"]
+    near = [pair.model_copy(update={"difference": 0.001, "low": 0.0, "high": 0.002}) for pair in rows[0].pairs]
+    far = near[0].model_copy(update={"difference": 0.4, "low": 0.2, "high": 0.6})
+    some = table.model_copy(update={"rows": [rows[0].model_copy(update={"pairs": [far, *near[1:]]})]})
+    figure = overview_figures.draw_differences(some, report.name_pairs(plan, table), 0.01)
+    (axis,) = figure.axes
+    places = [line.get_xdata()[0] for line in axis.lines if line.get_marker() in ("^", "v", "s", "D", "o")]
+    assert np.allclose(sorted(places), [0.1, 40])
+    assert axis.get_xlim()[1] > 40
 
 
 def test_a_note_for_mlflow_is_the_table_and_never_too_long(table: AnswersTable) -> None:
