@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TextIO, cast
 
 from crosscheck.core.errors import InputError
+from crosscheck.core.interrupts import ctrl_c_kept
 
 
 def run(main: Callable[..., None]) -> None:
@@ -61,7 +62,8 @@ def _run(main: Callable[..., None]) -> None:
         # File names may hold bytes that the terminal's encoding cannot show.
         cast(io.TextIOWrapper, stream).reconfigure(errors="backslashreplace")
     try:
-        main(*words, **arguments)
+        with ctrl_c_kept():
+            main(*words, **arguments)
         _flush()
     except InputError as error:
         sys.exit("error: " + " ".join(str(error).split("\n")))

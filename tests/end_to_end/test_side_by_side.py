@@ -74,7 +74,8 @@ def check_that_none_is_mixed_up(project: Project, seeds: dict[str, int]) -> None
     with closing(sqlite3.connect(project.folder / "mlflow.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert database.execute("PRAGMA foreign_key_check").fetchall() == []
-    assert not list((project.folder / ".checkpoints").glob("*"))
+    # The folder of notes stays, without one, where the store was slow for a moment.
+    assert not [each for each in (project.folder / ".checkpoints").rglob("*") if not each.is_dir()]
     assert project.run("git", "stash", "list").stdout == ""
     assert project.run("git", "status", "--short").stdout == ""
 
