@@ -2,10 +2,14 @@
 
     make bench BENCH='--rows fidelity'
     make bench BENCH='--rows fidelity --networks base --seeds 2'
+    make bench BENCH='--rows fidelity --seeds 0'
 
-First step by step: from the same initial weights, on the same batches, the losses of an epoch. Then as a whole: each
-side has its own seeds, so a seed means nothing to the other side, and what comes of it is compared as two
-samples. Takes an hour and a half with all seeds, nearly all of it `no_pool`. Writes fidelity.json and fidelity.md.
+First step by step: from the same initial weights, on the same batches, the losses of an epoch. The script's white is
+0.9999, since the weights of torchvision's Grayscale add up to that, and ours is 1. So the script takes its steps once
+more with our greys: what is left then is rounding. Then as a whole: each side has its own seeds, so a seed means
+nothing to the other side, and what comes of it is compared as two samples. With 0 seeds the trainings that were
+measured before stay. Takes an hour and a half with all seeds, nearly all of it `no_pool`. Writes fidelity.json and
+fidelity.md.
 """
 
 import json
@@ -18,29 +22,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-from torch import nn
-from torch.utils.data import DataLoader, Subset
-from torchvision.datasets import ImageFolder
 
-from benchmarks import drawings, reference, training
+from benchmarks import drawings, steps
 from benchmarks.comparison import in_turn, module, report_of
-from crosscheck.core import devices
 from crosscheck.core.files import write_json, write_text
-from crosscheck.data import dataset
 from crosscheck.data.guessing import Guess
 from crosscheck.study import plans
-from crosscheck.training.trainer import Trainer, build_trainer
 
 ROW = "fidelity"
 # How many trainings of each side; those of `no_pool` take ten minutes each.
 SEEDS = {"base": 10, "three_conv": 10, "no_pool": 4}
 EPOCHS = 10
-# The losses of two trainings of the same steps may differ by this much.
+# The losses of two trainings of the same steps with the same greys may differ by this much.
 TOLERANCE = 1e-4
 ALPHA = 0.05
+Commits = tuple[str, str]
 STUDY = Path(__file__).parents[1] / "study" / "variants.yaml"
 
 
@@ -68,14 +66,17 @@ class Side:
 class Result:
     """Of one network: the largest difference of two losses of the same step, both sides' trainings, and the tests.
 
-    `p`: the probability of each difference between the sides, or of a larger one, if there is none, after Holm's
-    correction over the three; None where there is nothing to compare.
+    `with_same_greys`: that difference where the script too has white as 1. `commit` and `steps_commit`: what was
+    measured, of the trainings and of the steps. `p`: the probability of each difference between the sides, or of a
+    larger one, if there is none, after Holm's correction over the three; None where there is nothing to compare.
     """
 
     network: str
     commit: str
+    steps_commit: str
     steps: int
     largest_difference: float
+    with_same_greys: float
     reference: Side
     ours: Side
     p: dict[str, float | None]
@@ -84,7 +85,7 @@ class Result:
     def alike(self) -> bool:
         """Whether the steps agree, and the trainings differ no more than by chance."""
         known = [p for p in self.p.values() if p is not None]
-        return self.largest_difference <= TOLERANCE and min(known, default=1.0) >= ALPHA
+        return self.with_same_greys <= TOLERANCE and min(known, default=1.0) >= ALPHA
 
 
 def measure(wanted: Wanted, target: Path) -> str:
@@ -96,10 +97,10 @@ def measure(wanted: Wanted, target: Path) -> str:
         for network in wanted.networks:
             print(f"measuring {network}", file=sys.stderr, flush=True)
             # A process of its own, since it fixes threads and kernels for good.
-            words = module("benchmarks.fidelity", folder, network)
+            words = module("benchmarks.steps", folder, network)
             losses = report_of(words)
-            sides = train_both(folder, network, min(wanted.seeds, SEEDS[network]), 2 * wanted.train)
-            result = compare(network, wanted.commit, losses, *sides)
+            sides, trained = trainings(folder, network, wanted, found)
+            result = compare(network, (trained, wanted.commit), losses, *sides)
             found = [each for each in found if each.network != network] + [result]
             found.sort(key=lambda each: list(SEEDS).index(each.network))
             write_json(target / "fidelity.json", {"results": [asdict(each) for each in found]})
@@ -107,45 +108,21 @@ def measure(wanted: Wanted, target: Path) -> str:
     return markdown(found)
 
 
+def trainings(folder: Path, network: str, wanted: Wanted, found: Sequence[Result]) -> tuple[list[Side], str]:
+    """Both sides' trainings and their commit: new ones, or with 0 seeds those that were found."""
+    if wanted.seeds:
+        return train_both(folder, network, min(wanted.seeds, SEEDS[network]), 2 * wanted.train), wanted.commit
+    known = {each.network: each for each in found}
+    if network not in known:
+        raise SystemExit(f"--seeds is 0, but no trainings of {network} were measured before; set it to 1 or more")
+    return [known[network].reference, known[network].ours], known[network].commit
+
+
 def read_results(folder: Path) -> list[Result]:
     """The results that were measured before."""
     file = folder / "fidelity.json"
     rows = json.loads(file.read_text(encoding="utf-8"))["results"] if file.exists() else []
     return [Result(**{**row, "reference": Side(**row["reference"]), "ours": Side(**row["ours"])}) for row in rows]
-
-
-def step_losses(folder: Path, network: str) -> dict[str, list[float]]:
-    """The loss of each step of an epoch on both sides, from the reference's initial weights, on the same batches."""
-    asked = training.arguments(["--split", str(folder / "split"), "--network", network])
-    params = training.parameters(asked)
-    device = devices.prepare(params.compute)
-    data_set = dataset.read_data_set(asked.split)
-    train = dataset.read(asked.split, "train", data_set)
-    nothing = dataset.Subset(train.images[:0], train.labels[:0])
-    trainer = build_trainer(params.model, params.train, params.augment, data_set, train, nothing, device)
-    torch.manual_seed(0)
-    theirs = reference.network(network)
-    copy_weights(theirs, trainer.net)
-    order = torch.randperm(len(train), generator=torch.Generator().set_state(trainer.order.get_state()))
-    images = Subset(ImageFolder(folder / "images" / "train", reference.PREPARE), order.tolist())
-    batches = DataLoader(images, batch_size=params.train.batch_size)
-    return {"reference": reference.train_epoch(theirs, batches, params.train.lr), "ours": own_losses(trainer)}
-
-
-def copy_weights(source: nn.Module, target: nn.Module) -> None:
-    with torch.no_grad():
-        for theirs, ours in zip(source.parameters(), target.parameters(), strict=True):
-            ours.copy_(theirs)
-
-
-def own_losses(trainer: Trainer) -> list[float]:
-    """The loss of each step of an epoch, from the mean that the trainer tells after each."""
-    means: list[float] = []
-    trainer.run_epoch(lambda mean, _: means.append(mean))
-    seen = np.minimum(np.arange(1, trainer.steps + 1) * trainer.params.batch_size, len(trainer.train))
-    sums = np.array(means) * seen
-    losses: list[float] = (np.diff(sums, prepend=0.0) / np.diff(seen, prepend=0)).tolist()
-    return losses
 
 
 def train_both(folder: Path, network: str, seeds: int, train_images: int) -> list[Side]:
@@ -171,9 +148,11 @@ def describe_side(reports: Sequence[dict[str, Any]], guess: Guess, failed_above:
     )
 
 
-def compare(network: str, commit: str, losses: dict[str, list[float]], theirs: Side, ours: Side) -> Result:
-    """Both sides of a network, with the test of each difference."""
-    gaps = np.abs(np.array(losses["reference"]) - np.array(losses["ours"]))
+def compare(network: str, commits: Commits, losses: dict[str, list[float]], theirs: Side, ours: Side) -> Result:
+    """Both sides of a network, with the test of each difference; the commits of the trainings and of the steps."""
+    gaps, same = (
+        float(np.abs(np.array(losses[side]) - np.array(losses["ours"])).max()) for side in ("reference", "same_greys")
+    )
     counts = [[sum(side.converged), len(side.converged) - sum(side.converged)] for side in (theirs, ours)]
     epochs = [[math.inf if epoch is None else epoch for epoch in side.left_plateau] for side in (theirs, ours)]
     # A training that failed is counted above; its accuracy is that of guessing.
@@ -188,7 +167,7 @@ def compare(network: str, commit: str, losses: dict[str, list[float]], theirs: S
     known = [name for name, p in found.items() if p is not None]
     corrected = dict(zip(known, multipletests([found[name] for name in known], method="holm")[1].tolist(), strict=True))
     p = {name: round(corrected[name], 4) if name in corrected else None for name in found}
-    return Result(network, commit, len(gaps), float(gaps.max()), theirs, ours, p)
+    return Result(network, *commits, len(losses["ours"]), gaps, same, theirs, ours, p)
 
 
 def rank_test(first: Sequence[float], second: Sequence[float]) -> float | None:
@@ -205,11 +184,14 @@ def rank_test(first: Sequence[float], second: Sequence[float]) -> float | None:
 def markdown(results: Sequence[Result]) -> str:
     """Both sides side by side, a network a row."""
     about = (
-        f"Steps: the largest difference between the losses of a step, {TOLERANCE:g} at most. The others: what "
-        f"came of {EPOCHS} epochs, the reference first; p after Holm's correction over the three."
+        "Steps: the largest difference between the losses of a step. "
+        f"The script's white is {sum(steps.GREY_WEIGHTS):.4f} and ours is 1; with the same greys, the difference is to "
+        f"be {TOLERANCE:g} at most. The others: what came of {EPOCHS} epochs, the reference first; p after Holm's "
+        "correction over the three. "
+        "Of commit: the trainings; the steps."
     )
-    names = ["network", "steps", "converged", "first epoch off the plateau, median", "accuracy of those that converged"]
-    header = [*names, "a difference", "of commit"]
+    outcomes = ["converged", "first epoch off the plateau, median", "accuracy of those that converged"]
+    header = ["network", "steps", "with the same greys", *outcomes, "a difference", "of commit"]
     lines = [
         "# Fidelity to the original script",
         "",
@@ -223,11 +205,12 @@ def markdown(results: Sequence[Result]) -> str:
         cells = [
             each.network,
             f"{each.largest_difference:.1e} in {each.steps}",
+            f"{each.with_same_greys:.1e}",
             _pair([f"{sum(side.converged)} of {len(side.converged)}" for side in sides], each.p["converged"]),
             _pair([_median_epoch(side.left_plateau) for side in sides], each.p["left_plateau"]),
             _pair([_accuracies(side) for side in sides], each.p["accuracy"]),
             "no more than by chance" if each.alike else "yes",
-            each.commit,
+            f"{each.commit}; {each.steps_commit}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -245,7 +228,3 @@ def _median_epoch(epochs: Sequence[int | None]) -> str:
 def _accuracies(side: Side) -> str:
     good = [value for value, converged in zip(side.accuracy, side.converged, strict=True) if converged]
     return f"{np.mean(good):.2%} ({min(good):.2%} to {max(good):.2%})" if good else "none"
-
-
-if __name__ == "__main__":
-    print(json.dumps(step_losses(Path(sys.argv[1]), sys.argv[2])))

@@ -31,7 +31,9 @@ class Shown:
 
     @property
     def last_line(self) -> str:
-        return self.log.read_text(encoding="utf-8").strip().splitlines()[-1]
+        """Of the command itself: the server tells of every request, also of those of this test."""
+        said = self.log.read_text(encoding="utf-8").strip().splitlines()
+        return [line for line in said if " INFO" not in line][-1]
 
 
 @contextmanager

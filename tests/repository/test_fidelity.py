@@ -13,7 +13,7 @@ from benchmarks.fidelity import Result, Side
 from crosscheck.data.guessing import Guess
 
 GOOD = Side([True] * 10, [5, 4, 5, 6, 5, 4, 5, 5, 6, 4], [0.98, 0.99, 1.0, 0.97, 0.99, 0.99, 0.98, 1.0, 0.99, 0.98])
-SAME = {"reference": [0.7, 0.6], "ours": [0.7, 0.60001]}
+SAME = {"reference": [0.7, 0.602], "same_greys": [0.7, 0.6], "ours": [0.7, 0.60001]}
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,10 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_both_sides_have_the_same_loss_in_each_step(drawn: Path) -> None:
-    losses = report_of(module("benchmarks.fidelity", drawn, "three_conv"))
-    assert len(losses["reference"]) == len(losses["ours"]) == 2
+    losses = report_of(module("benchmarks.steps", drawn, "three_conv"))
+    assert {side: len(values) for side, values in losses.items()} == {"reference": 2, "same_greys": 2, "ours": 2}
     assert losses["ours"] == pytest.approx(losses["reference"], abs=1e-5)
+    assert losses["ours"] == pytest.approx(losses["same_greys"], abs=1e-6)
     assert losses["ours"][0] != losses["ours"][1]
 
 
@@ -40,7 +41,7 @@ def test_the_script_tells_the_loss_of_each_step_and_of_each_epoch(drawn: Path) -
 
 
 def result_of(theirs: Side, ours: Side, losses: dict[str, list[float]] = SAME) -> Result:
-    return fidelity.compare("base", "abc", losses, theirs, ours)
+    return fidelity.compare("base", ("abc", "def"), losses, theirs, ours)
 
 
 def test_sides_that_train_alike_differ_no_more_than_by_chance() -> None:
@@ -64,7 +65,7 @@ def test_a_side_that_trains_otherwise_is_found(name: str, ours: Side) -> None:
 
 
 def test_steps_that_part_are_found() -> None:
-    assert not result_of(GOOD, GOOD, {"reference": [0.7, 0.6], "ours": [0.7, 0.6002]}).alike
+    assert not result_of(GOOD, GOOD, {**SAME, "ours": [0.7, 0.6002]}).alike
 
 
 def test_a_side_without_converged_trainings_has_no_accuracy_to_compare() -> None:
@@ -91,3 +92,19 @@ def test_what_was_measured_before_stays_and_is_read_again(
     assert [each.network for each in fidelity.read_results(tmp_path)] == ["base", "three_conv"]
     assert table == (tmp_path / "fidelity.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "fidelity.json").read_text(encoding="utf-8"))["results"][0]["p"]["converged"] == 1.0
+
+
+def test_no_seeds_measure_the_steps_again_and_keep_the_trainings(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fidelity, "report_of", lambda words: SAME)
+    monkeypatch.setattr(fidelity, "train_both", lambda folder, network, seeds, images: [GOOD, GOOD])
+    fidelity.measure(fidelity.Wanted(["base"], 1, 1, 1, "abc"), tmp_path)
+    (before,) = fidelity.read_results(tmp_path)
+    monkeypatch.setattr(fidelity, "report_of", lambda words: {**SAME, "ours": [0.7, 0.6003]})
+    fidelity.measure(fidelity.Wanted(["base"], 0, 1, 1, "def"), tmp_path)
+    (after,) = fidelity.read_results(tmp_path)
+    assert (after.commit, after.steps_commit, after.ours) == ("abc", "def", before.ours)
+    assert before.alike and not after.alike
+    with pytest.raises(SystemExit, match="no trainings of no_pool"):
+        fidelity.measure(fidelity.Wanted(["no_pool"], 0, 1, 1, "def"), tmp_path)
