@@ -81,6 +81,7 @@ def test_the_winner_of_the_search_is_that_of_its_report() -> None:
 def test_each_figure_of_the_results_stands_in_a_report_or_in_its_numbers(name: str) -> None:
     variants = ROOT / "study" / "variants"
     reports = [variants / "report" / "report.md", ROOT / "search" / "space" / "report.md", ROOT / "study/variants.yaml"]
+    reports += [ROOT / "benchmarks" / "results" / "fidelity.md"]
     texts = [file.read_text(encoding="utf-8") for file in reports]
     known = {number for text in texts for number in re.findall(r"\d[\d,]*\.\d+|\d+", text)}
     assert [number for number in quoted(page(name)) if "." in number and number not in known] == []
