@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Subset
+from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from benchmarks import reference, training
@@ -23,8 +24,8 @@ from crosscheck.core import devices
 from crosscheck.data import dataset
 from crosscheck.training.trainer import Trainer, build_trainer
 
-# Of red, green and blue in the grey of torchvision's Grayscale: together 0.9999, the script's white.
-GREY_WEIGHTS = (0.2989, 0.587, 0.114)
+# Of grey images, whose channels are equal, the first: with white as 1, where the script's Grayscale makes it 0.9999.
+SAME_GREYS = transforms.Compose([transforms.ToTensor(), lambda channels: channels[:1]])
 
 
 def step_losses(folder: Path, network: str) -> dict[str, list[float]]:
@@ -49,7 +50,7 @@ def step_losses(folder: Path, network: str) -> dict[str, list[float]]:
 
     return {
         "reference": steps_of(theirs, reference.PREPARE),
-        "same_greys": steps_of(same_greys, lambda image: reference.PREPARE(image) / sum(GREY_WEIGHTS)),
+        "same_greys": steps_of(same_greys, SAME_GREYS),
         "ours": own_losses(trainer),
     }
 

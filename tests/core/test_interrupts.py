@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers.interruptions import start_in
 from helpers.repository import ROOT
 
 LONGEST = 60
@@ -58,15 +59,8 @@ if __name__ == "__main__":
 def start(folder: Path, callback: str) -> subprocess.Popen[str]:
     script = folder / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
-    return subprocess.Popen(
-        [sys.executable, str(script), "--callback", callback],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # Also where the tests run in the background of a script, which ignores it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    return start_in(
+        folder, [sys.executable, str(script), "--callback", callback], {**os.environ, "PYTHONPATH": str(ROOT)}
     )
 
 

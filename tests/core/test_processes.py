@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from helpers.interruptions import start_in
 from helpers.project import Project
 from helpers.repository import ROOT, modules
 
@@ -96,16 +97,7 @@ def test_it_ends_at_once_where_the_block_ends_in_an_error() -> None:
 def test_ctrl_c_while_it_loads_is_one_line(words: list[str], tmp_path: Path) -> None:
     script = tmp_path / "slow.py"
     script.write_text(SLOW, encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, str(script), *words],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # Also where the tests run in the background of a script, which ignores it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    process = start_in(tmp_path, [sys.executable, str(script), *words], {**os.environ, "PYTHONPATH": str(ROOT)})
     family: list[psutil.Process] = []
     try:
         until = time.monotonic() + LONGEST

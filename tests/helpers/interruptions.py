@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 import pytest
@@ -27,11 +29,16 @@ def training_command(project: Project, stage: str = "train") -> list[str]:
 
 
 def start(project: Project, words: list[str]) -> subprocess.Popen[str]:
+    """Start a command of the project that Ctrl-C reaches."""
+    return start_in(project.folder, words, project.env)
+
+
+def start_in(folder: Path, words: list[str], env: Mapping[str, str]) -> subprocess.Popen[str]:
     """Start a command that Ctrl-C reaches, also where the tests run in the background of a script, which ignores it."""
     return subprocess.Popen(
         words,
-        cwd=project.folder,
-        env=project.env,
+        cwd=folder,
+        env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

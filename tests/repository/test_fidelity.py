@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from benchmarks import drawings, fidelity, reference
+from benchmarks import drawings, fidelity, reference, steps
 from benchmarks.comparison import module, report_of
 from benchmarks.fidelity import Result, Side
 from crosscheck.data.guessing import Guess
@@ -31,6 +32,12 @@ def test_both_sides_have_the_same_loss_in_each_step(drawn: Path) -> None:
     assert losses["ours"] == pytest.approx(losses["reference"], abs=1e-5)
     assert losses["ours"] == pytest.approx(losses["same_greys"], abs=1e-6)
     assert losses["ours"][0] != losses["ours"][1]
+
+
+def test_white_is_one_with_the_same_greys_and_a_little_less_in_the_script() -> None:
+    white = Image.new("RGB", (1, 1), "white")
+    assert steps.SAME_GREYS(white).flatten().tolist() == [1.0]
+    assert reference.PREPARE(white).item() == pytest.approx(0.9999, abs=1e-6)
 
 
 def test_the_script_tells_the_loss_of_each_step_and_of_each_epoch(drawn: Path) -> None:
