@@ -204,7 +204,7 @@ def markdown(results: Sequence[Result]) -> str:
         cells = [
             each.network,
             f"{each.largest_difference:.1e} in {each.steps}",
-            f"{each.with_same_greys:.1e}" if each.with_same_greys else "0",
+            f"{each.with_same_greys:.1e}",
             _pair([f"{sum(side.converged)} of {len(side.converged)}" for side in sides], each.p["converged"]),
             _pair([_median_epoch(side.left_plateau) for side in sides], each.p["left_plateau"]),
             _pair([_accuracies(side) for side in sides], each.p["accuracy"]),
